@@ -1,0 +1,83 @@
+"""What comes out of a window: evaluations and rejections, immutable."""
+
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from window_core.columns import Columns
+from window_core.event import Event
+
+__all__ = ["CAUSES", "REASONS", "Cause", "Evaluation", "Output", "Reason", "Rejection"]
+
+Cause: TypeAlias = Literal["event", "late_event", "tick"]
+CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
+
+Reason: TypeAlias = Literal["INVALID", "AHEAD_OF_CLOCK", "TOO_LATE", "DUPLICATE", "WINDOW_FULL", "REFUSED"]
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+"""Every reason of a rejection. The first is found by whoever decodes, the last by whoever calls a service."""
+
+
+class Evaluation(NamedTuple):
+    """One moment at which the services are asked about a device, with the window as it was then.
+
+    Attributes:
+        cause: what brought it about.
+        as_of_ms: the arrival of the event, or the instant of the tick.
+        seq: number of the evaluation within its session, from 0, without gaps.
+        columns: the columns that hold the window; later events may stand behind ``end``.
+        start: first row of the window.
+        end: one past its last row.
+
+    Cost: nothing is copied when one is made. ``window()`` gives views of the shared columns.
+    """
+
+    cause: Cause
+    as_of_ms: int
+    seq: int
+    columns: Columns
+    start: int
+    end: int
+
+    @property
+    def device_id(self) -> str:
+        return self.columns.device_id
+
+    @property
+    def evaluation_id(self) -> str:
+        """The same on every engine and in every replay: consumers drop repeats and see holes by it."""
+        return f"{self.columns.device_id}/{self.columns.session_ms}/{self.seq}"
+
+    @property
+    def events(self) -> int:
+        return self.end - self.start
+
+    @property
+    def newest_ms(self) -> int:
+        return self.columns.times[self.end - 1]
+
+    @property
+    def oldest_ms(self) -> int:
+        return self.columns.times[self.start]
+
+    def window(self) -> tuple[memoryview, memoryview, memoryview, memoryview, memoryview]:
+        """Times (int64, ms) and the four sensors (float32) as read-only views of shape ``(events,)``, ordered by time."""
+        _, _, _, columns, start, end = self
+        times, sensor1, sensor2, sensor3, sensor4 = columns.views or columns.make_views()
+        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
+
+
+class Rejection(NamedTuple):
+    """An event that changed no window.
+
+    Attributes:
+        reason: why; from the core one of AHEAD_OF_CLOCK, TOO_LATE, DUPLICATE, WINDOW_FULL.
+        event: the event, whole.
+        arrival_ms: its arrival, lifted to the clock of the device if it went back.
+        late_by_ms: how far it lies below the lower end of the window; 0 for any other reason than TOO_LATE.
+    """
+
+    reason: Reason
+    event: Event
+    arrival_ms: int
+    late_by_ms: int = 0
+
+
+Output: TypeAlias = Evaluation | Rejection
