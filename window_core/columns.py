@@ -11,10 +11,13 @@ from typing import Final, TypeAlias
 
 from window_core.event import Event
 
-__all__ = ["BYTES_PER_EVENT", "Columns", "no_sensors"]
+__all__ = ["BYTES_PER_EVENT", "Columns", "Sensors", "Views", "no_sensors"]
 
 if sys.byteorder != "little":  # snapshots and the services' columns are these bytes as they stand
     raise ImportError("latecomer needs a little-endian machine")
+
+Sensors: TypeAlias = "tuple[array[float], array[float], array[float], array[float]]"
+Views: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview, memoryview]
 
 BYTES_PER_EVENT: Final = 24
 """8 for the time (int64) and 4 for each sensor (float32)."""
@@ -25,15 +28,15 @@ _SPARE_ROWS_SHARE: Final = 4
 1 % of the time of an event at 300 rows, and memory stays below 1.5 times the snapshot."""
 
 
-Views: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview, memoryview]
-
-def no_sensors() -> "tuple[array[float], ...]":
+def no_sensors() -> Sensors:
     """Four sensors without a row."""
-    return tuple(array("f") for _ in range(4))
+    return array("f"), array("f"), array("f"), array("f")
 
 
 class Columns:
     """Five columns of one device: times in ms (int64) and four sensors (float32).
+
+    The owner says which rows count; the columns themselves know no start and no end.
 
     Attributes:
         device_id: whose they are.
@@ -41,26 +44,28 @@ class Columns:
         times: int64, shape ``(capacity,)``.
         sensors: four of float32, shape ``(capacity,)`` each.
         capacity: rows they have room for.
-
-    The owner says which rows count; the columns themselves know no start and no end.
+        views: the five of them, read-only.
     """
 
     __slots__ = ("capacity", "device_id", "sensors", "session_ms", "times", "views")
 
-    def __init__(
-        self, device_id: str, session_ms: int, times: "array[int]", sensors: "tuple[array[float], ...]"
-    ) -> None:
+    def __init__(self, device_id: str, session_ms: int, times: "array[int]", sensors: Sensors) -> None:
         self.device_id = device_id
         self.session_ms = session_ms
         self.times = times
         self.sensors = sensors
         self.capacity = len(times)
-        self.views: Views | None = None
+        sensor1, sensor2, sensor3, sensor4 = sensors
+        self.views: Views = (
+            memoryview(times).toreadonly(),
+            memoryview(sensor1).toreadonly(),
+            memoryview(sensor2).toreadonly(),
+            memoryview(sensor3).toreadonly(),
+            memoryview(sensor4).toreadonly(),
+        )
 
     @classmethod
-    def with_room(
-        cls, device_id: str, session_ms: int, times: "array[int]", sensors: "tuple[array[float], ...]"
-    ) -> "Columns":
+    def with_room(cls, device_id: str, session_ms: int, times: "array[int]", sensors: Sensors) -> "Columns":
         """Take these columns and add room behind them."""
         spare_rows = max(len(times) // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)
         times.frombytes(bytes(8 * spare_rows))
@@ -69,26 +74,28 @@ class Columns:
             sensor.frombytes(room)
         return cls(device_id, session_ms, times, sensors)
 
-    def make_views(self) -> Views:
-        self.views = views = tuple(memoryview(column).toreadonly() for column in (self.times, *self.sensors))
-        return views
+    def rows(self, start: int, end: int) -> Views:
+        """Rows ``start`` to ``end`` (not included) of each column, read-only, without a copy."""
+        times, sensor1, sensor2, sensor3, sensor4 = self.views
+        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
 
     def moved(self, start: int, end: int) -> "Columns":
         """New columns of the rows ``start`` to ``end``, with room behind them. Cost: a copy of these rows."""
-        sensors = tuple(sensor[start:end] for sensor in self.sensors)
-        return Columns.with_room(self.device_id, self.session_ms, self.times[start:end], sensors)
+        return Columns.with_room(self.device_id, self.session_ms, self.times[start:end], self._copied(start, end))
 
     def inserted(self, start: int, end: int, event: Event) -> "Columns":
         """New columns of the rows ``start`` to ``end`` and one late event, behind all of the same or an earlier time.
 
         Cost: O(log n) to find the row, and a copy of these rows.
         """
-        row = bisect_right(self.times, event.time_ms, start, end)
+        row = bisect_right(self.times, event.time_ms, start, end) - start
         times = self.times[start:end]
-        times.insert(row - start, event.time_ms)
-        sensors = tuple(sensor[start:end] for sensor in self.sensors)
-        for sensor, reading in zip(sensors, (event.sensor1, event.sensor2, event.sensor3, event.sensor4), strict=True):
-            sensor.insert(row - start, reading)
+        times.insert(row, event.time_ms)
+        sensor1, sensor2, sensor3, sensor4 = sensors = self._copied(start, end)
+        sensor1.insert(row, event.sensor1)
+        sensor2.insert(row, event.sensor2)
+        sensor3.insert(row, event.sensor3)
+        sensor4.insert(row, event.sensor4)
         return Columns.with_room(self.device_id, self.session_ms, times, sensors)
 
     def holds(self, start: int, end: int, event: Event) -> bool:
@@ -99,3 +106,7 @@ class Columns:
                 return True
             row += 1
         return False
+
+    def _copied(self, start: int, end: int) -> Sensors:
+        sensor1, sensor2, sensor3, sensor4 = self.sensors
+        return sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]

@@ -17,7 +17,7 @@ from window_core.spec import WindowSpec
 __all__ = ["DeviceWindow", "first_tick_ms", "too_late_by_ms"]
 
 _FAR_FUTURE_MS: Final = 1 << 62
-"""Later than any instant that can be given: the next tick where there are none, the next duty of a device without state."""
+"""Later than any instant that can be given: the next tick where ticks are off, the next duty where there is no state."""
 
 _new: Final = tuple.__new__
 
@@ -64,6 +64,18 @@ class DeviceWindow:
         "_ticked_ms",
     )
 
+    _spec: WindowSpec
+    _device_id: str
+    _columns: Columns  # the events, in the rows from start to end
+    _start: int
+    _end: int
+    _seq: int  # evaluations of the session so far
+    _newest_ms: int
+    _accepted_ms: int  # arrival of the last accepted event: the device is silent since
+    _ticked_ms: int  # the last tick that fired
+    _clock_ms: int  # the larger of these two: an arrival below it goes back
+    _due_ms: int  # an arrival up to it, or a clock below it, fires no tick and forgets nothing
+
     def __init__(self, spec: WindowSpec, device_id: str) -> None:
         self._spec = spec
         self._device_id = device_id
@@ -88,7 +100,9 @@ class DeviceWindow:
             outputs = self._fire(arrival_ms, arrival_ms)
             outputs.append(self._admit(event, arrival_ms))
             return outputs
-        return [self._admit(event, arrival_ms if arrival_ms >= self._clock_ms else self._clock_ms)]
+        if arrival_ms < self._clock_ms:
+            arrival_ms = self._clock_ms
+        return [self._admit(event, arrival_ms)]
 
     def on_clock(self, now_ms: int) -> list[Output]:
         """Fire every due tick up to ``now_ms``, itself included; forget a device that has been silent for too long.
@@ -152,7 +166,7 @@ class DeviceWindow:
             assert self._start == self._end == self._seq == 0
             assert self._newest_ms == self._accepted_ms == self._ticked_ms == self._clock_ms == NEVER_MS
             return
-        times, *sensors = self._columns.views(self._start, self._end)
+        times, *sensors = self._columns.rows(self._start, self._end)
         assert 0 <= self._start < self._end <= self._columns.capacity
         assert list(times) == sorted(times)
         assert times[-1] == self._newest_ms
@@ -258,11 +272,8 @@ class DeviceWindow:
         """Be a window without state."""
         self._columns = _NO_COLUMNS
         self._start = self._end = self._seq = 0
-        self._newest_ms = NEVER_MS  # newest
-        self._accepted_ms = NEVER_MS  # arrival of the last accepted event: the device is silent since
-        self._ticked_ms = NEVER_MS  # the last tick that fired
-        self._clock_ms = NEVER_MS  # the larger of these two: an arrival below it goes back
-        self._due_ms = _FAR_FUTURE_MS  # neither a tick nor the forgetting comes before an arrival up to this
+        self._newest_ms = self._accepted_ms = self._ticked_ms = self._clock_ms = NEVER_MS
+        self._due_ms = _FAR_FUTURE_MS
 
     def _is_empty(self) -> bool:
         return self._start == self._end

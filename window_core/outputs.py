@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from window_core.columns import Columns
+from window_core.columns import Columns, Views
 from window_core.event import Event
 
 __all__ = ["CAUSES", "REASONS", "Cause", "Evaluation", "Output", "Reason", "Rejection"]
@@ -57,11 +57,9 @@ class Evaluation(NamedTuple):
     def oldest_ms(self) -> int:
         return self.columns.times[self.start]
 
-    def window(self) -> tuple[memoryview, memoryview, memoryview, memoryview, memoryview]:
+    def window(self) -> Views:
         """Times (int64, ms) and the four sensors (float32) as read-only views of shape ``(events,)``, ordered by time."""
-        _, _, _, columns, start, end = self
-        times, sensor1, sensor2, sensor3, sensor4 = columns.views or columns.make_views()
-        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
+        return self.columns.rows(self.start, self.end)
 
 
 class Rejection(NamedTuple):

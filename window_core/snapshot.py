@@ -64,7 +64,7 @@ def encoded_snapshot(state: Snapshot) -> bytes:
         state.seq,
         state.end - state.start,
     )
-    body = b"".join((header, device_id, *state.columns.views(state.start, state.end)))
+    body = b"".join((header, device_id, *state.columns.rows(state.start, state.end)))
     return body + _CHECKSUM.pack(crc32(body))
 
 
@@ -84,7 +84,9 @@ def decoded_snapshot(data: bytes) -> Snapshot:
         )
     body_size = _HEADER.size + id_size + BYTES_PER_EVENT * events
     if len(data) != body_size + _CHECKSUM.size:
-        raise SnapshotError(f"the snapshot is damaged: {len(data)} bytes where {body_size + _CHECKSUM.size} were written")
+        raise SnapshotError(
+            f"the snapshot is damaged: {len(data)} bytes where {body_size + _CHECKSUM.size} were written"
+        )
     with memoryview(data) as view:
         if crc32(view[:body_size]) != _CHECKSUM.unpack_from(data, body_size)[0]:
             raise SnapshotError("the snapshot is damaged: its checksum does not match its content")

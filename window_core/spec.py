@@ -10,11 +10,11 @@ class WindowSpec:
     """Six numbers that fix every rule of a window; durations in ms.
 
     Attributes:
-        interval_ms: length of the window; both ends belong to it. Source: the ten hours of the original demo.
-        tick_ms: time between two periodic evaluations of a device; 0 turns them off. Source: the five minutes of the demo.
-        idle_after_ms: a device silent for longer has no ticks. Default: one interval, after which its window is history.
+        interval_ms: length of the window; both ends belong to it. Default: the ten hours of the original demo.
+        tick_ms: time between two periodic evaluations; 0 turns them off. Default: the five minutes of the demo.
+        idle_after_ms: a device silent for longer has no ticks. Default: one interval; then its window is history.
         forget_after_ms: a device silent for longer loses its state. Default: a week, so that a weekend is survived.
-        max_ahead_ms: how far an event may be ahead of its arrival. Default: one tick, far above the drift of a kept clock.
+        max_ahead_ms: how far an event may be ahead of its arrival. Default: far above the drift of a kept clock.
         max_events: events a window may hold, a bound on memory: 2.4 MB at the default of 100,000.
 
     >>> WindowSpec(interval_ms=0)
@@ -40,6 +40,4 @@ class WindowSpec:
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must be above 0, not 0")
         if self.forget_after_ms < self.idle_after_ms:
-            raise ValueError(
-                f"forget_after_ms must not be below idle_after_ms, not {self.forget_after_ms} below {self.idle_after_ms}"
-            )
+            raise ValueError(f"forget_after_ms is {self.forget_after_ms}, below idle_after_ms, {self.idle_after_ms}")

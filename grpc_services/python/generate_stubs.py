@@ -1,4 +1,4 @@
-"""Makes the Python stubs from ``protos/``: once in a checkout by the ``latecomer`` script, and in each build of a wheel.
+"""Makes the Python stubs from ``protos/``: by the ``latecomer`` script in a checkout, and in each build of a wheel.
 
 The stubs live in ``grpc_services/python/stubs`` and are never committed nor edited.
 """
