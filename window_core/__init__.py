@@ -12,8 +12,8 @@ Standard library only, and no engine, clock, thread, socket or logger; ``device_
 """
 
 from window_core.columns import Columns
-from window_core.device_window import DeviceWindow
-from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError
+from window_core.device_window import DeviceWindow, next_wakeup_ms
+from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
 from window_core.snapshot import SnapshotError
 from window_core.spec import WindowSpec
@@ -34,4 +34,6 @@ __all__ = [
     "Rejection",
     "SnapshotError",
     "WindowSpec",
+    "checked_event",
+    "next_wakeup_ms",
 ]

@@ -14,10 +14,10 @@ from window_core.outputs import Evaluation, Output, Rejection
 from window_core.snapshot import NEVER_MS, Snapshot, decoded_snapshot, encoded_snapshot
 from window_core.spec import WindowSpec
 
-__all__ = ["DeviceWindow", "first_tick_ms", "too_late_by_ms"]
+__all__ = ["DeviceWindow", "first_tick_ms", "next_wakeup_ms", "too_late_by_ms"]
 
 _FAR_FUTURE_MS: Final = 1 << 62
-"""Later than any instant that can be given: the next tick where ticks are off, the next duty where there is no state."""
+"""Later than any instant that can be given: the next tick with ticks off, the next duty without state."""
 
 _new: Final = tuple.__new__
 
@@ -34,13 +34,28 @@ def too_late_by_ms(time_ms: int, newest_ms: int, interval_ms: int) -> int:
     return newest_ms - interval_ms - time_ms
 
 
-def first_tick_ms(from_ms: int, device_id: str, tick_ms: int) -> int:
+def first_tick_ms(spec: WindowSpec, device_id: str, from_ms: int) -> int:
     """The first tick of a device at ``from_ms`` or later. Devices tick at phases of their own, not all at once.
 
-    >>> [first_tick_ms(0, device, 300_000) for device in ("pump-7", "pump-8")]
+    >>> [first_tick_ms(WindowSpec(), device, 0) for device in ("pump-7", "pump-8")]
     [149267, 95682]
     """
-    return from_ms + (crc32(device_id.encode()) - from_ms) % tick_ms
+    if spec.tick_ms == 0:
+        return _FAR_FUTURE_MS
+    return from_ms + (crc32(device_id.encode()) - from_ms) % spec.tick_ms
+
+
+def next_wakeup_ms(spec: WindowSpec, device_id: str, accepted_ms: int, clock_ms: int) -> int:
+    """The first instant after ``clock_ms`` at which a device has a tick, or else is forgotten.
+
+    Args:
+        spec: the numbers of the window.
+        device_id: whose ticks.
+        accepted_ms: the arrival of the last accepted event.
+        clock_ms: the instant up to which its ticks have fired; below ``accepted_ms``, those before it are history.
+    """
+    tick_ms = first_tick_ms(spec, device_id, max(accepted_ms, clock_ms + 1))
+    return tick_ms if tick_ms - accepted_ms <= spec.idle_after_ms else accepted_ms + spec.forget_after_ms + 1
 
 
 class DeviceWindow:
@@ -116,8 +131,7 @@ class DeviceWindow:
         """The instant at which ``on_clock`` has something to do, a tick or the forgetting; ``None`` without state."""
         if self._is_empty():
             return None
-        tick_ms = self._next_tick_ms()
-        return tick_ms if self._is_awake(tick_ms) else self._accepted_ms + self._spec.forget_after_ms + 1
+        return next_wakeup_ms(self._spec, self._device_id, self._accepted_ms, self._ticked_ms)
 
     def snapshot(self) -> bytes:
         """The state as bytes: equal states give equal bytes. They are 48, the device id, and 24 an event."""
@@ -252,7 +266,7 @@ class DeviceWindow:
             self._start, self._end = 0, self._end - self._start
 
     def _fire(self, before_ms: int, now_ms: int) -> list[Output]:
-        """Fire the ticks that are due before an instant, then forget the device if at ``now_ms`` it was silent for too long."""
+        """Fire the ticks due before an instant, then forget the device if by ``now_ms`` it is silent for too long."""
         outputs: list[Output] = []
         if self._is_empty():
             return outputs
@@ -284,9 +298,7 @@ class DeviceWindow:
 
     def _next_tick_ms(self) -> int:
         """The first tick that neither fired nor came before the last accepted event, whether or not it will fire."""
-        if self._spec.tick_ms == 0:
-            return _FAR_FUTURE_MS
-        return first_tick_ms(max(self._accepted_ms, self._ticked_ms + 1), self._device_id, self._spec.tick_ms)
+        return first_tick_ms(self._spec, self._device_id, max(self._accepted_ms, self._ticked_ms + 1))
 
     def _next_due_ms(self) -> int:
         return min(self._next_tick_ms(), self._accepted_ms + self._spec.forget_after_ms)

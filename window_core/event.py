@@ -53,7 +53,7 @@ class Event:
 
     @property
     def readings(self) -> bytes:
-        """The four readings as 16 bytes, float32, little-endian: two events have the same readings if these are equal."""
+        """The four readings as 16 bytes, float32, little-endian: what "the same readings, bit for bit" compares."""
         return _FOUR_FLOAT32.pack(self.sensor1, self.sensor2, self.sensor3, self.sensor4)
 
 

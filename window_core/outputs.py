@@ -58,7 +58,7 @@ class Evaluation(NamedTuple):
         return self.columns.times[self.start]
 
     def window(self) -> Views:
-        """Times (int64, ms) and the four sensors (float32) as read-only views of shape ``(events,)``, ordered by time."""
+        """Times (int64, ms) and the four sensors (float32), ordered by time: read-only views of shape ``(events,)``."""
         return self.columns.rows(self.start, self.end)
 
 
