@@ -1,0 +1,57 @@
+"""What can go wrong in a call, and the one table that says which gRPC status the caller is told.
+
+The same table serves a call that fails whole, a stream that ends, and a row of a batch that fails alone.
+"""
+
+import logging
+from typing import Final
+
+import grpc
+
+from window_core import EventError, SnapshotError
+
+__all__ = ["AbandonedError", "PluginError", "RequestError", "RowErrors", "UnavailableError", "status_of"]
+
+_logger = logging.getLogger(__name__)
+
+
+class RequestError(ValueError):
+    """A request, or one row of it, does not hold what it has to; the message begins with the field at fault."""
+
+
+class PluginError(RuntimeError):
+    """A feature or a model failed on a valid row; the message says which one, never how its code looks."""
+
+
+class UnavailableError(RuntimeError):
+    """The server takes no more calls, for now or for good: the same call may succeed later or elsewhere."""
+
+
+class AbandonedError(RuntimeError):
+    """The caller is gone or its deadline has passed: nobody would read the answer."""
+
+
+RowErrors = dict[int, Exception]
+"""The rows of a batch that failed, counted from 0."""
+
+_STATUSES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
+    (RequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (EventError, grpc.StatusCode.INVALID_ARGUMENT),
+    (PluginError, grpc.StatusCode.INTERNAL),
+    (UnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (AbandonedError, grpc.StatusCode.CANCELLED),
+    (SnapshotError, grpc.StatusCode.DATA_LOSS),
+)
+
+
+def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """The status and the text for the caller. Anything that the table does not know is INTERNAL and is logged here.
+
+    >>> status_of(RequestError("sensor2: not finite"))
+    (<StatusCode.INVALID_ARGUMENT: (3, 'invalid argument')>, 'sensor2: not finite')
+    """
+    for kind, code in _STATUSES:
+        if isinstance(error, kind):
+            return code, str(error)
+    _logger.error("a call failed inside the server", exc_info=error)
+    return grpc.StatusCode.INTERNAL, "the server failed on this call; its log says why"

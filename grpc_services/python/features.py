@@ -1,0 +1,169 @@
+"""Features: named, versioned functions over a window's columns, and how the matrix of a batch is made of them.
+
+One of your own takes a few lines, in any module::
+
+    from grpc_services.python.features import MEANS, Window, feature
+
+    @feature("spread_1/v1")
+    def spread(window: Window) -> float:
+        return window.sensor1.max() - window.sensor1.min()
+
+    FEATURES = (*MEANS, spread)
+
+and is served by naming the module and the sequence: ``my_features:FEATURES``.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from grpc_services.python.errors import AbandonedError, PluginError, RowErrors
+from grpc_services.python.exact_mean import exact_means
+from grpc_services.python.windows import SENSORS, Float32s, Window, Windows
+
+__all__ = ["MEANS", "Feature", "Window", "Windows", "batch_feature", "feature", "feature_matrix"]
+
+_logger = logging.getLogger(__name__)
+
+_NAME: Final = re.compile(r"[^\s/]+/v[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature; made by ``@feature`` or ``@batch_feature``.
+
+    Attributes:
+        name: with its version, ``name/v1``. Another formula is another version.
+        function: of a ``Window`` or, if ``takes_batch``, of ``Windows``.
+        takes_batch: whether the function is vectorised over many windows.
+    """
+
+    name: str
+    function: Callable[[Any], ArrayLike]
+    takes_batch: bool
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"the name of a feature ends in its version, as in spread_1/v1, not {self.name!r}")
+
+    def values(self, windows: Windows) -> tuple[Float32s, RowErrors]:
+        """The feature of each window and the windows on which it failed, their value 0.
+
+        Of a vectorised function that fails on a batch every window is asked about alone, so that one does not take the
+        others with it and a batch answers as its rows would.
+        """
+        if self.takes_batch:
+            try:
+                return self._batch_values(windows), {}
+            except Exception as error:  # whatever a user's code raises; what it is about is found below
+                if len(windows) == 1:
+                    return np.zeros(1, np.float32), {0: self._failure(error)}
+        values = np.zeros(len(windows), np.float32)
+        errors: RowErrors = {}
+        for row in range(len(windows)):
+            try:
+                values[row] = self._value(windows, row)
+            except Exception as error:  # whatever a user's code raises
+                errors[row] = self._failure(error, logged=bool(errors))
+        return values, errors
+
+    def _batch_values(self, windows: Windows) -> Float32s:
+        return _finite(np.asarray(self.function(windows)), (len(windows),))
+
+    def _value(self, windows: Windows, row: int) -> np.float32:
+        if self.takes_batch:
+            return np.float32(self._batch_values(windows.only(row))[0])
+        return np.float32(_finite(np.asarray(self.function(windows[row])), ()))
+
+    def _failure(self, error: Exception, *, logged: bool = False) -> PluginError:
+        """What the caller is told. The log has the first failure of a feature in a batch, not thousands."""
+        if isinstance(error, _UnusableValueError):
+            return PluginError(f"feature {self.name}: {error}")
+        if not logged:
+            _logger.error("feature %s failed", self.name, exc_info=error)
+        return PluginError(f"feature {self.name} failed on this window")
+
+
+class _UnusableValueError(ValueError):
+    """A feature gave something that is not the finite number it has to be."""
+
+
+def _finite(values: NDArray[Any], shape: tuple[int, ...]) -> Float32s:
+    if values.shape != shape:
+        raise _UnusableValueError(f"it gave the shape {values.shape}, not {shape}")
+    if values.dtype.kind not in "fiub":
+        raise _UnusableValueError(f"it gave {values.dtype}, not numbers")
+    with np.errstate(over="ignore"):  # what is too large for a float32 is found as an infinity
+        rounded = values.astype(np.float32)
+    if not np.isfinite(rounded).all():
+        raise _UnusableValueError("its value is not finite as a float32")
+    return rounded
+
+
+def feature(name: str) -> Callable[[Callable[[Window], ArrayLike]], Feature]:
+    """Make a feature of a function of one window.
+
+    The function takes a ``Window`` and returns one finite number, rounded to float32 for the answer. If it raises, or
+    gives NaN or an infinity, that row of the batch fails with INTERNAL, the other rows are answered.
+
+    >>> @feature("events/v1")
+    ... def events(window: Window) -> float:
+    ...     return len(window)
+    >>> events.name
+    'events/v1'
+    """
+    return lambda function: Feature(name, function, takes_batch=False)
+
+
+def batch_feature(name: str) -> Callable[[Callable[[Windows], ArrayLike]], Feature]:
+    """Make a feature of a function of many windows, where speed matters.
+
+    The function takes ``Windows`` and returns an array of shape ``(windows,)``, finite numbers. A window's value must
+    not depend on which others stand beside it: how windows are put into batches changes with the load.
+
+    >>> @batch_feature("peak_1/v1")
+    ... def peak(windows: Windows) -> Float32s:
+    ...     return np.maximum.reduceat(windows.sensor1, windows.starts)
+    """
+    return lambda function: Feature(name, function, takes_batch=True)
+
+
+def _mean_of(sensor: str, name: str) -> Feature:
+    return batch_feature(name)(lambda windows: exact_means(getattr(windows, sensor), windows.offsets))
+
+
+MEANS: Final[tuple[Feature, ...]] = tuple(_mean_of(sensor, f"sensor_{sensor[-1]}/v1") for sensor in SENSORS)
+"""``sensor_1/v1`` to ``sensor_4/v1``, the features of the original demo: the exact mean of each sensor."""
+
+
+def feature_matrix(
+    features: Sequence[Feature], windows: Windows, is_wanted: Callable[[], bool]
+) -> tuple[Float32s, RowErrors]:
+    """All features of all windows.
+
+    Args:
+        features: one for each column.
+        windows: one for each row; there may be none.
+        is_wanted: asked before each feature whether anyone still waits for the answer.
+    Returns:
+        float32, shape ``(windows, features)``, and the rows that failed, which hold zeros; of several failures the
+        first feature's.
+    Raises:
+        AbandonedError: nobody waits any more.
+    """
+    matrix = np.zeros((len(windows), len(features)), np.float32)
+    errors: RowErrors = {}
+    if not len(windows):
+        return matrix, errors
+    for column, one in enumerate(features):
+        if not is_wanted():
+            raise AbandonedError(f"abandoned before feature {one.name}")
+        matrix[:, column], failed = one.values(windows)
+        errors = failed | errors
+    matrix[list(errors)] = 0
+    return matrix, errors

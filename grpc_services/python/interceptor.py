@@ -1,0 +1,90 @@
+"""The one place where errors become statuses, for unary calls and inside streams, and where calls are let in.
+
+Requests are parsed here too: what gRPC itself does with bytes that are no message is an INTERNAL status and a stack
+trace on the console.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from grpc_services.python.call_gate import CallGate
+from grpc_services.python.errors import RequestError, status_of
+
+__all__ = ["CallInterceptor"]
+
+_HEALTH: Final = "/grpc.health.v1."
+"""Asked of a server with too many calls, or about to stop, health has to answer all the same."""
+
+
+class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it is generic in its stubs only
+    """Lets calls in by the gate, parses their requests, and translates what is raised by the table of statuses."""
+
+    def __init__(self, gate: CallGate) -> None:
+        self._gate = gate
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        found = continuation(handler_call_details)
+        if found is None or handler_call_details.method.startswith(_HEALTH):
+            return found
+        handler: Any = found
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(handler), response_serializer=handler.response_serializer
+            )
+        assert handler.stream_stream is not None  # no contract of ours has another kind of method
+        return grpc.stream_stream_rpc_method_handler(
+            self._stream(handler), response_serializer=handler.response_serializer
+        )
+
+    def _unary(self, handler: Any) -> Callable[[bytes, grpc.ServicerContext], Any]:
+        def call(data: bytes, context: grpc.ServicerContext) -> Any:
+            try:
+                with self._gate.call(context):
+                    return handler.unary_unary(_parsed(handler, data), context)
+            except Exception as error:  # the table knows what to do with each
+                failure = error
+            _abort(context, failure)
+
+        return call
+
+    def _stream(self, handler: Any) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[Any]]:
+        def requests(data: Iterator[bytes]) -> Iterator[Any]:
+            while True:
+                with self._gate.idle():
+                    one = next(data, None)
+                if one is None:
+                    return
+                yield _parsed(handler, one)
+
+        def call(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+            try:
+                with self._gate.call(context):
+                    yield from handler.stream_stream(requests(data), context)
+                return
+            except grpc.RpcError:  # gRPC's own way to end a stream whose caller is gone
+                raise
+            except Exception as error:  # the table knows what to do with each
+                failure = error
+            _abort(context, failure)
+
+        return call
+
+
+def _parsed(handler: Any, data: bytes) -> Any:
+    try:
+        return handler.request_deserializer(data)
+    except DecodeError:
+        raise RequestError("request: these bytes are not a message of this method") from None
+
+
+def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+    code, message = status_of(error)
+    context.abort(code, message)
+    raise AssertionError("abort always raises")

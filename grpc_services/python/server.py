@@ -1,0 +1,133 @@
+"""One gRPC server with one service, in the form of the original demo and in batches, with health and reflection."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from grpc_services.python.call_gate import CallGate
+from grpc_services.python.feature_service import BatchFeatureService, SeedFeatureService
+from grpc_services.python.inference_service import BatchInferenceService, SeedInferenceService
+from grpc_services.python.interceptor import CallInterceptor
+from grpc_services.python.plugins import load_features, load_model
+from grpc_services.python.settings import ServerSettings, address_of
+from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+
+__all__ = ["ListenError", "RunningServer", "start"]
+
+_SPARE_THREADS: Final = 4
+"""Above the limit of calls: they refuse what is over it, and answer health."""
+
+_SERVICE_NAMES: Final = {
+    "features": ("mlpipeline.FeatureEngineeringService", "latecomer.v1.FeatureService"),
+    "inference": ("mlpipeline.PredictionService", "latecomer.v1.InferenceService"),
+}
+
+
+class ListenError(RuntimeError):
+    """The server cannot listen where it should: the port is taken, or there is no such address."""
+
+
+class RunningServer:
+    """A server that listens.
+
+    Attributes:
+        host: as it was set.
+        port: the one it listens on, also where a free one was asked for.
+    """
+
+    def __init__(self, settings: ServerSettings, server: grpc.Server, gate: CallGate, health: Any, port: int) -> None:
+        self.host = settings.host
+        self.port = port
+        self._grace_s = settings.grace_ms / 1000
+        self._server = server
+        self._gate = gate
+        self._health = health
+
+    @property
+    def address(self) -> str:
+        return address_of(self.host, self.port)
+
+    def stop_being_healthy(self) -> None:
+        """Say NOT_SERVING to whoever asks or watches, and go on serving."""
+        self._health.enter_graceful_shutdown()
+
+    def stop(self, grace_s: float | None = None) -> bool:
+        """Take no new calls, let those that run finish, end idle streams with UNAVAILABLE.
+
+        Args:
+            grace_s: what is left to them, before they are cut; the setting if ``None``.
+        Returns:
+            Whether all had finished by then, so that no thread is left behind.
+        """
+        grace_s = self._grace_s if grace_s is None else grace_s
+        self.stop_being_healthy()
+        self._gate.drain()
+        self._server.stop(grace_s)
+        self._gate.wait_until_finished(grace_s)
+        self._server.stop(None)
+        return self._gate.wait_until_left(1.0)  # a handler that was cut ends at its next look whether it is wanted
+
+
+def start(settings: ServerSettings) -> RunningServer:
+    """Load what the settings name, and listen.
+
+    Raises:
+        SettingsError: features or a model cannot be loaded.
+        ListenError: the port is taken, or there is no such address.
+    """
+    gate = CallGate(settings.max_concurrent_calls)
+    server = grpc.server(
+        ThreadPoolExecutor(settings.max_concurrent_calls + _SPARE_THREADS, thread_name_prefix="call"),
+        interceptors=[CallInterceptor(gate)],
+        options=[
+            ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
+            ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
+        ],
+    )
+    _add_service(server, settings)
+    health_service = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    names = _SERVICE_NAMES[settings.service]
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    port = _listen(server, settings)
+    for name in names:
+        health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+    server.start()
+    return RunningServer(settings, server, gate, health_service, port)
+
+
+def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
+    if settings.service == "features":
+        features = load_features(settings.features_from)
+        seed_grpc.add_FeatureEngineeringServiceServicer_to_server(SeedFeatureService(features), server)  # type: ignore[no-untyped-call]
+        batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features), server)  # type: ignore[no-untyped-call]
+    else:
+        model = load_model(settings.model)
+        seed_grpc.add_PredictionServiceServicer_to_server(SeedInferenceService(model), server)  # type: ignore[no-untyped-call]
+        batch_pb2_grpc.add_InferenceServiceServicer_to_server(BatchInferenceService(model), server)  # type: ignore[no-untyped-call]
+
+
+def _listen(server: grpc.Server, settings: ServerSettings) -> int:
+    """Bind the port, and give it. A plain socket tries it first: what it says is one line, what gRPC says is ten."""
+    address = settings.address
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, where in found:
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a server that ended
+                trial.bind(where)
+                trial.listen()
+        return server.add_insecure_port(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ListenError(f"cannot listen on {address}: {reason}") from error
+    except RuntimeError as error:
+        raise ListenError(f"cannot listen on {address}") from error
