@@ -157,8 +157,9 @@ class DeviceWindow:
         """
         state = decoded_snapshot(data)
         window = cls(spec, state.device_id)
-        if state.start == state.end:
-            return window
+        clock_ms = max(state.accepted_ms, state.ticked_ms)
+        if state.start == state.end or clock_ms - state.accepted_ms > spec.forget_after_ms:
+            return window  # without state, or its last tick fired where the new spec has forgotten it
         times = state.columns.times
         start = state.start
         while too_late_by_ms(times[start], times[state.end - 1], spec.interval_ms) > 0:
@@ -170,7 +171,7 @@ class DeviceWindow:
         window._seq = state.seq
         window._accepted_ms = state.accepted_ms
         window._ticked_ms = state.ticked_ms
-        window._clock_ms = max(state.accepted_ms, state.ticked_ms)
+        window._clock_ms = clock_ms
         window._due_ms = window._next_due_ms()
         return window
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from struct import Struct
+from struct import error as struct_error
 from typing import Final
 
 __all__ = ["EVENT_ERRORS", "MAX_DEVICE_ID_BYTES", "MAX_TIME_MS", "Event", "EventError", "checked_event", "is_time"]
@@ -99,7 +100,7 @@ def checked_event(
         raise EventError("time")
     try:
         sensor1, sensor2, sensor3, sensor4 = _FOUR_FLOAT32.unpack(_FOUR_FLOAT32.pack(*numbers))
-    except OverflowError:  # a number above the largest float32, or an integer above the largest double
+    except (OverflowError, struct_error):  # above the largest float32; an integer above the largest double
         raise EventError("sensor") from None
     if not (isfinite(sensor1) and isfinite(sensor2) and isfinite(sensor3) and isfinite(sensor4)):
         raise EventError("sensor")

@@ -1,0 +1,65 @@
+"""The arrival watermark of one partition, brought to its devices in one order with their records.
+
+The source of a partition asks here, before each record, which devices are due. So an instant of the clock reaches a
+device before every record behind it, and never before one in front of it. Nothing here follows the machine's clock.
+"""
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
+from window_core import WindowSpec, next_wakeup_ms
+
+__all__ = ["PartitionClock"]
+
+
+class PartitionClock:
+    """Knows the devices of a partition, and when each has something due.
+
+    It takes every record of a device for an accepted one, so it may call a device for nothing, and never too late.
+    """
+
+    def __init__(self, spec: WindowSpec) -> None:
+        self._spec = spec
+        self._now_ms = -1
+        self._heard_ms: dict[str, int] = {}  # the arrival of each device's last record
+        self._due_ms: dict[str, int] = {}  # the instant at which each is called next
+        self._calls: list[tuple[int, str]] = []  # a heap of these; one that is no longer due is passed over
+
+    def due_before(self, arrival_ms: int) -> Iterator[tuple[str, int]]:
+        """The devices with something due before a record of this arrival, and the watermark they are to be told."""
+        return self.due_at(arrival_ms - 1)  # the next record may share the millisecond of this one
+
+    def due_at(self, now_ms: int) -> Iterator[tuple[str, int]]:
+        """The devices with something due at an arrival watermark, with that watermark."""
+        self._now_ms = max(self._now_ms, now_ms)
+        while self._calls and self._calls[0][0] <= now_ms:
+            due_ms, device_id = heappop(self._calls)
+            if self._due_ms.get(device_id) != due_ms:
+                continue
+            yield device_id, now_ms
+            if now_ms - self._heard_ms[device_id] > self._spec.forget_after_ms:
+                del self._heard_ms[device_id], self._due_ms[device_id]
+            else:
+                self._call_again(device_id, now_ms)
+
+    def heard(self, device_id: str, arrival_ms: int) -> None:
+        """A record of a device was read."""
+        self._heard_ms[device_id] = max(arrival_ms, self._heard_ms.get(device_id, arrival_ms))
+        due_ms = self._due_ms.get(device_id)
+        if due_ms is None or due_ms > arrival_ms + self._spec.tick_ms > arrival_ms:
+            self._call_again(device_id, arrival_ms - 1)
+
+    def snapshot(self) -> tuple[int, dict[str, int]]:
+        """The state, from which ``restore`` goes on: the watermark, and the last arrival of each device."""
+        return self._now_ms, dict(self._heard_ms)
+
+    def restore(self, now_ms: int, heard_ms: dict[str, int]) -> None:
+        self._now_ms = now_ms
+        self._heard_ms = heard_ms
+        for device_id in heard_ms:
+            self._call_again(device_id, now_ms)
+
+    def _call_again(self, device_id: str, clock_ms: int) -> None:
+        due_ms = next_wakeup_ms(self._spec, device_id, self._heard_ms[device_id], clock_ms)
+        self._due_ms[device_id] = due_ms
+        heappush(self._calls, (due_ms, device_id))

@@ -1,0 +1,58 @@
+"""The wiring: log, windows, services, outputs. It holds no rule."""
+
+from collections.abc import Iterable
+from functools import partial
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.outputs import Sink
+
+from dataflows.bytewax_flow.failure import fails_quietly
+from dataflows.bytewax_flow.file_source import SourceItem
+from dataflows.bytewax_flow.logic import WindowLogic
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord, PredictionStep, Topic
+from dataflows.window_step import LocatedOutput
+from window_core import WindowSpec
+
+__all__ = ["latecomer_flow"]
+
+
+def latecomer_flow(
+    source: Source[SourceItem],
+    sink: Sink[tuple[Topic, bytes]],
+    step: PredictionStep,
+    spec: WindowSpec,
+    metrics: Metrics,
+) -> Dataflow:
+    """The dataflow from a log to predictions and rejections.
+
+    Args:
+        source: what it reads: for each device its events and the instants of its clock in one order, and rejections.
+        sink: where it writes; it takes the topic and one line of JSON.
+        step: what it does with the outputs of the windows.
+        spec: the numbers of the windows.
+        metrics: what it counts.
+    """
+
+    @fails_quietly
+    def called(located: list[tuple[str, LocatedOutput]]) -> Iterable[OutputRecord]:
+        return step.records([output for _, output in located])
+
+    flow = Dataflow("latecomer")
+    items = op.input("log", flow, source)
+    items_by_kind = op.branch("kinds", items, _is_rejection)
+    windows = op.stateful_batch("windows", items_by_kind.falses, partial(WindowLogic, spec, metrics))
+    records = op.flat_map_batch("services", windows, called)
+    both = op.merge("records", items_by_kind.trues, records)
+    op.output("outputs", op.map("topics", both, _line_of), sink)
+    return flow
+
+
+def _is_rejection(item: SourceItem) -> bool:
+    return type(item) is OutputRecord
+
+
+def _line_of(record: OutputRecord) -> tuple[Topic, bytes]:
+    return record.topic, record.value

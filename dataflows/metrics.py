@@ -1,0 +1,46 @@
+"""What a run counts: one set of names on every engine, for the summary and in Prometheus' format."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from window_core import CAUSES, REASONS
+
+__all__ = ["Metrics"]
+
+_LATENESS_S: Final = (1, 10, 60, 300, 900, 3_600, 10_800, 36_000)
+_CALL_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CALL_WINDOWS: Final = (1, 4, 16, 64, 256, 1_024, 4_096)
+
+
+class Metrics:
+    """The counters of one run, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.records = Counter("latecomer_records", "Records read, blank lines left out", registry=registry)
+        self.evaluations = Counter("latecomer_evaluations", "Evaluations", ["cause"], registry=registry)
+        self.rejections = Counter("latecomer_rejections", "Rejections", ["reason"], registry=registry)
+        self.lifted = Counter("latecomer_arrivals_lifted", "Arrivals that went back", registry=registry)
+        self.lateness = Histogram(
+            "latecomer_lateness_seconds", "How late late events are", buckets=_LATENESS_S, registry=registry
+        )
+        self.calls = Histogram(
+            "latecomer_call_seconds", "Duration of a call", ["service"], buckets=_CALL_S, registry=registry
+        )
+        self.call_windows = Histogram(
+            "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
+        )
+        self.retries = Counter("latecomer_retries", "Calls made again", ["service", "status"], registry=registry)
+
+    def value(self, name: str, **labels: str) -> int:
+        """What a counter stands at."""
+        return int(self.registry.get_sample_value(name, labels) or 0)
+
+    def by_cause(self) -> dict[str, int]:
+        """Evaluations by cause."""
+        return {cause: self.value("latecomer_evaluations_total", cause=cause) for cause in CAUSES}
+
+    def by_reason(self) -> dict[str, int]:
+        """Rejections by reason."""
+        return {reason: self.value("latecomer_rejections_total", reason=reason) for reason in REASONS}

@@ -1,0 +1,298 @@
+"""Asks both services about evaluations: in batches that fit the limits, several under way at once, in order.
+
+A batch that is refused is divided until the window that causes it stands alone; that evaluation is refused, the rest
+go on. A service that knows only the methods of the original demo is asked about one window at a time.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from dataflows.metrics import Metrics
+from dataflows.service_calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
+from dataflows.settings import RunSettings
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch, WindowBatch
+from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
+from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as SeedPrediction
+from window_core import BYTES_PER_EVENT, Evaluation
+
+__all__ = ["Answer", "Prediction", "Refusal", "ServiceClient"]
+
+
+class Prediction(NamedTuple):
+    """What the services said about one evaluation.
+
+    Attributes:
+        features: float32 values by name.
+        model_id: the model, with its version.
+        result: texts by key.
+    """
+
+    features: dict[str, float]
+    model_id: str
+    result: dict[str, str]
+
+
+class Refusal(NamedTuple):
+    """A service refused one evaluation.
+
+    Attributes:
+        status: name of the gRPC status.
+        service: which of the two.
+    """
+
+    status: str
+    service: ServiceName
+
+
+Answer: TypeAlias = Prediction | Refusal
+
+
+class _Rows(NamedTuple):
+    """Features of some evaluations of a chunk: ``batch`` row ``i`` belongs to the evaluation ``rows[i]``."""
+
+    rows: Sequence[int]
+    batch: FeatureBatch
+
+
+class ServiceClient:
+    """The way from evaluations to answers."""
+
+    def __init__(self, features: str, inference: str, settings: RunSettings, metrics: Metrics) -> None:
+        """Open channels to both addresses, ``HOST:PORT[,...]``; nothing is called yet.
+
+        Raises:
+            SettingsError: one of them is no address.
+        """
+        self._settings = settings
+        self._features = Service("features", features, settings, metrics)
+        self._inference = Service("inference", inference, settings, metrics)
+        self._threads = ThreadPoolExecutor(settings.calls_in_flight, thread_name_prefix="service-call")
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._features.close()
+        self._inference.close()
+
+    def answers(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
+        """One answer for each evaluation, in their order. When it returns, nothing is under way.
+
+        Raises:
+            ServiceError: a service did not answer within its attempts, or not with an answer.
+        """
+        chunks = list(self._chunks(evaluations))
+        if self._settings.rpc == "stream":
+            return [answer for answers in self._streamed(chunks) for answer in answers]
+        if len(chunks) == 1:
+            return self._asked(chunks[0])
+        return [answer for answers in self._threads.map(self._asked, chunks) for answer in answers]
+
+    def _chunks(self, evaluations: Sequence[Evaluation]) -> Iterator[Sequence[Evaluation]]:
+        """Cut evaluations into calls that fit the limits on windows and bytes; a window above them goes alone."""
+        one_by_one = self._features.unary_only or self._inference.unary_only
+        windows_max = 1 if one_by_one else self._settings.batch_windows
+        start = size = 0
+        for row, evaluation in enumerate(evaluations):
+            # Beside the columns: an offset, and the id of the device twice, once with session and number.
+            window_size = BYTES_PER_EVENT * evaluation.events + 2 * len(evaluation.device_id.encode()) + 48
+            if row > start and (row - start == windows_max or size + window_size > self._settings.batch_bytes):
+                yield evaluations[start:row]
+                start, size = row, 0
+            size += window_size
+        if start < len(evaluations):
+            yield evaluations[start:]
+
+    def _asked(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
+        answers: list[Answer | None] = [None] * len(evaluations)
+        for features in self._asked_for_features(evaluations, range(len(evaluations)), answers):
+            self._ask_for_predictions(features, answers)
+        return _complete(answers)
+
+    def _streamed(self, chunks: Sequence[Sequence[Evaluation]]) -> Iterator[list[Answer]]:
+        """Ask about all chunks on one stream to each service; what stays without an answer is asked in batches."""
+        asked: list[tuple[_Rows, list[Answer | None]]] = []
+        done = 0
+
+        def features() -> Iterator[FeatureBatch]:  # runs in a thread of gRPC, which only ends the stream on an error
+            windows = map(_window_batch, chunks)
+            for chunk, batch in zip(chunks, self._features.stream(windows, FeatureBatch), strict=False):
+                answers: list[Answer | None] = [None] * len(chunk)
+                try:
+                    rows = self._kept_features(range(len(chunk)), batch, answers)
+                except ServiceError:
+                    return
+                asked.append((rows, answers))
+                yield rows.batch
+
+        if not (self._features.unary_only or self._inference.unary_only):
+            for predictions in self._inference.stream(features(), PredictionBatch):
+                if done == len(asked):
+                    break
+                rows, answers = asked[done]
+                self._keep_predictions(rows, predictions, answers)
+                yield _complete(answers)
+                done += 1
+        yield from self._threads.map(self._asked, chunks[done:])
+
+    def _asked_for_features(
+        self, evaluations: Sequence[Evaluation], rows: Sequence[int], answers: list[Answer | None]
+    ) -> Iterator[_Rows]:
+        """Features of the evaluations ``rows``, in one part or several; the refused ones get their answer here."""
+        if self._features.unary_only:
+            for row in rows:
+                try:
+                    yield _Rows([row], self._features_of_one(evaluations[row]))
+                except RefusedError as error:
+                    answers[row] = Refusal(error.status.name, "features")
+            return
+        try:
+            request = _window_batch([evaluations[row] for row in rows])
+            batch = self._features.batch(request, len(rows), FeatureBatch)
+        except UnimplementedError:
+            self._features.unary_only = True
+            yield from self._asked_for_features(evaluations, rows, answers)
+        except RefusedError as error:
+            if len(rows) == 1:
+                answers[rows[0]] = Refusal(error.status.name, "features")
+            else:
+                for half in _halves(rows):
+                    yield from self._asked_for_features(evaluations, half, answers)
+        else:
+            yield self._kept_features(rows, batch, answers)
+
+    def _features_of_one(self, evaluation: Evaluation) -> FeatureBatch:
+        times, *sensors = (column.tolist() for column in evaluation.window())
+        events = [
+            RawEvent(device_id=evaluation.device_id, time=time, sensor1=s1, sensor2=s2, sensor3=s3, sensor4=s4)
+            for time, s1, s2, s3, s4 in zip(times, *sensors, strict=True)
+        ]
+        try:
+            answer = self._features.unary(RawEventList(device_id=evaluation.device_id, event=events), FeatureList)
+        except UnimplementedError:
+            raise self._features.unknown() from None
+        return FeatureBatch(
+            evaluation_id=[evaluation.evaluation_id],
+            device_id=[evaluation.device_id],
+            name=[feature.name for feature in answer.feature],
+            values=array("f", (feature.value for feature in answer.feature)).tobytes(),
+        )
+
+    def _kept_features(self, rows: Sequence[int], batch: FeatureBatch, answers: list[Answer | None]) -> _Rows:
+        """Check an answer against what was asked, and take the rows out that failed."""
+        row_bytes = 4 * len(batch.name)
+        if len(batch.evaluation_id) != len(rows) or len(batch.values) != row_bytes * len(rows):
+            raise self._features.garbage(f"{len(batch.evaluation_id)} rows of features to {len(rows)} windows")
+        if not batch.error:
+            return _Rows(rows, batch)
+        for error in batch.error:
+            if error.row >= len(rows):
+                raise self._features.garbage(f"an error in row {error.row} to {len(rows)} windows")
+            answers[rows[error.row]] = Refusal(status_name(error.code), "features")
+        return _selected(_Rows(rows, batch), [row for row in range(len(rows)) if answers[rows[row]] is None])
+
+    def _ask_for_predictions(self, features: _Rows, answers: list[Answer | None]) -> None:
+        """Predictions of some evaluations, or their refusals, into ``answers``."""
+        if not features.rows:
+            return
+        if self._inference.unary_only:
+            for row in range(len(features.rows)):
+                self._ask_for_one_prediction(_selected(features, [row]), answers)
+            return
+        try:
+            predictions = self._inference.batch(features.batch, len(features.rows), PredictionBatch)
+        except UnimplementedError:
+            self._inference.unary_only = True
+            self._ask_for_predictions(features, answers)
+        except RefusedError as error:
+            if len(features.rows) == 1:
+                answers[features.rows[0]] = Refusal(error.status.name, "inference")
+            else:
+                for half in _halves(range(len(features.rows))):
+                    self._ask_for_predictions(_selected(features, half), answers)
+        else:
+            self._keep_predictions(features, predictions, answers)
+
+    def _ask_for_one_prediction(self, features: _Rows, answers: list[Answer | None]) -> None:
+        [values] = _values(features.batch)
+        request = FeatureList(
+            device_id=features.batch.device_id[0],
+            feature=[Feature(name=name, value=value) for name, value in zip(features.batch.name, values, strict=True)],
+        )
+        [row] = features.rows
+        try:
+            answer = self._inference.unary(request, SeedPrediction)
+        except UnimplementedError:
+            raise self._inference.unknown() from None
+        except RefusedError as error:
+            answers[row] = Refusal(error.status.name, "inference")
+        else:
+            named = dict(zip(features.batch.name, values, strict=True))
+            answers[row] = Prediction(named, answer.modelId, dict(answer.result))
+
+    def _keep_predictions(self, features: _Rows, predictions: PredictionBatch, answers: list[Answer | None]) -> None:
+        """Check an answer against what was asked, and put its rows where they belong."""
+        rows, keys, texts = features.rows, list(predictions.key), list(predictions.value)
+        if len(predictions.evaluation_id) != len(rows) or len(texts) != len(keys) * len(rows):
+            raise self._inference.garbage(
+                f"{len(predictions.evaluation_id)} predictions to {len(rows)} rows of features"
+            )
+        for error in predictions.error:
+            if error.row >= len(rows):
+                raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
+            answers[rows[error.row]] = Refusal(status_name(error.code), "inference")
+        names = list(features.batch.name)
+        for row, values in enumerate(_values(features.batch)):
+            if answers[rows[row]] is None:
+                result = dict(zip(keys, texts[row * len(keys) : (row + 1) * len(keys)], strict=True))
+                named = dict(zip(names, values, strict=True))
+                answers[rows[row]] = Prediction(named, predictions.model_id, result)
+
+
+def _window_batch(evaluations: Sequence[Evaluation]) -> WindowBatch:
+    times, sensor1, sensor2, sensor3, sensor4 = zip(*[evaluation.window() for evaluation in evaluations], strict=True)
+    offsets = accumulate((evaluation.end - evaluation.start for evaluation in evaluations), initial=0)
+    return WindowBatch(
+        evaluation_id=[evaluation.evaluation_id for evaluation in evaluations],
+        device_id=[evaluation.device_id for evaluation in evaluations],
+        offsets=array("I", offsets).tobytes(),
+        times=b"".join(times),
+        sensor1=b"".join(sensor1),
+        sensor2=b"".join(sensor2),
+        sensor3=b"".join(sensor3),
+        sensor4=b"".join(sensor4),
+    )
+
+
+def _values(batch: FeatureBatch) -> list[list[float]]:
+    """The matrix of a batch as lists, row by row."""
+    values: list[list[float]] = np.frombuffer(batch.values, "<f4").reshape(-1, len(batch.name) or 1).tolist()
+    return values or [[] for _ in batch.evaluation_id]
+
+
+def _selected(features: _Rows, chosen: Sequence[int]) -> _Rows:
+    """Some rows of a part, by their number in it."""
+    batch = features.batch
+    row_bytes = 4 * len(batch.name)
+    return _Rows(
+        [features.rows[row] for row in chosen],
+        FeatureBatch(
+            evaluation_id=[batch.evaluation_id[row] for row in chosen],
+            device_id=[batch.device_id[row] for row in chosen],
+            name=batch.name,
+            values=b"".join(batch.values[row_bytes * row : row_bytes * (row + 1)] for row in chosen),
+        ),
+    )
+
+
+def _halves(rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+
+
+def _complete(answers: list[Answer | None]) -> list[Answer]:
+    complete = [answer for answer in answers if answer is not None]
+    assert len(complete) == len(answers)
+    return complete

@@ -1,0 +1,174 @@
+"""Every setting of a run, in one place: its name, unit, default, where the default comes from, and its check.
+
+The command line of both engines is made from these fields, so a setting exists in one place only.
+"""
+
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+
+from window_core import MAX_TIME_MS, WindowSpec
+
+__all__ = ["RunSettings", "SettingsError", "duration_text", "parsed_duration_ms"]
+
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+
+_SPEC: Final = WindowSpec()
+
+
+class SettingsError(ValueError):
+    """A setting is wrong: the run does not start. The message names the setting and says what to do, in one line."""
+
+
+def parsed_duration_ms(text: str) -> int:
+    """A duration in ms, written ``10h``, ``5m``, ``30s``, ``250ms``, ``7d``, ``1h30m`` or ``0``.
+
+    Raises:
+        SettingsError: it is written in another way.
+
+    >>> parsed_duration_ms("1h30m")
+    5400000
+    """
+    if text == "0":
+        return 0
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise SettingsError(f"{text!r} is not a duration: write it like 10h, 5m, 30s, 250ms, or 0")
+    return sum(int(number) * unit for number, unit in zip(match.groups("0"), _UNITS_MS.values(), strict=True))
+
+
+def duration_text(milliseconds: int) -> str:
+    """The shortest way to write a duration.
+
+    >>> duration_text(36_000_000), duration_text(90_000), duration_text(0)
+    ('10h', '90s', '0')
+    """
+    for unit, size in _UNITS_MS.items():
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return "0"
+
+
+def setting(default: object, text: str, *, flag: str | None = None, kind: str = "text", **more: object) -> Any:
+    """A field with what the command line needs to know about it.
+
+    Args:
+        default: its value if it is not given.
+        text: help, with the unit and the source of the default where it has one.
+        flag: the option, if it is not the name of the field.
+        kind: ``text``, ``integer``, ``duration``, ``switch`` or ``choice``.
+        more: ``choices`` of a choice, ``shows`` for the form of its argument.
+    """
+    return field(default=default, metadata={"text": text, "flag": flag, "kind": kind, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of ``latecomer run``. Durations in ms."""
+
+    engine: Literal["bytewax", "flink"] = setting(
+        "bytewax", "What drives the windows.", kind="choice", choices=("bytewax", "flink")
+    )
+    input: str | None = setting(
+        None, "Events: a file of JSON lines, - for standard input. Default: a sample of its own.", shows="FILE|-"
+    )
+    output: str = setting(
+        "latecomer-output/predictions.jsonl",
+        "Predictions: JSON lines, or Parquet if the name ends in .parquet; - for standard output.",
+        shows="FILE|-",
+    )
+    rejections: str | None = setting(
+        None, "Rejections, as the output. Default: a file named rejections beside the output.", shows="FILE|-"
+    )
+    format: Literal["json", "protobuf"] = setting(
+        "json", "What the value of a Kafka record is; lines of a file are JSON.", kind="choice",
+        choices=("json", "protobuf"),
+    )  # fmt: skip
+    features: str | None = setting(
+        None, "Address of the feature service. Default: one of its own, for this run.", shows="HOST:PORT[,...]"
+    )
+    inference: str | None = setting(
+        None, "Address of the inference service. Default: one of its own, for this run.", shows="HOST:PORT[,...]"
+    )
+    rpc: Literal["stream", "batch", "unary"] = setting(
+        "batch",
+        "How the services are called: many windows a call, on a stream of calls, or one window a call as the original "
+        "demo does. A service that knows only the last is called so anyway.",
+        kind="choice",
+        choices=("stream", "batch", "unary"),
+    )
+    batch_windows: int = setting(
+        256, "Windows in one call, at most. 256: from there on, larger ones are no faster.", kind="integer"
+    )
+    batch_bytes: int = setting(
+        3_500_000, "Bytes in one call, at most, below the 4 MiB a gRPC server takes by default.", kind="integer"
+    )
+    in_flight: int | None = setting(None, "Calls under way at once. Default: 3, or 8 with --rpc unary.", kind="integer")
+    timeout_ms: int = setting(10_000, "Deadline of one call.", flag="--timeout", kind="duration")
+    attempts: int = setting(
+        4, "Attempts of one call, with growing pauses, before the run fails: pauses of 3.5 s in all.", kind="integer"
+    )
+    interval_ms: int = setting(_SPEC.interval_ms, "Length of the window.", flag="--interval", kind="duration")
+    tick_ms: int = setting(
+        _SPEC.tick_ms, "Time between two periodic evaluations of a device; 0: none.", flag="--tick", kind="duration"
+    )
+    idle_after_ms: int = setting(
+        _SPEC.idle_after_ms, "A device silent for longer has no ticks.", flag="--idle-after", kind="duration"
+    )
+    forget_after_ms: int = setting(
+        _SPEC.forget_after_ms, "A device silent for longer is forgotten.", flag="--forget-after", kind="duration"
+    )
+    max_ahead_ms: int = setting(
+        _SPEC.max_ahead_ms, "How far an event may be ahead of its arrival.", flag="--max-ahead", kind="duration"
+    )
+    max_events: int = setting(_SPEC.max_events, "Events a window may hold; 24 bytes each.", kind="integer")
+    until_ms: int | None = setting(
+        None,
+        "Arrival in ms since the Unix epoch up to which records are read and the clock runs. Default: the largest.",
+        flag="--until",
+        kind="integer",
+        shows="MS",
+    )
+    state: str | None = setting(
+        None, "Folder of the state: a run that was killed goes on from there when started again.", shows="DIR"
+    )
+    epoch_ms: int = setting(10_000, "Time between two savings of the state.", flag="--epoch", kind="duration")
+    parallelism: int = setting(
+        1, "Workers: threads of one process, so they help where the services are slow.", kind="integer"
+    )
+    quiet: bool = setting(False, "No progress and no summary; errors only.", kind="switch")
+
+    @property
+    def spec(self) -> WindowSpec:
+        """The numbers of the window."""
+        return WindowSpec(**{name.name: getattr(self, name.name) for name in fields(WindowSpec)})
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls under way at once, as set or by the kind of call."""
+        return self.in_flight or (8 if self.rpc == "unary" else 3)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_windows", "batch_bytes", "timeout_ms", "attempts", "epoch_ms", "parallelism"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{flag_of(name)} must be above 0")
+        if self.in_flight is not None and self.in_flight < 1:
+            raise SettingsError("--in-flight must be above 0")
+        if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
+            raise SettingsError(
+                f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
+            )
+        try:
+            _ = self.spec
+        except ValueError as error:
+            name, _, rest = str(error).partition(" ")
+            raise SettingsError(f"{flag_of(name)} {rest}") from None
+
+
+def flag_of(name: str) -> str:
+    """The option of a setting."""
+    for entry in fields(RunSettings):
+        if entry.name == name:
+            return entry.metadata["flag"] or "--" + name.replace("_", "-")
+    raise KeyError(name)
