@@ -49,24 +49,26 @@ def exact_sums(values: Float32s, offsets: Int64s) -> NDArray[np.float64]:
     counts = np.diff(offsets)
     if not len(counts):
         return np.empty(0)
-    sums = np.add.reduceat(values.astype(np.float64), starts)
+    sums: NDArray[np.float64] = np.add.reduceat(values, starts, dtype=np.float64)
     magnitudes = values.view(np.uint32) & _MAGNITUDE
-    below = magnitudes - _ONE  # a zero becomes the largest of all, so the smallest is found beside zeros
-    if _spread(magnitudes.max(keepdims=True), below.min(keepdims=True))[0] <= _spread_limits(counts.max()):
-        return sums
-    spreads = _spread(np.maximum.reduceat(magnitudes, starts), np.minimum.reduceat(below, starts))
+    smallest = magnitudes.min(keepdims=True)
+    if smallest[0] and _spread(magnitudes.max(keepdims=True), smallest)[0] <= _spread_limits(counts.max()):
+        return sums  # the whole column would add exactly, as most do
+    magnitudes -= _ONE  # a zero becomes the largest of all, and the smallest of a window is found beside its zeros
+    smallest = np.minimum.reduceat(magnitudes, starts) + _ONE
+    magnitudes += _ONE
+    spreads = _spread(np.maximum.reduceat(magnitudes, starts), smallest)
     for window in np.flatnonzero(spreads > _spread_limits(counts)):
-        start = offsets[window]
-        sums[window] = fsum(values[start : offsets[window + 1]].tolist())
+        start, end = offsets[window : window + 2]
+        sums[window] = fsum(values[start:end].tolist())
     return sums
 
 
-def _spread(largest: NDArray[np.uint32], smallest_below: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """How far the exponents lie apart; of a window of zeros 0. The second argument is one less than the smallest."""
-    high = largest >> _FRACTION_BITS
-    low = (smallest_below + _ONE) >> _FRACTION_BITS
-    spread: Int64s = np.maximum(high, 1).astype(np.int64) - np.maximum(low, 1)
-    return spread
+def _spread(largest: NDArray[np.uint32], smallest: NDArray[np.uint32]) -> Int64s:
+    """How far the exponents of two magnitudes lie apart; those of subnormals are one, and of zeros the same."""
+    high = np.maximum(largest >> _FRACTION_BITS, 1).astype(np.int64)
+    low = np.maximum(smallest >> _FRACTION_BITS, 1).astype(np.int64)
+    return high - low
 
 
 def _spread_limits(counts: Int64s) -> NDArray[np.int64]:

@@ -1,0 +1,174 @@
+"""How many windows a second the Python feature service answers, and how close that is to what gRPC itself can move.
+
+Ratios of one run on one machine: windows of 300 events, as the original demo's client sends; the server in a process of
+its own, the callers in this one. The floor moves requests and answers of the same sizes and does nothing with them.
+
+    python -m benchmarks.feature_service
+"""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+
+from grpc_services.python.stubs import mlpipeline_pb2 as seed
+from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
+
+__all__ = ["main", "measured"]
+
+EVENTS = 300
+WINDOWS = 256
+CALLERS = 8
+IN_FLIGHT = 4  # requests on a stream at a time: one is made, one is sent, one is answered, one is read
+
+_MODULE = "benchmarks.feature_service"
+_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def main(seconds: float = 3.0) -> dict[str, float]:
+    """Measure each way for so many seconds, and print a table. Returns windows/s by name."""
+    rates = measured(seconds)
+    unary = rates["seed unary"]
+    print(f"windows of {EVENTS} events, batches of {WINDOWS}, {seconds:g} s each")  # noqa: T201 - what it is for
+    for name, rate in rates.items():
+        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x seed unary")  # noqa: T201
+    return rates
+
+
+def measured(seconds: float) -> dict[str, float]:
+    """Windows/s of each way to ask, and of the empty exchange of the same size."""
+    with _server("features") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
+        one = seed_request()
+        many = batch_request()
+        answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(many)
+        assert not answer.error
+        rates = {
+            "seed unary": _calls_rate(seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds),
+            "batch unary": _calls_rate(batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, many, seconds, 2)
+            * WINDOWS,
+            "batch stream": _stream_rate(batch_pb2_grpc.FeatureServiceStub(channel).StreamFeatures, many, seconds)
+            * WINDOWS,
+        }
+    size = len(answer.SerializeToString())
+    with _server(f"floor {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
+        data = many.SerializeToString()
+        rates["floor of batch unary"] = _calls_rate(channel.unary_unary("/floor/unary"), data, seconds, 2) * WINDOWS
+        rates["floor of batch stream"] = _stream_rate(channel.stream_stream("/floor/stream"), data, seconds) * WINDOWS
+    return rates
+
+
+def seed_request() -> seed.RawEventList:
+    """A window in the form of the original demo: a message for each event."""
+    readings = np.random.default_rng(1).random((EVENTS, 4), np.float32).tolist()
+    request = seed.RawEventList(device_id="device_123")
+    for index, (sensor1, sensor2, sensor3, sensor4) in enumerate(readings):
+        request.event.add(
+            device_id="device_123",
+            time=1_587_920_555_000 + 120_000 * index,
+            sensor1=sensor1,
+            sensor2=sensor2,
+            sensor3=sensor3,
+            sensor4=sensor4,
+        )
+    return request
+
+
+def batch_request(windows: int = WINDOWS, events: int = EVENTS) -> batch_pb2.WindowBatch:
+    """Windows of as many devices, as columns."""
+    readings = np.random.default_rng(1).random((4, windows * events), np.float32)
+    return batch_pb2.WindowBatch(
+        evaluation_id=[f"device_{window}/1587920555000/{events}" for window in range(windows)],
+        device_id=[f"device_{window}" for window in range(windows)],
+        offsets=np.arange(0, windows * events + 1, events, dtype="<u4").tobytes(),
+        times=np.tile(1_587_920_555_000 + 120_000 * np.arange(events, dtype="<i8"), windows).tobytes(),
+        sensor1=readings[0].tobytes(),
+        sensor2=readings[1].tobytes(),
+        sensor3=readings[2].tobytes(),
+        sensor4=readings[3].tobytes(),
+    )
+
+
+def _calls_rate(call: Callable[[Any], Any], request: Any, seconds: float, callers: int = CALLERS) -> float:
+    """Calls a second by so many callers, each of which waits for its answer before it asks again."""
+    call(request)
+    until_s = time.monotonic() + seconds
+
+    def ask(_: int) -> int:
+        calls = 0
+        while time.monotonic() < until_s:
+            call(request)
+            calls += 1
+        return calls
+
+    start_s = time.monotonic()
+    with ThreadPoolExecutor(callers) as pool:
+        calls = sum(pool.map(ask, range(callers)))
+    return calls / (time.monotonic() - start_s)
+
+
+def _stream_rate(call: Callable[[Iterator[Any]], Any], request: Any, seconds: float) -> float:
+    """Requests a second on one stream."""
+    until_s = time.monotonic() + seconds
+    free = threading.Semaphore(IN_FLIGHT)
+
+    def requests() -> Iterator[Any]:
+        while time.monotonic() < until_s:
+            free.acquire()
+            yield request
+
+    start_s = time.monotonic()
+    answers = 0
+    for _ in call(requests()):
+        answers += 1
+        free.release()
+    return answers / (time.monotonic() - start_s)
+
+
+@contextmanager
+def _server(what: str) -> Iterator[str]:
+    """A server in a process of its own, and its address; it ends with its standard input."""
+    command = [sys.executable, "-m", _MODULE, *what.split()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server of the benchmark did not start: {' '.join(command)}")
+        yield line.split()[-1]
+        process.stdin.close()
+
+
+def _serve_floor(answer_bytes: int) -> None:
+    """Answer each request with so many bytes, until standard input ends."""
+    answer = bytes(answer_bytes)
+    handlers = {
+        "unary": grpc.unary_unary_rpc_method_handler(lambda request, context: answer),  # noqa: ARG005 - gRPC's signature
+        "stream": grpc.stream_stream_rpc_method_handler(lambda requests, context: (answer for _ in requests)),  # noqa: ARG005
+    }
+    server = grpc.server(ThreadPoolExecutor(CALLERS), options=_OPTIONS)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("floor", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(f"floor: listening on 127.0.0.1:{port}", flush=True)  # noqa: T201 - what the parent waits for
+    sys.stdin.read()
+    server.stop(None)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["floor"]:
+        _serve_floor(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["features"]:
+        from grpc_services.python.serve import serve
+        from grpc_services.python.settings import ServerSettings
+
+        sys.exit(serve(ServerSettings("features", port=0, stop_at_end_of_input=True)))
+    else:
+        main(*map(float, sys.argv[1:2]))
