@@ -1,10 +1,10 @@
-"""How thorough the drawn tests are: ``LATECOMER_HYPOTHESIS=thorough`` draws anew and far more, the default never varies."""
+"""How thorough the drawn tests are: ``LATECOMER_HYPOTHESIS=thorough`` draws anew and more, the default never varies."""
 
 import os
 import sys
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # plain ``pytest`` does not put the checkout on the path, ``python -m pytest`` does
@@ -13,8 +13,10 @@ if str(ROOT) not in sys.path:  # plain ``pytest`` does not put the checkout on t
 # A slow or busy machine is no failure: the only limit on time is that of the whole run.
 _SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
-settings.register_profile(
-    "ci", derandomize=True, max_examples=80, stateful_step_count=50, print_blob=True, **_SLOW_IS_FINE
-)
+_DRAWN = {"derandomize": True, "max_examples": 80, "stateful_step_count": 50, **_SLOW_IS_FINE}
+
+settings.register_profile("ci", **_DRAWN)
+# Where red is all that is asked for, the smallest example is not looked for.
+settings.register_profile("planted", phases=[Phase.explicit, Phase.generate], **_DRAWN)
 settings.register_profile("thorough", max_examples=2_000, stateful_step_count=80, print_blob=True, **_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("LATECOMER_HYPOTHESIS", "ci"))

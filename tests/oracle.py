@@ -6,7 +6,7 @@ list of what happened, and a window is made by replaying that list. Where the ru
 - The clock of a device is the larger of the arrival of its last accepted event and its last fired tick. An arrival
   below it is lifted to it, in evaluations and rejections alike. A rejected event moves no clock.
 - A device is forgotten by a record or by the clock at an instant that lies more than ``forget_after_ms`` after its last
-  accepted arrival; of what was before, nothing matters from there on.
+  accepted arrival; of what was before, nothing matters from there on. Another spec may have it so from the start.
 - A tick skipped in silence never fires later.
 """
 
@@ -114,15 +114,21 @@ class Oracle:
 
     def on_restore(self, spec: WindowSpec) -> None:
         self.history.append(_Governed(spec))
+        self._forget(max(_instants(_session(self.history)), default=0))
 
     @property
-    def session_is_open(self) -> bool:
-        return bool(_events(_session(self.history)))
+    def held(self) -> list[Event]:
+        """The window; empty without a session."""
+        return _window(self.history)
 
     @property
-    def clock_ms(self) -> int:
-        """The instant below which an arrival goes back; -1 without a session."""
-        return max(_instants(_session(self.history)), default=-1)
+    def accepted_ms(self) -> int | None:
+        """The instant since which the device is silent; none without a session."""
+        return max(_arrivals(_session(self.history)), default=None)
+
+    @property
+    def times_forgotten(self) -> int:
+        return sum(isinstance(happened, _Forgotten) for happened in self.history)
 
     def _ticks(self, last_ms: int) -> list[OracleOutput]:
         outputs: list[OracleOutput] = []
@@ -149,10 +155,8 @@ class Oracle:
 
 def _session(history: Sequence[object]) -> list[object]:
     """What happened since the device was last forgotten."""
-    session: list[object] = []
-    for happened in history:
-        session = [] if isinstance(happened, _Forgotten) else [*session, happened]
-    return session
+    starts = [place + 1 for place, happened in enumerate(history) if isinstance(happened, _Forgotten)]
+    return list(history[max(starts, default=0) :])
 
 
 def _spec(history: Sequence[object]) -> WindowSpec:
