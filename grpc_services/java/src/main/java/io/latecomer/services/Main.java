@@ -1,0 +1,74 @@
+package io.latecomer.services;
+
+import io.latecomer.services.command.AskCommand;
+import io.latecomer.services.command.Durations;
+import io.latecomer.services.command.Failure;
+import io.latecomer.services.command.ServeCommand;
+import java.io.PrintWriter;
+import java.time.Duration;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * The command line of the jar. Exit status 0, 1 for a failure, 2 for a wrong argument, with one
+ * line that says what.
+ */
+@Command(
+    name = "latecomer-services",
+    description = "The feature service, the inference service and their client.",
+    mixinStandardHelpOptions = true,
+    subcommands = {ServeCommand.Features.class, ServeCommand.Inference.class, AskCommand.class})
+public final class Main implements Runnable {
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  private Main() {}
+
+  public static void main(String[] args) {
+    int status = run(args);
+    if (status != 0) {
+      System.exit(status);
+    }
+  }
+
+  /**
+   * Runs one of the commands and does not end the machine: 0 also returns to whoever called, as
+   * Maven does.
+   */
+  public static int run(String... args) {
+    return commandLine().execute(args);
+  }
+
+  /** For tests, which want the streams elsewhere. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .registerConverter(Duration.class, new Durations())
+        .setParameterExceptionHandler(Main::wrongArgument)
+        .setExecutionExceptionHandler(Main::failure);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "which one: features, inference or ask?");
+  }
+
+  private static int wrongArgument(ParameterException error, String[] args) {
+    CommandLine command = error.getCommandLine();
+    line(command.getErr(), command.getCommandSpec().qualifiedName() + ": " + error.getMessage());
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int failure(Exception error, CommandLine command, CommandLine.ParseResult result)
+      throws Exception {
+    if (!(error instanceof Failure)) {
+      throw error; // a defect: picocli prints its trace
+    }
+    line(command.getErr(), error.getMessage());
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private static void line(PrintWriter out, String text) {
+    out.println(text.replaceAll("\\s+", " "));
+    out.flush();
+  }
+}

@@ -1,0 +1,153 @@
+package io.latecomer.services.command;
+
+import io.latecomer.services.client.Answer;
+import io.latecomer.services.client.Asking;
+import io.latecomer.services.client.Peer;
+import io.latecomer.services.client.Window;
+import io.latecomer.services.client.WindowLines;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * Asks a feature service and an inference service, of any language, about the original demo's
+ * window or about windows from a file. Exit status 1, with one line that has the gRPC status, when
+ * a service does not answer.
+ */
+@Command(
+    name = "ask",
+    description = "Ask both services: features of a window, then a prediction.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false)
+public final class AskCommand implements Callable<Integer> {
+  /** What one request holds at most; with four sensors, an event of a batch is 24 bytes. */
+  private static final int WINDOWS_IN_REQUEST = 256;
+
+  private static final int EVENTS_IN_REQUEST = 100_000;
+
+  private static final Pattern ADDRESS =
+      Pattern.compile("(\\[[0-9a-fA-F:.%]+]|[^\\s:/\\[\\],]+):(\\d{1,5})");
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "FEATURES",
+      defaultValue = "localhost:10001",
+      description = "host:port of the feature service (${DEFAULT-VALUE})")
+  private String features;
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "INFERENCE",
+      defaultValue = "localhost:10011",
+      description = "host:port of the inference service (${DEFAULT-VALUE})")
+  private String inference;
+
+  @Option(
+      names = "--rpc",
+      paramLabel = "WAY",
+      defaultValue = "unary",
+      description = "${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private Asking.Rpc rpc;
+
+  @Option(
+      names = "--deadline",
+      paramLabel = "TIME",
+      defaultValue = "10s",
+      description = "of each call (${DEFAULT-VALUE})")
+  private Duration deadline;
+
+  @Option(names = "--json", description = "one line of JSON, for a program")
+  private boolean json;
+
+  @Option(
+      names = "--input",
+      paramLabel = "FILE",
+      description = "windows as lines of JSON, - is standard input; one line of JSON for each")
+  private String input;
+
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    checkAddress(features);
+    checkAddress(inference);
+    if (deadline.isZero()) {
+      throw new ParameterException(spec.commandLine(), "--deadline must be above 0s");
+    }
+    try (Peer engineer = new Peer("features", features, deadline);
+        Peer predictor = new Peer("inference", inference, deadline);
+        Asking asking = rpc.open(engineer, predictor)) {
+      if (input == null) {
+        askAboutDemo(asking);
+      } else {
+        askAboutLines(asking);
+      }
+    }
+    return 0;
+  }
+
+  private void checkAddress(String address) {
+    var parts = ADDRESS.matcher(address);
+    if (!parts.matches()
+        || Integer.parseInt(parts.group(2)) > 65_535
+        || Integer.parseInt(parts.group(2)) == 0) {
+      throw new ParameterException(spec.commandLine(), "'" + address + "' is not host:port");
+    }
+  }
+
+  private void askAboutDemo(Asking asking) {
+    PrintWriter out = spec.commandLine().getOut();
+    Answer answer = asking.ask(List.of(Window.ofDemo())).get(0);
+    if (answer instanceof Answer.Refused refused) {
+      throw new Failure(
+          refused.service() + " service: " + refused.status() + ": " + refused.message());
+    }
+    if (json) {
+      out.println(answer.json());
+    } else if (answer instanceof Answer.Predicted predicted) {
+      out.print(predicted.plain());
+    }
+    out.flush();
+  }
+
+  private void askAboutLines(Asking asking) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    try (BufferedReader reader = reader()) {
+      WindowLines lines = new WindowLines(reader);
+      List<Window> windows = lines.next(WINDOWS_IN_REQUEST, EVENTS_IN_REQUEST);
+      while (!windows.isEmpty()) {
+        asking.ask(windows).forEach(answer -> out.println(answer.json()));
+        windows = lines.next(WINDOWS_IN_REQUEST, EVENTS_IN_REQUEST);
+      }
+    } finally {
+      out.flush();
+    }
+  }
+
+  private BufferedReader reader() {
+    if (input.equals("-")) {
+      return new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    }
+    try {
+      return Files.newBufferedReader(Path.of(input));
+    } catch (IOException error) {
+      throw new Failure("cannot read " + input + ": " + error.getClass().getSimpleName(), error);
+    }
+  }
+}

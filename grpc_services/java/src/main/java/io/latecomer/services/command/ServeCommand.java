@@ -1,0 +1,162 @@
+package io.latecomer.services.command;
+
+import io.latecomer.services.server.ServerSettings;
+import io.latecomer.services.server.Service;
+import io.latecomer.services.server.ServiceServer;
+import io.latecomer.services.server.SettingsError;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/**
+ * Runs one server until it is told to stop, by SIGTERM, by Ctrl-C or by the end of standard input;
+ * it then drains and ends with status 0. Standard output has one line, as soon as calls are taken.
+ */
+@Command(mixinStandardHelpOptions = true, sortOptions = false)
+public abstract class ServeCommand implements Callable<Integer> {
+  @Option(
+      names = "--host",
+      paramLabel = "HOST",
+      description = "name or address to listen on (${DEFAULT-VALUE})")
+  private String host = ServerSettings.DEFAULT_HOST;
+
+  @Option(
+      names = "--port",
+      paramLabel = "N",
+      description = "0 takes a free one (features 9001, inference 9011)")
+  private Integer port;
+
+  @Option(
+      names = "--max-message-bytes",
+      paramLabel = "N",
+      description = "largest request (${DEFAULT-VALUE})")
+  private int maxMessageBytes = ServerSettings.DEFAULT_MAX_MESSAGE_BYTES;
+
+  @Option(
+      names = "--max-concurrent-calls",
+      paramLabel = "N",
+      description =
+          "calls answered at a time, open streams included; more are UNAVAILABLE (${DEFAULT-VALUE})")
+  private int maxConcurrentCalls = ServerSettings.DEFAULT_MAX_CONCURRENT_CALLS;
+
+  @Option(
+      names = "--drain",
+      paramLabel = "TIME",
+      defaultValue = "0s",
+      description = "told to stop, take calls for so long while NOT_SERVING (${DEFAULT-VALUE})")
+  private Duration drain;
+
+  @Option(
+      names = "--grace",
+      paramLabel = "TIME",
+      defaultValue = "30s",
+      description = "then let running calls finish for so long (${DEFAULT-VALUE})")
+  private Duration grace;
+
+  @Option(names = "--stop-with-stdin", description = "stop when standard input ends")
+  private boolean stopWithStdin;
+
+  @Spec private CommandSpec spec;
+
+  private final Service service;
+
+  ServeCommand(Service service) {
+    this.service = service;
+  }
+
+  /** The feature service. */
+  @Command(
+      name = "features",
+      description = "Serve features: the mean of each sensor over a window.")
+  public static final class Features extends ServeCommand {
+    public Features() {
+      super(Service.FEATURES);
+    }
+  }
+
+  /** The inference service. */
+  @Command(
+      name = "inference",
+      description = "Serve predictions: logistic regression over the features.")
+  public static final class Inference extends ServeCommand {
+    public Inference() {
+      super(Service.INFERENCE);
+    }
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    ServerSettings settings = settings();
+    ServiceServer server;
+    try {
+      server = ServiceServer.start(settings);
+    } catch (IOException | RuntimeException error) {
+      throw new Failure(
+          service + ": cannot listen on " + settings.address() + ": " + reason(error), error);
+    }
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndEnd(server), "drain"));
+    spec.commandLine().getOut().println(service + ": listening on " + server.address());
+    CountDownLatch stop = new CountDownLatch(1);
+    if (stopWithStdin) {
+      watchStdin(stop);
+    }
+    stop.await();
+    server.drain();
+    return 0;
+  }
+
+  private ServerSettings settings() {
+    try {
+      int chosen = port == null ? service.defaultPort() : port;
+      return new ServerSettings(
+          service, host, chosen, maxMessageBytes, maxConcurrentCalls, drain, grace);
+    } catch (SettingsError error) {
+      throw new ParameterException(spec.commandLine(), "--" + error.getMessage(), error);
+    }
+  }
+
+  /** The innermost cause says it best: gRPC's own text only repeats the address. */
+  private static String reason(Throwable error) {
+    Throwable cause = error;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause.getMessage() == null ? cause.toString() : cause.getMessage();
+  }
+
+  /**
+   * Runs when the machine is told to end. A signal that was obeyed in order is a success: status 0,
+   * not 143.
+   */
+  private static void drainAndEnd(ServiceServer server) {
+    try {
+      server.drain();
+      Runtime.getRuntime().halt(0);
+    } catch (InterruptedException error) {
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  private static void watchStdin(CountDownLatch stop) {
+    Thread watcher =
+        new Thread(
+            () -> {
+              try {
+                System.in.transferTo(OutputStream.nullOutputStream());
+              } catch (IOException error) {
+                // A broken standard input has ended, too.
+              }
+              stop.countDown();
+            },
+            "standard-input");
+    watcher.setDaemon(true);
+    watcher.start();
+  }
+}

@@ -1,0 +1,22 @@
+package io.latecomer.services.server;
+
+import io.grpc.stub.StreamObserver;
+import io.latecomer.v1.FeatureBatch;
+import io.latecomer.v1.InferenceServiceGrpc;
+import io.latecomer.v1.PredictionBatch;
+
+/**
+ * Predictions of many rows, by call and by stream. Errors: a row's own, or INVALID_ARGUMENT, see
+ * {@link BatchRules}.
+ */
+final class BatchInferenceService extends InferenceServiceGrpc.InferenceServiceImplBase {
+  @Override
+  public void predict(FeatureBatch request, StreamObserver<PredictionBatch> answers) {
+    Answers.one(request, answers, BatchRules::predictions);
+  }
+
+  @Override
+  public StreamObserver<FeatureBatch> streamPredictions(StreamObserver<PredictionBatch> answers) {
+    return Answers.oneForEach(answers, BatchRules::predictions);
+  }
+}

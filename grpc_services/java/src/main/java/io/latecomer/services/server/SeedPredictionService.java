@@ -1,0 +1,17 @@
+package io.latecomer.services.server;
+
+import io.grpc.examples.ml.FeatureList;
+import io.grpc.examples.ml.Prediction;
+import io.grpc.examples.ml.PredictionServiceGrpc;
+import io.grpc.stub.StreamObserver;
+
+/**
+ * The original demo's inference call: features in, a prediction out. Errors: INVALID_ARGUMENT, see
+ * {@link SeedRules}.
+ */
+final class SeedPredictionService extends PredictionServiceGrpc.PredictionServiceImplBase {
+  @Override
+  public void predict(FeatureList request, StreamObserver<Prediction> answers) {
+    Answers.one(request, answers, SeedRules::prediction);
+  }
+}

@@ -1,0 +1,78 @@
+package io.latecomer.services.server;
+
+import io.grpc.examples.ml.Feature;
+import io.grpc.examples.ml.FeatureList;
+import io.grpc.examples.ml.Prediction;
+import io.grpc.examples.ml.RawEvent;
+import io.grpc.examples.ml.RawEventList;
+import io.latecomer.services.rules.ExactMean;
+import io.latecomer.services.rules.LogisticModel;
+import io.latecomer.services.rules.NumberText;
+import io.latecomer.services.rules.Sensors;
+import io.latecomer.services.wire.FeatureNames;
+import io.latecomer.services.wire.InvalidRequest;
+import java.util.List;
+
+/**
+ * The answers to the original demo's two calls. An old client must go on to work: times, their
+ * order and the device ids of single events are not looked at, as they never were.
+ */
+final class SeedRules {
+  private SeedRules() {}
+
+  /**
+   * The mean of each sensor over one window, in the sensors' units.
+   *
+   * @throws InvalidRequest if there is no event, or a reading is not finite
+   */
+  static FeatureList features(RawEventList window) {
+    if (window.getEventCount() == 0) {
+      throw new InvalidRequest("event: the window holds no event");
+    }
+    float[][] columns = columns(window.getEventList());
+    FeatureList.Builder answer = FeatureList.newBuilder().setDeviceId(window.getDeviceId());
+    for (int sensor = 0; sensor < columns.length; sensor++) {
+      float mean = ExactMean.of(columns[sensor], 0, columns[sensor].length);
+      if (Float.isNaN(mean)) {
+        throw new InvalidRequest(Sensors.fault(sensor, columns[sensor], 0));
+      }
+      answer.addFeature(Feature.newBuilder().setName(Sensors.FEATURES.get(sensor)).setValue(mean));
+    }
+    return answer.build();
+  }
+
+  private static float[][] columns(List<RawEvent> events) {
+    float[][] columns = new float[Sensors.COLUMNS.size()][events.size()];
+    for (int i = 0; i < events.size(); i++) {
+      RawEvent event = events.get(i);
+      columns[0][i] = event.getSensor1();
+      columns[1][i] = event.getSensor2();
+      columns[2][i] = event.getSensor3();
+      columns[3][i] = event.getSensor4();
+    }
+    return columns;
+  }
+
+  /**
+   * The prediction for one device's features.
+   *
+   * @throws InvalidRequest if a feature of the model is missing, repeated or not finite
+   */
+  static Prediction prediction(FeatureList request) {
+    List<String> names = request.getFeatureList().stream().map(Feature::getName).toList();
+    int[] positions = FeatureNames.positions(names, LogisticModel.FEATURES);
+    float[] features = new float[positions.length];
+    for (int i = 0; i < positions.length; i++) {
+      features[i] = request.getFeature(positions[i]).getValue();
+    }
+    String fault = FeatureNames.fault("feature", features, LogisticModel.FEATURES);
+    if (fault != null) {
+      throw new InvalidRequest(fault);
+    }
+    return Prediction.newBuilder()
+        .setModelId(LogisticModel.ID)
+        .setDeviceId(request.getDeviceId())
+        .putResult(LogisticModel.RESULT, NumberText.general(LogisticModel.probability(features)))
+        .build();
+  }
+}

@@ -1,0 +1,113 @@
+package io.latecomer.services.server;
+
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.ServerInterceptors;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One running server: a service in both its forms, health of each and of the whole, reflection, and
+ * an orderly end.
+ *
+ * <p>Answers are computed and never wait, so there are as many threads as processors, whatever the
+ * number of calls.
+ */
+public final class ServiceServer {
+  /** Clients send a sign of life every 30 s; a server that forbids it would cut them off. */
+  private static final int SHORTEST_KEEPALIVE_S = 20;
+
+  private final ServerSettings settings;
+  private final HealthStatusManager health = new HealthStatusManager();
+  private final Object ending = new Object();
+  private boolean drained;
+  private final ExecutorService executor =
+      Executors.newFixedThreadPool(threads(), ServiceServer::daemon);
+  private final Server server;
+
+  private ServiceServer(ServerSettings settings) {
+    this.settings = settings;
+    InetSocketAddress address = new InetSocketAddress(settings.host(), settings.port());
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(address)
+            .executor(executor)
+            .maxInboundMessageSize(settings.maxMessageBytes())
+            .permitKeepAliveTime(SHORTEST_KEEPALIVE_S, TimeUnit.SECONDS)
+            .permitKeepAliveWithoutCalls(true)
+            .addService(health.getHealthService())
+            .addService(ProtoReflectionServiceV1.newInstance());
+    CallLimit limit = new CallLimit(settings.maxConcurrentCalls());
+    StatusInterceptor statuses = new StatusInterceptor();
+    for (BindableService part : settings.service().parts()) {
+      // The last one named is the first one called.
+      ServerServiceDefinition calls = ServerInterceptors.intercept(part, statuses, limit);
+      builder.addService(calls);
+      health.setStatus(calls.getServiceDescriptor().getName(), ServingStatus.SERVING);
+    }
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
+    server = builder.build();
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws IOException if it cannot, for example because the port is taken
+   */
+  public static ServiceServer start(ServerSettings settings) throws IOException {
+    ServiceServer started = new ServiceServer(settings);
+    try {
+      started.server.start();
+    } catch (IOException | RuntimeException error) {
+      started.executor.shutdownNow();
+      throw error;
+    }
+    return started;
+  }
+
+  public int port() {
+    return server.getPort();
+  }
+
+  /** Host and port as a client writes them. */
+  public String address() {
+    return ServerSettings.address(settings.host(), port());
+  }
+
+  /**
+   * The orderly end: NOT_SERVING, the drain delay, no new calls, the grace for running ones, then
+   * their cut. Every caller waits until it is over.
+   */
+  public void drain() throws InterruptedException {
+    health.enterTerminalState();
+    synchronized (ending) {
+      if (drained) {
+        return;
+      }
+      TimeUnit.MILLISECONDS.sleep(settings.drain().toMillis());
+      server.shutdown();
+      if (!server.awaitTermination(settings.grace().toMillis(), TimeUnit.MILLISECONDS)) {
+        server.shutdownNow().awaitTermination();
+      }
+      executor.shutdown();
+      drained = true;
+    }
+  }
+
+  private static int threads() {
+    return Math.max(2, Runtime.getRuntime().availableProcessors());
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "answers");
+    thread.setDaemon(true);
+    return thread;
+  }
+}
