@@ -1,4 +1,4 @@
-"""The core of one device beside the oracle: each step is given to both, and what must always hold is checked after it."""
+"""The core of one device beside the oracle: each step is given to both, then what must always hold is checked."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,0 +1,72 @@
+"""Requests of both contracts, and the input of the original demo's client."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from grpc_services.python.stubs import mlpipeline_pb2 as seed
+from grpc_services.python.stubs.latecomer.v1 import batch_pb2
+
+Event = tuple[int, float, float, float, float]
+
+NAMES = ["sensor_1/v1", "sensor_2/v1", "sensor_3/v1", "sensor_4/v1"]
+SENSORS = ("sensor1", "sensor2", "sensor3", "sensor4")
+
+
+def java_floats(seed_value: int) -> Iterator[float]:
+    """``java.util.Random(seed_value).nextFloat()``, again and again."""
+    state = (seed_value ^ 0x5DEECE66D) & (1 << 48) - 1
+    while True:
+        state = (state * 0x5DEECE66D + 0xB) & (1 << 48) - 1
+        yield (state >> 24) / (1 << 24)
+
+
+def demo_window() -> list[Event]:
+    floats = java_floats(1)
+    return [
+        (1_587_920_555_000 + 120_000 * index, next(floats), next(floats), next(floats), next(floats))
+        for index in range(300)
+    ]
+
+
+def event_list(window: Sequence[Event], device_id: str = "device_123") -> seed.RawEventList:
+    events = [
+        seed.RawEvent(device_id=device_id, time=time, sensor1=one, sensor2=two, sensor3=three, sensor4=four)
+        for time, one, two, three, four in window
+    ]
+    return seed.RawEventList(device_id=device_id, event=events)
+
+
+def window_batch(windows: Sequence[Sequence[Event]]) -> batch_pb2.WindowBatch:
+    events = [event for window in windows for event in window]
+    columns = list(zip(*events, strict=True)) or [()] * 5
+    return batch_pb2.WindowBatch(
+        evaluation_id=[f"d{row}/0/0" for row in range(len(windows))],
+        device_id=[f"d{row}" for row in range(len(windows))],
+        offsets=np.cumsum([0, *map(len, windows)]).astype("<u4").tobytes(),
+        times=np.array(columns[0], "<i8").tobytes(),
+        **{sensor: np.array(column, "<f4").tobytes() for sensor, column in zip(SENSORS, columns[1:], strict=True)},
+    )
+
+
+def feature_list(values: Sequence[float], names: Sequence[str] = NAMES) -> seed.FeatureList:
+    features = [seed.Feature(name=name, value=value) for name, value in zip(names, values, strict=True)]
+    return seed.FeatureList(device_id="d", feature=features)
+
+
+def feature_batch(rows: Sequence[Sequence[float]], names: Sequence[str] = NAMES) -> batch_pb2.FeatureBatch:
+    return batch_pb2.FeatureBatch(
+        evaluation_id=[f"d{row}/0/0" for row in range(len(rows))],
+        device_id=[f"d{row}" for row in range(len(rows))],
+        name=names,
+        values=np.array(rows, "<f4").tobytes(),
+    )
+
+
+def matrix_of(batch: batch_pb2.FeatureBatch) -> list[list[float]]:
+    return np.frombuffer(batch.values, "<f4").reshape(len(batch.evaluation_id), len(batch.name)).tolist()
+
+
+def error_texts(batch: batch_pb2.FeatureBatch | batch_pb2.PredictionBatch) -> dict[int, str]:
+    assert all(error.code for error in batch.error)
+    return {error.row: error.message for error in batch.error}

@@ -1,0 +1,96 @@
+import math
+import random
+import struct
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grpc_services.python.exact_mean import exact_means, exact_sums
+
+FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+SCALED = st.builds(
+    lambda fraction, exponent, sign: sign * math.ldexp(fraction, exponent),
+    st.integers(2**23, 2**24 - 1),
+    st.integers(-22 - 24, 22 - 24),  # 44 binary orders: 13 decades
+    st.sampled_from([1.0, -1.0]),
+)
+READINGS = st.one_of(
+    FLOAT32, SCALED, SCALED, st.sampled_from([0.0, -0.0, 2.0**-149, -(2.0**-149), 2.0**-126, 3.4028234663852886e38])
+)
+
+
+def float32(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def oracle_mean(readings):
+    """DESIGN's rule by rational numbers: one rounding for the sum, one for the quotient, one to float32."""
+    total = sum(map(Fraction, readings), Fraction(0))
+    return float32(float(total) / len(readings)) + 0.0
+
+
+def columns(windows):
+    values = np.array([reading for window in windows for reading in window], np.float32)
+    return values, np.cumsum([0, *map(len, windows)])
+
+
+@given(st.lists(st.lists(READINGS, min_size=1, max_size=40), min_size=1, max_size=6))
+def test_a_mean_is_that_of_rational_numbers(windows):
+    means = exact_means(*columns(windows))
+    assert means.dtype == np.float32
+    assert means.tobytes() == np.array([oracle_mean(window) for window in windows], np.float32).tobytes()
+
+
+@given(st.lists(SCALED, min_size=2, max_size=300), st.randoms(use_true_random=False))
+def test_no_order_of_the_readings_changes_a_mean(readings, order):
+    shuffled = list(readings)
+    order.shuffle(shuffled)
+    first, second = exact_means(*columns([readings, shuffled]))
+    assert first.tobytes() == second.tobytes()
+
+
+@pytest.mark.parametrize("count", [3, 4, 8, 16, 64])
+@pytest.mark.parametrize("spread", range(18, 34))
+def test_sums_are_exact_on_both_sides_of_the_limit_of_plain_addition(count, spread):
+    # Large readings that cancel each other, so that a bit that was lost on the way shows in what is left.
+    draws = random.Random(f"{count} {spread}")
+    large, small = float(2**24 - 1) * 2.0**spread, float(2**24 - 1)
+    windows = []
+    for _ in range(100):
+        pairs = draws.randint(1, max(1, (count - 1) // 2))
+        window = [large] * pairs + [-large] * pairs
+        window += [draws.choice([large, small, -small, small - 1]) for _ in range(max(1, count - 2 * pairs))]
+        draws.shuffle(window)
+        windows.append(window)
+        windows.append([large] * (count // 2) + [small] + [-large] * (count - count // 2 - 1))
+    expected = [math.fsum(window) for window in windows]
+    for window, total in zip(windows, expected, strict=True):
+        assert exact_sums(*columns([window])).tolist() == [total]
+    assert exact_sums(*columns(windows)).tolist() == expected
+
+
+@pytest.mark.parametrize("negligible", [0.0, -0.0])
+def test_a_mean_of_zero_is_positive_zero(negligible):
+    assert exact_means(*columns([[-0.0], [negligible, -0.0], [-(2.0**-149)] * 2 + [0.0] * 7])).tobytes() == bytes(12)
+
+
+def test_one_window_with_a_wide_spread_leaves_the_others_as_they_are():
+    wide = [1e30, 1e-30, -1e30]
+    windows = [[0.1, 0.2], wide, [0.0, 0.0], [5.0]]
+    assert exact_means(*columns(windows)).tolist() == [oracle_mean(map_to_float32(w)) for w in windows]
+
+
+def map_to_float32(window):
+    return [float32(reading) for reading in window]
+
+
+def test_the_largest_readings_do_not_overflow():
+    largest = float(np.finfo(np.float32).max)
+    assert exact_means(*columns([[largest] * 1000])).tolist() == [largest]
+
+
+def test_no_windows_have_no_means():
+    assert exact_means(np.empty(0, np.float32), np.zeros(1, np.int64)).shape == (0,)

@@ -1,0 +1,62 @@
+"""Imports point one way, and the core uses nothing that waits, talks, or knows the time."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAY_USE = {
+    "window_core": {"window_core"},
+    "grpc_services": {"grpc_services", "window_core"},
+    "dataflows": {"dataflows", "grpc_services", "window_core", "benchmarks"},  # benchmarks: one of its commands
+}
+OURS = {"window_core", "dataflows", "grpc_services", "benchmarks", "tests"}
+
+CORE_MAY_USE = {"array", "bisect", "collections", "dataclasses", "math", "struct", "sys", "typing", "zlib"}
+"""Short on purpose: no clock, thread, socket, file, logger or chance is among them. A new one is a decision."""
+
+
+def sources(package: str) -> list[Path]:
+    return sorted(path for path in (ROOT / package).rglob("*.py") if "stubs" not in path.parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, also inside functions, and those it names to ``import_module``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written out whole"
+            yield node.module or ""
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+
+
+@pytest.mark.parametrize("package", MAY_USE)
+def test_imports_point_one_way(package: str) -> None:
+    for path in sources(package):
+        used = {name.split(".")[0] for name in imported(path)} & OURS
+        assert used <= MAY_USE[package], f"{path.relative_to(ROOT)} uses {used - MAY_USE[package]}"
+
+
+def test_the_core_uses_a_few_modules_of_the_standard_library_alone() -> None:
+    assert sys.stdlib_module_names >= CORE_MAY_USE
+    paths = sources("window_core")
+    assert paths
+    for path in paths:
+        used = {name.split(".")[0] for name in imported(path)} - {"window_core"}
+        assert used <= CORE_MAY_USE, f"{path.name} uses {used - CORE_MAY_USE}"
+
+
+def test_the_core_opens_prints_and_runs_nothing() -> None:
+    for path in sources("window_core"):
+        called = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}, path.name

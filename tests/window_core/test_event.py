@@ -1,0 +1,166 @@
+"""What makes a decoded record no event, in the fixed order of the errors, and what a reading is rounded to."""
+
+from itertools import combinations
+from struct import pack, unpack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
+
+GOOD = {"device_id": "d1", "time_ms": 1_000, "sensors": [1.0, 2.0, 3.0, 4.0], "arrival_ms": 2_000, "key": b"d1"}
+
+# Each error by itself, as changes to a good record.
+FAULTS = [
+    ("wrong_type", {"time_ms": 1_000.0}),
+    ("device_id", {"device_id": "x" * 257}),
+    ("time", {"arrival_ms": -1}),
+    ("sensor", {"sensors": [1.0, 2.0, float("nan"), 4.0]}),
+    ("key", {"key": b"d2"}),
+]
+
+LARGEST = float.fromhex("0x1.fffffep+127")
+"""The largest float32."""
+
+HALFWAY = float.fromhex("0x1.ffffffp+127")
+"""Half of the way from there to 2^128: from here on rounding gives infinity."""
+
+
+def error_of(**changes: object) -> str | None:
+    record = {**GOOD, **changes}
+    try:
+        checked_event(
+            record["device_id"], record["time_ms"], record["sensors"], record["arrival_ms"], key=record["key"]
+        )
+    except EventError as error:
+        return error.error
+    return None
+
+
+def test_the_errors_are_a_closed_list_in_a_fixed_order() -> None:
+    assert EVENT_ERRORS == ("not_an_event", "wrong_type", "device_id", "time", "sensor", "key")
+    assert [error for error, _ in FAULTS] == list(EVENT_ERRORS[1:])
+    assert error_of() is None
+
+
+@pytest.mark.parametrize(("error", "changes"), FAULTS)
+def test_each_error_is_found(error: str, changes: dict[str, object]) -> None:
+    assert error_of(**changes) == error
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(FAULTS, 2)))
+def test_of_two_errors_the_first_of_the_list_is_given(first: tuple, second: tuple) -> None:
+    assert error_of(**first[1], **second[1]) == first[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"device_id": None},
+        {"device_id": b"d1"},
+        {"device_id": 1},
+        {"time_ms": "1000"},
+        {"time_ms": True},
+        {"time_ms": None},
+        {"arrival_ms": 2_000.0},
+        {"arrival_ms": False},
+        *({"sensors": [1.0, 2.0, 3.0, wrong]} for wrong in ("1", None, True, [1.0], 1j)),
+        {"sensors": [None, 2.0, 3.0, 4.0]},
+    ],
+)
+def test_each_wrong_type_is_found(changes: dict[str, object]) -> None:
+    assert error_of(**changes) == "wrong_type"
+
+
+def test_a_device_id_has_1_to_256_bytes_of_utf_8() -> None:
+    assert error_of(device_id="", key=b"") == "device_id"
+    assert error_of(device_id="x" * 256, key=b"x" * 256) is None
+    assert error_of(device_id="x" * 257, key=b"x" * 257) == "device_id"
+    assert error_of(device_id="ß" * 128, key="ß".encode() * 128) is None
+    assert error_of(device_id="ß" * 128 + "x", key=b"") == "device_id"
+    assert error_of(device_id="\ud800") == "device_id"  # not encodable
+    assert error_of(device_id="\x00", key=b"\x00") is None
+
+
+@pytest.mark.parametrize("name", ["time_ms", "arrival_ms"])
+def test_a_time_lies_between_1970_and_9999(name: str) -> None:
+    assert MAX_TIME_MS == 253_402_300_799_999
+    assert error_of(**{name: 0}) is None
+    assert error_of(**{name: -1}) == "time"
+    assert error_of(**{name: MAX_TIME_MS}) is None
+    assert error_of(**{name: MAX_TIME_MS + 1}) == "time"
+    assert error_of(**{name: 10**400}) == "time"
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize(
+    "reading",
+    [float("nan"), float("inf"), -float("inf"), HALFWAY, -HALFWAY, 1e39, 1.7e308, 2**128, 10**400, -(10**400)],
+)
+def test_a_reading_is_finite_also_as_float32(reading: float, place: int) -> None:
+    sensors = [1.0, 1.0, 1.0, 1.0]
+    sensors[place] = reading
+    assert error_of(sensors=sensors) == "sensor"
+
+
+@pytest.mark.parametrize(
+    ("reading", "rounded"),
+    [
+        (LARGEST, LARGEST),
+        (float.fromhex("0x1.fffffefffffffp+127"), LARGEST),  # the last double below halfway
+        (-LARGEST, -LARGEST),
+        (int(LARGEST), LARGEST),
+        (16_777_217, 16_777_216.0),  # the first integer that is no float32, to even
+        (16_777_219, 16_777_220.0),
+        (float.fromhex("0x1p-149"), float.fromhex("0x1p-149")),  # the smallest subnormal
+        (float.fromhex("0x1p-150"), 0.0),  # half of it, to even
+        (float.fromhex("0x1.8p-149"), float.fromhex("0x1p-148")),
+        (float.fromhex("0x1.0000000000001p-150"), float.fromhex("0x1p-149")),
+        (5e-324, 0.0),
+        (-5e-324, -0.0),
+        (-0.0, -0.0),
+        (0, 0.0),
+        (0.1, 0.10000000149011612),
+    ],
+)
+def test_a_reading_is_rounded_to_float32(reading: float, rounded: float) -> None:
+    event = checked_event("d1", 0, [reading] * 4)
+    for given_reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4):
+        assert type(given_reading) is float
+        assert repr(given_reading) == repr(rounded)
+    assert event.readings == pack("<4f", *[rounded] * 4)
+
+
+def test_the_key_is_the_device_id_where_there_has_to_be_one() -> None:
+    assert error_of(key=None) is None
+    assert error_of(key=b"") == "key"
+    assert error_of(key=b"D1") == "key"
+    assert error_of(device_id="ß", key="ß".encode()) is None
+    assert error_of(device_id="ß", key="ß".encode("latin-1")) == "key"
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
+def test_a_float32_stays_what_it_is(readings: list[float]) -> None:
+    event = checked_event("d1", 5, readings)
+    assert repr(event) == repr(Event("d1", 5, *readings))
+    assert event.readings == pack("<4f", *readings)
+
+
+@given(st.lists(st.floats(allow_nan=False) | st.integers(), min_size=4, max_size=4))
+def test_any_number_is_rounded_as_the_machine_does_or_refused(readings: list[float]) -> None:
+    try:
+        expected = unpack("<4f", pack("<4f", *(float(reading) for reading in readings)))
+    except OverflowError:
+        expected = (float("inf"),)
+    if any(reading in (float("inf"), -float("inf")) for reading in expected):
+        assert error_of(sensors=readings) == "sensor"
+    else:
+        event = checked_event("d1", 0, readings)
+        assert repr((event.sensor1, event.sensor2, event.sensor3, event.sensor4)) == repr(expected)
+
+
+def test_an_event_is_immutable() -> None:
+    event = checked_event("d1", 0, [1, 2, 3, 4])
+    with pytest.raises(AttributeError):
+        event.time_ms = 1
