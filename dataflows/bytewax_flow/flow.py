@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import TypeGuard, cast
 
 import bytewax.operators as op
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_source import SourceItem
-from dataflows.bytewax_flow.logic import WindowLogic
+from dataflows.bytewax_flow.logic import WindowInput, WindowLogic
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord, PredictionStep, Topic
+from dataflows.prediction_step import OutputRecord, PredictionStep
 from dataflows.window_step import LocatedOutput
 from window_core import WindowSpec
 
@@ -21,7 +22,7 @@ __all__ = ["latecomer_flow"]
 
 def latecomer_flow(
     source: Source[SourceItem],
-    sink: Sink[tuple[Topic, bytes]],
+    sink: Sink[tuple[str, bytes]],
     step: PredictionStep,
     spec: WindowSpec,
     metrics: Metrics,
@@ -42,17 +43,17 @@ def latecomer_flow(
 
     flow = Dataflow("latecomer")
     items = op.input("log", flow, source)
-    items_by_kind = op.branch("kinds", items, _is_rejection)
-    windows = op.stateful_batch("windows", items_by_kind.falses, partial(WindowLogic, spec, metrics))
+    kinds = op.branch("kinds", items, _is_for_device)
+    windows = op.stateful_batch("windows", kinds.trues, partial(WindowLogic, spec, metrics))
     records = op.flat_map_batch("services", windows, called)
-    both = op.merge("records", items_by_kind.trues, records)
+    both = op.merge("records", records, cast(Stream[OutputRecord], kinds.falses))
     op.output("outputs", op.map("topics", both, _line_of), sink)
     return flow
 
 
-def _is_rejection(item: SourceItem) -> bool:
-    return type(item) is OutputRecord
+def _is_for_device(item: SourceItem) -> TypeGuard[tuple[str, WindowInput]]:
+    return type(item) is tuple
 
 
-def _line_of(record: OutputRecord) -> tuple[Topic, bytes]:
+def _line_of(record: OutputRecord) -> tuple[str, bytes]:
     return record.topic, record.value

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from bytewax.operators import StatefulBatchLogic
 
+from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.metrics import Metrics
 from dataflows.records import LoggedEvent
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
@@ -19,11 +20,13 @@ WindowInput: TypeAlias = LoggedEvent | int
 class WindowLogic(StatefulBatchLogic[WindowInput, LocatedOutput, bytes]):
     """One device in a Bytewax flow; its state is the core's own snapshot."""
 
+    @fails_quietly
     def __init__(self, spec: WindowSpec, metrics: Metrics, state: bytes | None) -> None:
         self._spec = spec
         self._metrics = metrics
         self._window = None if state is None else DeviceWindow.restore(spec, state)
 
+    @fails_quietly
     def on_batch(self, values: list[WindowInput]) -> tuple[Iterable[LocatedOutput], bool]:
         outputs: list[LocatedOutput] = []
         for value in values:

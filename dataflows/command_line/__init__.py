@@ -1,0 +1,54 @@
+"""The command ``latecomer``: one module a subcommand. What is wrong is said in one line, with its exit status."""
+
+import sys
+
+import click
+
+from dataflows.command_line.bench import bench
+from dataflows.command_line.produce import produce
+from dataflows.command_line.run import run
+from dataflows.command_line.serve import serve
+from dataflows.command_line.test import test
+from dataflows.service_calls import ServiceError
+from window_core import SnapshotError
+
+__all__ = ["latecomer", "main"]
+
+
+@click.group(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "auto_envvar_prefix": "LATECOMER",
+    }
+)
+@click.version_option(package_name="latecomer", message="latecomer %(version)s")
+def latecomer() -> None:
+    """The exact window of each device's last hours, late readings included, turned into predictions."""
+
+
+for command in (run, serve, produce, bench, test):
+    latecomer.add_command(command)
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0, 1 for a failure, 2 for a wrong argument."""
+    try:
+        status = latecomer.main(prog_name="latecomer", standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "latecomer"
+        _exit(f"{error.format_message()} (see {command} --help)", 2)
+    except (click.Abort, KeyboardInterrupt):
+        _exit("interrupted; what was written so far is whole lines", 1)
+    except (ServiceError, SnapshotError) as error:
+        _exit(str(error), 1)
+    except OSError as error:
+        _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except ValueError as error:  # every settings error is one
+        _exit(str(error), 2)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _exit(line: str, status: int) -> None:
+    click.echo(f"latecomer: {' '.join(line.split())}", err=True)
+    sys.exit(status)

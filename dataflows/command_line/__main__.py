@@ -1,0 +1,3 @@
+from dataflows.command_line import main
+
+main()

@@ -1,0 +1,52 @@
+"""How settings become options: made from the fields that hold them."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of, parsed_duration_ms
+
+__all__ = ["DURATION", "run_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in its types only
+    """``10h``, ``5m``, ``30s``, ``250ms``; as a value, ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parsed_duration_ms(value)
+        except SettingsError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+
+def run_options(command: Command) -> Command:
+    """Give a command every option of a run, in the order of the settings."""
+    for entry in reversed(fields(RunSettings)):
+        data = entry.metadata
+        kind = data["kind"]
+        is_switch = kind == "switch"
+        default = duration_text(entry.default) if kind == "duration" else entry.default
+        option = click.option(
+            flag_of(entry.name),
+            entry.name,
+            type={"integer": click.INT, "duration": DURATION, "switch": click.BOOL, "text": click.STRING}.get(kind)
+            or click.Choice(data["choices"]),
+            is_flag=is_switch,
+            default=default,
+            show_default=not is_switch,
+            metavar=data.get("shows") or ("DURATION" if kind == "duration" else None),
+            help=data["text"],
+        )
+        command = option(command)
+    return command

@@ -1,0 +1,113 @@
+"""``latecomer run``: the pipeline, from a log to predictions."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from time import perf_counter
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from dataflows.command_line.options import run_options
+from dataflows.command_line.produce import write_events
+from dataflows.embedded_services import embedded_service
+from dataflows.file_log import FileLog
+from dataflows.locations import STANDARD, Locations, is_parquet, located
+from dataflows.metrics import Metrics
+from dataflows.service_client import ServiceClient
+from dataflows.settings import RunSettings, SettingsError
+from dataflows.simulated_fleet import SimulatedFleet
+from dataflows.summary import print_summary
+
+__all__ = ["run"]
+
+_REFRESH_S: Final = 0.2
+
+
+@click.command()
+@run_options
+def run(**options: Any) -> None:
+    """Turn events into predictions.
+
+    Without options: a sample fleet over a day, services of its own, predictions in latecomer-output. Every option can
+    also be set in the environment, as LATECOMER_RUN_INTERVAL=10h.
+    """
+    settings = RunSettings(**options)
+    if settings.engine == "flink":
+        raise SettingsError("--engine flink is not part of this release")
+    if settings.format == "protobuf":
+        raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
+    locations = located(settings)
+    messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
+    metrics = Metrics()
+    log = FileLog(metrics, settings.until_ms)
+    with ExitStack() as stack:
+        if locations.makes_sample:
+            write_events(SimulatedFleet(interval_ms=settings.interval_ms), locations.input, messages)
+        features = settings.features or stack.enter_context(embedded_service("features"))
+        inference = settings.inference or stack.enter_context(embedded_service("inference"))
+        client = ServiceClient(features, inference, settings, metrics)
+        stack.callback(client.close)
+        start = perf_counter()
+        with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
+            _run_engine(settings, files, client, metrics, log)
+        seconds = perf_counter() - start
+    to_standard_error = STANDARD in (locations.predictions, locations.rejections)
+    summary = Console(stderr=to_standard_error, quiet=settings.quiet, highlight=False, soft_wrap=True)
+    print_summary(summary, metrics, locations, log, seconds)
+
+
+def _run_engine(
+    settings: RunSettings, locations: Locations, client: ServiceClient, metrics: Metrics, log: FileLog
+) -> None:
+    from dataflows.bytewax_flow.run import run_on_bytewax  # an engine is loaded when it is chosen
+
+    run_on_bytewax(settings, locations, client, metrics, log)
+
+
+@contextmanager
+def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
+    """Where the engine writes lines; those of a Parquet output are turned into it once they are complete."""
+    outputs = {
+        path: Path(path + ".lines") for path in (locations.predictions, locations.rejections) if is_parquet(path)
+    }
+    lines = locations._replace(
+        predictions=str(outputs.get(locations.predictions, locations.predictions)),
+        rejections=str(outputs.get(locations.rejections, locations.rejections)),
+    )
+    yield lines
+    if outputs:
+        from dataflows.parquet import written_as_parquet  # polars is loaded when it is needed
+
+        for path, written in outputs.items():
+            written_as_parquet(written, Path(path))
+
+
+@contextmanager
+def _progress(messages: Console, metrics: Metrics, log: FileLog) -> Iterator[None]:
+    """Shows on a terminal how far the run has come."""
+    if not messages.is_terminal or messages.quiet:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    ended = Flag()
+    with Progress(*columns, console=messages, transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def show() -> None:
+            while not ended.wait(_REFRESH_S):
+                records = metrics.value("latecomer_records_total")
+                evaluations = sum(metrics.by_cause().values())
+                progress.update(task, description=f"{records:,} events, {evaluations:,} evaluations")
+
+        thread = Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()

@@ -1,0 +1,62 @@
+"""Services of this run's own: two processes on free ports, which end with it, however it ends."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from dataflows.service_calls import ServiceError, ServiceName
+
+__all__ = ["embedded_service"]
+
+_STOP_WITHIN_S: Final = 10
+
+
+@contextmanager
+def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
+    """A service in a process of its own, for the time of the context.
+
+    Args:
+        name: which of the two.
+        options: more options of ``latecomer serve``.
+    Yields:
+        Its address, ``HOST:PORT``.
+    Raises:
+        ServiceError: it did not start.
+    """
+    # Its standard input is a pipe from us: it ends when we do, also if we are killed.
+    command = [
+        sys.executable,
+        "-m",
+        "dataflows.command_line",
+        "serve",
+        name,
+        "--port",
+        "0",
+        "--stop-with-input",
+        *options,
+    ]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with ExitStack() as stack:
+        stack.callback(_stop, process)
+        assert process.stdout is not None
+        first_line = process.stdout.readline()
+        _, listening, address = first_line.strip().partition("listening on ")
+        if not listening:
+            raise ServiceError(f"the {name} service of this run did not start")
+        yield address
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
