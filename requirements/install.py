@@ -1,4 +1,5 @@
-"""Makes or completes the environment of a checkout, in ``.venv``. Standard library only; the ``latecomer`` script runs it.
+"""Makes or completes the environment of a checkout, in ``.venv``. Standard library only.
+
 
 Usage: install.py run|flink|test. Every package is pinned and checked by its hash. What is installed is noted in the
 environment itself, so that the next use costs nothing; a lock lets one of several first uses do the work.

@@ -15,7 +15,7 @@ from grpc_services.python.settings import ServerSettings
 __all__ = ["serve"]
 
 _MALLOPT: Final = ((-3, 32 << 20), (-1, 128 << 20))
-"""``M_MMAP_THRESHOLD``, at the most it may be, and ``M_TRIM_THRESHOLD``, four requests of the default limit, in bytes."""
+"""``M_MMAP_THRESHOLD``, the most it may be, and ``M_TRIM_THRESHOLD``, four requests of the default limit; bytes."""
 
 
 def serve(settings: ServerSettings) -> int:

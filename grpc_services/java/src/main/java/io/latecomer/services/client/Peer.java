@@ -53,6 +53,9 @@ public final class Peer implements AutoCloseable {
   /** The one line for a service that does not answer. */
   Failure failure(Status status) {
     String text = status.getDescription() == null ? "" : ": " + status.getDescription();
+    if (status.getCause() != null && status.getCause().getMessage() != null) {
+      text += ": " + status.getCause().getMessage();
+    }
     return new Failure(name + " service at " + target + ": " + status.getCode() + text);
   }
 

@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -64,6 +65,10 @@ public abstract class ServeCommand implements Callable<Integer> {
   private boolean stopWithStdin;
 
   @Spec private CommandSpec spec;
+
+  /** What netty puts before the text of the operating system. */
+  private static final Pattern SYSTEM_CALL =
+      Pattern.compile("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
   private final Service service;
 
@@ -128,7 +133,8 @@ public abstract class ServeCommand implements Callable<Integer> {
     while (cause.getCause() != null) {
       cause = cause.getCause();
     }
-    return cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    String text = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    return SYSTEM_CALL.matcher(text).replaceFirst("");
   }
 
   /**

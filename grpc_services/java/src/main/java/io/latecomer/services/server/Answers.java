@@ -1,5 +1,6 @@
 package io.latecomer.services.server;
 
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Function;
@@ -20,54 +21,84 @@ final class Answers {
   }
 
   /** One answer for each request, in order. */
-  static <Q, R> StreamObserver<Q> oneForEach(StreamObserver<R> answers, Function<Q, R> rule) {
-    return new Stream<>((ServerCallStreamObserver<R>) answers, rule);
+  static <Q, R> StreamObserver<Q> oneForEach(
+      OpenStreams streams, StreamObserver<R> answers, Function<Q, R> rule) {
+    Stream<Q, R> stream = new Stream<>(streams, (ServerCallStreamObserver<R>) answers, rule);
+    streams.add(stream);
+    return stream;
   }
 
   /**
    * Takes the next request only when the answers before it have left: a caller who sends and does
    * not read fills his own buffers, not this server's memory.
+   *
+   * <p>gRPC runs the callbacks of a call one after the other; the lock keeps out the drain, which
+   * comes from elsewhere.
    */
-  private static final class Stream<Q, R> implements StreamObserver<Q> {
+  private static final class Stream<Q, R> implements StreamObserver<Q>, OpenStreams.Endable {
+    private final OpenStreams streams;
     private final ServerCallStreamObserver<R> answers;
     private final Function<Q, R> rule;
 
-    /**
-     * Whether the next request is yet to be asked for. gRPC runs all callbacks of a call one after
-     * the other.
-     */
+    /** Whether the next request is yet to be asked for. */
     private boolean owesRequest = true;
 
-    Stream(ServerCallStreamObserver<R> answers, Function<Q, R> rule) {
+    private boolean ended;
+
+    Stream(OpenStreams streams, ServerCallStreamObserver<R> answers, Function<Q, R> rule) {
+      this.streams = streams;
       this.answers = answers;
       this.rule = rule;
       answers.disableAutoRequest();
       answers.setOnReadyHandler(this::askForNext);
-      answers.setOnCancelHandler(() -> {});
+      answers.setOnCancelHandler(this::leave);
     }
 
-    private void askForNext() {
-      if (owesRequest && answers.isReady()) {
+    private synchronized void askForNext() {
+      if (!ended && owesRequest && answers.isReady()) {
         owesRequest = false;
         answers.request(1);
       }
     }
 
     @Override
-    public void onNext(Q request) {
-      answers.onNext(rule.apply(request));
-      owesRequest = true;
-      askForNext();
+    public synchronized void onNext(Q request) {
+      if (!ended) {
+        try {
+          answers.onNext(rule.apply(request));
+        } catch (RuntimeException error) {
+          leave(); // the status interceptor ends the call
+          throw error;
+        }
+        owesRequest = true;
+        askForNext();
+      }
     }
 
     @Override
     public void onError(Throwable gone) {
-      // The caller has given up: nobody is left to answer.
+      leave(); // the caller has given up: nobody is left to answer
     }
 
     @Override
-    public void onCompleted() {
-      answers.onCompleted();
+    public synchronized void onCompleted() {
+      if (!ended) {
+        leave();
+        answers.onCompleted();
+      }
+    }
+
+    @Override
+    public synchronized void end(StatusRuntimeException reason) {
+      if (!ended) {
+        leave();
+        answers.onError(reason);
+      }
+    }
+
+    private synchronized void leave() {
+      ended = true;
+      streams.remove(this);
     }
   }
 }

@@ -10,6 +10,12 @@ import io.latecomer.v1.WindowBatch;
  * {@link BatchRules}.
  */
 final class BatchFeatureService extends FeatureServiceGrpc.FeatureServiceImplBase {
+  private final OpenStreams streams;
+
+  BatchFeatureService(OpenStreams streams) {
+    this.streams = streams;
+  }
+
   @Override
   public void engineerFeatures(WindowBatch request, StreamObserver<FeatureBatch> answers) {
     Answers.one(request, answers, BatchRules::features);
@@ -17,6 +23,6 @@ final class BatchFeatureService extends FeatureServiceGrpc.FeatureServiceImplBas
 
   @Override
   public StreamObserver<WindowBatch> streamFeatures(StreamObserver<FeatureBatch> answers) {
-    return Answers.oneForEach(answers, BatchRules::features);
+    return Answers.oneForEach(streams, answers, BatchRules::features);
   }
 }

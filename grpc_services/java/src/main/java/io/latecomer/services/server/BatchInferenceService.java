@@ -10,6 +10,12 @@ import io.latecomer.v1.PredictionBatch;
  * {@link BatchRules}.
  */
 final class BatchInferenceService extends InferenceServiceGrpc.InferenceServiceImplBase {
+  private final OpenStreams streams;
+
+  BatchInferenceService(OpenStreams streams) {
+    this.streams = streams;
+  }
+
   @Override
   public void predict(FeatureBatch request, StreamObserver<PredictionBatch> answers) {
     Answers.one(request, answers, BatchRules::predictions);
@@ -17,6 +23,6 @@ final class BatchInferenceService extends InferenceServiceGrpc.InferenceServiceI
 
   @Override
   public StreamObserver<FeatureBatch> streamPredictions(StreamObserver<PredictionBatch> answers) {
-    return Answers.oneForEach(answers, BatchRules::predictions);
+    return Answers.oneForEach(streams, answers, BatchRules::predictions);
   }
 }

@@ -30,7 +30,7 @@ final class CallLimit implements ServerInterceptor {
   public <Q, R> Listener<Q> interceptCall(
       ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
     if (!free.tryAcquire()) {
-      String text = "the server answers " + limit + " calls already, its limit";
+      String text = "the limit of " + limit + " concurrent calls is reached";
       call.close(Status.UNAVAILABLE.withDescription(text), new Metadata());
       return new Listener<>() {};
     }

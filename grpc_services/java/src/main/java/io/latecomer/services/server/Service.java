@@ -24,10 +24,10 @@ public enum Service {
   }
 
   /** The original call and the batch calls. */
-  List<BindableService> parts() {
+  List<BindableService> parts(OpenStreams streams) {
     return switch (this) {
-      case FEATURES -> List.of(new SeedFeatureService(), new BatchFeatureService());
-      case INFERENCE -> List.of(new SeedPredictionService(), new BatchInferenceService());
+      case FEATURES -> List.of(new SeedFeatureService(), new BatchFeatureService(streams));
+      case INFERENCE -> List.of(new SeedPredictionService(), new BatchInferenceService(streams));
     };
   }
 

@@ -27,6 +27,7 @@ public final class ServiceServer {
 
   private final ServerSettings settings;
   private final HealthStatusManager health = new HealthStatusManager();
+  private final OpenStreams streams = new OpenStreams();
   private final Object ending = new Object();
   private boolean drained;
   private final ExecutorService executor =
@@ -46,9 +47,11 @@ public final class ServiceServer {
             .addService(ProtoReflectionServiceV1.newInstance());
     CallLimit limit = new CallLimit(settings.maxConcurrentCalls());
     StatusInterceptor statuses = new StatusInterceptor();
-    for (BindableService part : settings.service().parts()) {
+    for (BindableService part : settings.service().parts(streams)) {
       // The last one named is the first one called.
-      ServerServiceDefinition calls = ServerInterceptors.intercept(part, statuses, limit);
+      // As bytes first: so a request is parsed behind the interceptor that knows the statuses.
+      ServerServiceDefinition calls = ServerInterceptors.useInputStreamMessages(part.bindService());
+      calls = ServerInterceptors.intercept(calls, statuses, limit);
       builder.addService(calls);
       health.setStatus(calls.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }
@@ -93,6 +96,7 @@ public final class ServiceServer {
       }
       TimeUnit.MILLISECONDS.sleep(settings.drain().toMillis());
       server.shutdown();
+      streams.drain();
       if (!server.awaitTermination(settings.grace().toMillis(), TimeUnit.MILLISECONDS)) {
         server.shutdownNow().awaitTermination();
       }

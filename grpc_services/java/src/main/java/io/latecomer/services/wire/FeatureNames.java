@@ -3,8 +3,7 @@ package io.latecomer.services.wire;
 import java.util.List;
 
 /**
- * Finds the features of a model among those of a request: each exactly once, and finite. Others are
- * ignored.
+ * Finds the features of a model among those of a request: each exactly once. Others are ignored.
  */
 public final class FeatureNames {
   private FeatureNames() {}
