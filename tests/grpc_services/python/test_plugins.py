@@ -1,0 +1,252 @@
+import json
+import logging
+
+import grpc
+import numpy as np
+import pytest
+
+from grpc_services.python.errors import AbandonedError
+from grpc_services.python.features import MEANS, Window, Windows, batch_feature, feature, feature_matrix
+from grpc_services.python.models import batch_model, model
+from grpc_services.python.plugins import load_features, load_model
+from grpc_services.python.settings import SettingsError
+from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+from tests.grpc_services.python.messages import (
+    error_texts,
+    event_list,
+    feature_batch,
+    feature_list,
+    matrix_of,
+    window_batch,
+)
+
+INTERNAL = grpc.StatusCode.INTERNAL.value[0]
+
+
+@feature("spread_1/v1")
+def spread(window: Window) -> float:
+    return window.sensor1.max() - window.sensor1.min()
+
+
+@batch_feature("span/v1")
+def span(windows: Windows) -> np.ndarray:
+    return windows.times[windows.offsets[1:] - 1] - windows.times[windows.starts]
+
+
+@feature("picky/v1")
+def picky(window: Window) -> float:
+    return {2: 1.5, 3: float("nan"), 4: 1e39}[len(window)]  # a window of another size is a KeyError
+
+
+@batch_feature("picky_batch/v1")
+def picky_batch(windows: Windows) -> np.ndarray:
+    return np.array([{2: 1.5, 3: np.nan, 4: 1e39}[count] for count in windows.counts.tolist()])
+
+
+@batch_feature("wrong_shape/v1")
+def wrong_shape(windows: Windows) -> np.ndarray:
+    return windows.sensor1
+
+
+@feature("text/v1")
+def text(window: Window) -> str:
+    return "many"
+
+
+def windows_of(*sizes):
+    return window_batch([[(time, float(time), 0, 0, 0) for time in range(size)] for size in sizes])
+
+
+def test_features_of_ones_own_are_served_beside_the_means(started, plugin):
+    _, channel = started("features", features_from=plugin((*MEANS, spread, span)))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(3, 1))
+    assert list(answer.name) == [*(one.name for one in MEANS), "spread_1/v1", "span/v1"]
+    assert matrix_of(answer) == [[1, 0, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0]]
+    alone = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0), (7, 4, 0, 0, 0)]))
+    assert [one.value for one in alone.feature] == [2.5, 0, 0, 0, 3, 2]
+
+
+@pytest.mark.parametrize("plug_in", [picky, picky_batch])
+def test_a_feature_that_fails_on_a_window_fails_its_row_only_and_is_logged_once(started, plugin, plug_in, caplog):
+    _, channel = started("features", features_from=plugin([plug_in, spread]))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(2, 3, 4, 5, 6, 2))
+    name = plug_in.name
+    assert error_texts(answer) == {
+        1: f"feature {name}: its value is not finite as a float32",
+        2: f"feature {name}: its value is not finite as a float32",
+        3: f"feature {name} failed on this window",
+        4: f"feature {name} failed on this window",
+    }
+    assert {error.code for error in answer.error} == {INTERNAL}
+    assert matrix_of(answer) == [[1.5, 1], [0, 0], [0, 0], [0, 0], [0, 0], [1.5, 1]]
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) <= 2
+    assert "KeyError" in caplog.text
+    with pytest.raises(grpc.RpcError) as refused:
+        seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0)]))
+    assert refused.value.code() == grpc.StatusCode.INTERNAL
+    assert refused.value.details() == f"feature {name} failed on this window"
+
+
+@pytest.mark.parametrize(
+    ("plug_in", "message"),
+    [(wrong_shape, "it gave the shape (2,), not (1,)"), (text, "it gave <U4, not numbers")],
+)
+def test_a_feature_that_gives_no_number_is_told_from_one_that_does(started, plugin, plug_in, message):
+    _, channel = started("features", features_from=plugin(plug_in))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(2, 2))
+    assert error_texts(answer) == dict.fromkeys((0, 1), f"feature {plug_in.name}: {message}")
+
+
+def test_nothing_more_is_computed_when_nobody_waits():
+    asked = []
+
+    @feature("first/v1")
+    def first(window: Window) -> float:
+        asked.append("first")
+        return 0.0
+
+    @feature("second/v1")
+    def second(window: Window) -> float:
+        asked.append("second")
+        return 0.0
+
+    window = Windows(np.array([0, 1]), np.zeros(1, np.int64), *np.zeros((4, 1), np.float32))
+    with pytest.raises(AbandonedError):
+        feature_matrix([first, second], window, lambda: not asked)
+    assert asked == ["first"]
+
+
+@pytest.mark.parametrize("name", ["spread", "spread/1", "/v1", "a b/v1", "a/b/v1", "a/v", ""])
+def test_a_feature_without_a_version_in_its_name_is_refused(name):
+    with pytest.raises(ValueError, match="the name of a feature ends in its version"):
+        feature(name)(len)
+
+
+@model("picky_model/v3", features=["b/v1", "a/v1"], results=["z", "text"])
+def picky_model(values):
+    if values[0] == 13:
+        raise LookupError("unlucky")
+    return {"text": f"b is {values[0]:g}", "z": values[0] / values[1]}
+
+
+@batch_model("batch_model/v1", features=["b/v1", "a/v1"], results=["z", "text"])
+def a_batch_model(values):
+    rows = values.tolist()
+    return {"z": [b / a for b, a in rows], "text": [f"b is {b:g}" for b, _ in rows]}
+
+
+def test_models_of_ones_own_are_served_and_fail_row_by_row(started, plugin, caplog):
+    _, channel = started("inference", model=plugin(picky_model))
+    batch = feature_batch([[2, 1, 9], [0, 1, 9], [4, 13, 9]], ["a/v1", "b/v1", "c/v1"])
+    with np.errstate(divide="ignore"):
+        answer = batch_pb2_grpc.InferenceServiceStub(channel).Predict(batch)
+    assert answer.model_id == "picky_model/v3"
+    assert list(answer.key) == ["text", "z"]
+    assert list(answer.value) == ["b is 1", "0.5", "", "", "", ""]
+    assert error_texts(answer) == {
+        1: "model picky_model/v3: its value is neither a text nor a finite number",
+        2: "model picky_model/v3 failed on this row",
+    }
+    assert "unlucky" in caplog.text
+    alone = seed_grpc.PredictionServiceStub(channel).predict(feature_list([2, 1], ["a/v1", "b/v1"]))
+    assert dict(alone.result) == {"text": "b is 1", "z": "0.5"}
+
+
+def test_a_model_of_many_rows_that_fails_is_asked_row_by_row(started, plugin):
+    _, channel = started("inference", model=plugin(a_batch_model))
+    batch = feature_batch([[2, 1], [0, 1], [3, 1]], ["a/v1", "b/v1"])
+    answer = batch_pb2_grpc.InferenceServiceStub(channel).Predict(batch)
+    assert list(answer.value) == ["b is 1", "0.5", "", "", "b is 1", "0.333333333"]
+    assert error_texts(answer) == {1: "model batch_model/v1 failed on this row"}
+
+
+@pytest.mark.parametrize("result", [{"other": 1.0}, {"z": [1.0]}, {"z": None}, {"z": "\ud800"}, {"z": True, "y": 1}])
+def test_a_result_that_cannot_be_sent_fails_its_row(result):
+    one = model("m/v1", features=["a/v1"], results=["z"])(lambda values: result)
+    texts, errors = one.predictions(np.zeros((1, 1), np.float32))
+    assert texts == [[""]]
+    assert str(errors[0]).startswith("model m/v1")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (7, "is neither a feature nor a sequence of features"),
+        ([spread, 7], "is neither a feature nor a sequence of features"),
+        ([], "must hold at least one feature, each name once"),
+        ([spread, spread], "must hold at least one feature, each name once"),
+    ],
+)
+def test_what_is_no_feature_cannot_be_served(plugin, value, reason):
+    with pytest.raises(SettingsError, match=f"^features_from: plugin_of_a_test:PLUGIN {reason}$"):
+        load_features(plugin(value))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("no_such_module:x", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("json:x", "cannot be loaded: AttributeError"),
+        ("json:", "must be written module:name"),
+        (":x", "must be written module:name"),
+    ],
+)
+def test_a_name_that_is_not_there_is_an_error_of_one_line(source, reason):
+    for load, setting in ((load_features, "features_from"), (load_model, "model")):
+        with pytest.raises(SettingsError, match=reason) as refused:
+            load(source)
+        assert str(refused.value).startswith(setting)
+        assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_model_cannot_be_served(plugin):
+    with pytest.raises(SettingsError, match=r"^model: plugin_of_a_test:PLUGIN is not a model$"):
+        load_model(plugin(spread))
+
+
+def test_a_module_in_the_current_folder_is_found(tmp_path, monkeypatch):
+    (tmp_path / "features_beside_me.py").write_text(
+        "from grpc_services.python.features import feature\n"
+        "@feature('events/v1')\ndef events(window):\n    return len(window)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    assert [one.name for one in load_features("features_beside_me:events")] == ["events/v1"]
+
+
+def test_a_model_of_an_artifact_has_its_id_weights_and_order(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"id": "mine/v7", "intercept": -1, "weights": {"b/v1": 2, "a/v1": 0.5}}))
+    mine = load_model(str(path))
+    assert (mine.model_id, mine.features) == ("mine/v7", ("b/v1", "a/v1"))
+    assert mine.predictions(np.array([[0.5, 0.0]], np.float32)) == ([["0.5"]], {})
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"id": "a", "intercept": 0, "weights": {}}',
+        '{"id": "", "intercept": 0, "weights": {"a": 1}}',
+        '{"id": "a", "intercept": true, "weights": {"a": 1}}',
+        '{"id": "a", "intercept": 0, "weights": {"a": NaN}}',
+        '{"id": "a", "intercept": 0, "weights": {"a": 1e999}}',
+        '{"id": "a", "intercept": 0, "weights": {"a": 1' + "0" * 400 + "}}",
+        '{"id": "a", "intercept": 0, "weights": {"a": 1, "a": 2}}',
+        '{"id": "a", "intercept": 0, "weights": {"a": 1}, "more": 1}',
+        "[" * 100_000,
+    ],
+)
+def test_an_artifact_that_is_none_is_refused(tmp_path, artifact):
+    path = tmp_path / "model.json"
+    path.write_text(artifact)
+    with pytest.raises(SettingsError, match=f"^model: {path} is not an artifact: "):
+        load_model(str(path))
+
+
+def test_an_artifact_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="No such file"):
+        load_model(str(tmp_path / "model.json"))
