@@ -37,9 +37,9 @@ def main(seconds: float = 3.0) -> dict[str, float]:
     """Measure each way for so many seconds, and print a table. Returns windows/s by name."""
     rates = measured(seconds)
     unary = rates["seed unary"]
-    print(f"windows of {EVENTS} events, batches of {WINDOWS}, {seconds:g} s each")  # noqa: T201 - what it is for
+    print(f"windows of {EVENTS} events, batches of {WINDOWS}, {seconds:g} s each")
     for name, rate in rates.items():
-        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x seed unary")  # noqa: T201
+        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x seed unary")
     return rates
 
 
@@ -157,7 +157,7 @@ def _serve_floor(answer_bytes: int) -> None:
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("floor", handlers)])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(f"floor: listening on 127.0.0.1:{port}", flush=True)  # noqa: T201 - what the parent waits for
+    print(f"floor: listening on 127.0.0.1:{port}", flush=True)
     sys.stdin.read()
     server.stop(None)
 

@@ -103,11 +103,11 @@ class SimulatedFleet:
 
 
 def _readings(random: Random, device: int, time_ms: int) -> list[float]:
-    """A temperature, a pressure, a vibration, and a current that spans decades."""
+    """A temperature in degrees Celsius, a pressure in hPa off the mean, a vibration in mm/s, a current in A."""
     day = 2 * math.pi * (time_ms % 86_400_000) / 86_400_000
     return [
-        20 + device % 7 + 5 * math.sin(day) + random.gauss(0, 0.5),
-        1013 + 8 * math.cos(day / 2) + random.gauss(0, 1),
+        device % 7 - 3 + 15 * math.sin(day) + random.gauss(0, 0.5),
+        12 * math.cos(day / 2 + device) + random.gauss(0, 1),
         abs(random.gauss(0, 0.02)),
-        10 ** random.uniform(-3, 2),
+        10 ** random.uniform(-3, 2),  # over decades, so that the order of summation would show
     ]

@@ -1,8 +1,8 @@
-"""Makes or completes the environment of a checkout, in ``.venv``. Standard library only.
+"""Makes or completes the environment of a checkout, in ``.venv``; the ``latecomer`` script runs it.
 
-
-Usage: install.py run|flink|test. Every package is pinned and checked by its hash. What is installed is noted in the
-environment itself, so that the next use costs nothing; a lock lets one of several first uses do the work.
+Usage: install.py run|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
+installed is noted in the environment itself, so that the next use costs nothing; a lock lets one of several first uses
+do the work.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ def main(packages: str) -> None:
         if is_done():
             return
         start = monotonic()
-        print(f"latecomer: installing what `latecomer {packages}` needs into .venv, once", file=sys.stderr)
+        print(f"latecomer: installing requirements/{packages}.txt into .venv, once", file=sys.stderr)
         made_by = ENVIRONMENT / "made.by"
         if not (made_by.is_file() and made_by.read_text() == digest()):
             make_environment()

@@ -35,6 +35,9 @@ def main() -> None:
     """Run the command line. Exit status: 0, 1 for a failure, 2 for a wrong argument."""
     try:
         status = latecomer.main(prog_name="latecomer", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "latecomer"
         _exit(f"{error.format_message()} (see {command} --help)", 2)

@@ -43,7 +43,7 @@ else:
     class GenerateStubs(BuildHookInterface[Any]):
         """Runs before a wheel is put together."""
 
-        def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the hook's signature
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             generate_stubs(Path(self.root))
 
 

@@ -31,7 +31,7 @@ def serve(settings: ServerSettings) -> int:
     """
     stops: SimpleQueue[str] = SimpleQueue()  # its put may interrupt anything, as a signal does
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a signal handler
+    def on_signal(number: int, frame: FrameType | None) -> None:
         stops.put(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,14 +40,14 @@ def serve(settings: ServerSettings) -> int:
     try:
         server = start(settings)
     except ListenError as error:
-        print(f"{settings.service}: {error}", file=sys.stderr)  # noqa: T201 - the one line that an operator reads
+        print(f"{settings.service}: {error}", file=sys.stderr)
         return 1
-    print(f"{settings.service}: listening on {server.address}", flush=True)  # noqa: T201 - what a parent waits for
+    print(f"{settings.service}: listening on {server.address}", flush=True)
     if settings.stop_at_end_of_input:
         threading.Thread(target=_watch_input, args=(stops,), daemon=True).start()
     stops.get()
     if not _drained(server, settings, stops):
-        print(f"{settings.service}: calls that did not finish were cut", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{settings.service}: calls that did not finish were cut", file=sys.stderr, flush=True)
         os._exit(1)  # their threads would hold an orderly end up for ever
     return 0
 

@@ -59,6 +59,6 @@ def test_thousands_of_drawn_steps_meet_every_cause_reason_and_limit() -> None:
     random, counts = Random(20_200_426), Counter[str]()
     for _ in range(LOGS):
         walk(random, counts)
-    print(*(f"{number:6} {what}" for what, number in sorted(counts.items())), sep="\n")  # noqa: T201 - pytest -rP shows it
+    print(*(f"{number:6} {what}" for what, number in sorted(counts.items())), sep="\n")
     assert counts["steps"] == LOGS * STEPS
     assert {what: counts[what] for what in REACHED if counts[what] < 20} == {}

@@ -63,7 +63,9 @@ def test_features_of_ones_own_are_served_beside_the_means(started, plugin):
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(3, 1))
     assert list(answer.name) == [*(one.name for one in MEANS), "spread_1/v1", "span/v1"]
     assert matrix_of(answer) == [[1, 0, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0]]
-    alone = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0), (7, 4, 0, 0, 0)]))
+    alone = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(
+        event_list([(5, 1, 0, 0, 0), (7, 4, 0, 0, 0)])
+    )
     assert [one.value for one in alone.feature] == [2.5, 0, 0, 0, 3, 2]
 
 

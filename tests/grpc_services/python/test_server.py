@@ -183,5 +183,7 @@ def test_many_callers_at_once_get_their_own_answers(started):
     _, channel = started("features")
     stub = batch_pb2_grpc.FeatureServiceStub(channel)
     with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(stub.EngineerFeatures, (window_batch([[(1, float(number), 0, 0, 0)]]) for number in range(200)))
+        answers = pool.map(
+            stub.EngineerFeatures, (window_batch([[(1, float(number), 0, 0, 0)]]) for number in range(200))
+        )
         assert [matrix_of(answer)[0][0] for answer in islice(answers, 200)] == [float(number) for number in range(200)]

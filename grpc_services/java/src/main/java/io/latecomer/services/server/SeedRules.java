@@ -60,14 +60,13 @@ final class SeedRules {
    */
   static Prediction prediction(FeatureList request) {
     List<String> names = request.getFeatureList().stream().map(Feature::getName).toList();
-    int[] positions = FeatureNames.positions(names, LogisticModel.FEATURES);
-    float[] features = new float[positions.length];
-    for (int i = 0; i < positions.length; i++) {
-      features[i] = request.getFeature(positions[i]).getValue();
-    }
-    String fault = FeatureNames.fault("feature", features, LogisticModel.FEATURES);
-    if (fault != null) {
-      throw new InvalidRequest(fault);
+    float[] features = new float[LogisticModel.FEATURES.size()];
+    for (int i = 0; i < features.length; i++) {
+      String wanted = LogisticModel.FEATURES.get(i);
+      features[i] = request.getFeature(FeatureNames.position(names, wanted)).getValue();
+      if (!Float.isFinite(features[i])) {
+        throw new InvalidRequest("feature: " + wanted + " is not finite");
+      }
     }
     return Prediction.newBuilder()
         .setModelId(LogisticModel.ID)

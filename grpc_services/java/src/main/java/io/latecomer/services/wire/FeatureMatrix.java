@@ -74,6 +74,11 @@ public final class FeatureMatrix {
     if (failedBefore.get(row)) {
       return "error: this row failed before, it holds no features";
     }
-    return FeatureNames.fault("values", features, wanted);
+    for (int i = 0; i < features.length; i++) {
+      if (!Float.isFinite(features[i])) {
+        return "values: " + wanted.get(i) + " is not finite";
+      }
+    }
+    return null;
   }
 }

@@ -2,9 +2,7 @@ package io.latecomer.services.wire;
 
 import java.util.List;
 
-/**
- * Finds the features of a model among those of a request: each exactly once. Others are ignored.
- */
+/** Finds the features of a model among those of a request: each exactly once. Others are ignored. */
 public final class FeatureNames {
   private FeatureNames() {}
 
@@ -14,30 +12,22 @@ public final class FeatureNames {
    * @throws InvalidRequest if a wanted name is missing or repeated
    */
   public static int[] positions(List<String> names, List<String> wanted) {
-    int[] positions = new int[wanted.size()];
-    for (int i = 0; i < positions.length; i++) {
-      String name = wanted.get(i);
-      positions[i] = names.indexOf(name);
-      if (positions[i] < 0) {
-        throw new InvalidRequest(InvalidRequest.text("feature: %s is missing", name));
-      }
-      if (positions[i] != names.lastIndexOf(name)) {
-        throw new InvalidRequest(InvalidRequest.text("feature: %s is repeated", name));
-      }
-    }
-    return positions;
+    return wanted.stream().mapToInt(name -> position(names, name)).toArray();
   }
 
   /**
-   * The first wanted feature that is not finite, as the fault of {@code field}; null if all are
-   * finite.
+   * The position of one wanted name.
+   *
+   * @throws InvalidRequest if it is missing or repeated
    */
-  public static String fault(String field, float[] features, List<String> wanted) {
-    for (int i = 0; i < features.length; i++) {
-      if (!Float.isFinite(features[i])) {
-        return field + ": " + wanted.get(i) + " is not finite";
-      }
+  public static int position(List<String> names, String wanted) {
+    int position = names.indexOf(wanted);
+    if (position < 0) {
+      throw new InvalidRequest("feature: " + wanted + " is missing");
     }
-    return null;
+    if (position != names.lastIndexOf(wanted)) {
+      throw new InvalidRequest("feature: " + wanted + " is repeated");
+    }
+    return position;
   }
 }
