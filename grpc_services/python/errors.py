@@ -10,7 +10,16 @@ import grpc
 
 from window_core import EventError, SnapshotError
 
-__all__ = ["AbandonedError", "PluginError", "RequestError", "RowErrors", "UnavailableError", "status_of"]
+__all__ = [
+    "AbandonedError",
+    "PluginError",
+    "RequestError",
+    "RowErrors",
+    "UnavailableError",
+    "UnusableValueError",
+    "plugin_failures",
+    "status_of",
+]
 
 _logger = logging.getLogger(__name__)
 
@@ -21,6 +30,10 @@ class RequestError(ValueError):
 
 class PluginError(RuntimeError):
     """A feature or a model failed on a valid row; the message says which one, never how its code looks."""
+
+
+class UnusableValueError(ValueError):
+    """A feature or a model gave something that cannot be an answer; the message says what."""
 
 
 class UnavailableError(RuntimeError):
@@ -55,3 +68,21 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
             return code, str(error)
     _logger.error("a call failed inside the server", exc_info=error)
     return grpc.StatusCode.INTERNAL, "the server failed on this call; its log says why"
+
+
+def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
+    """What the callers are told of the rows on which a plug-in failed, and one entry in the log for all of them.
+
+    Args:
+        plugin: what failed, as in ``feature spread_1/v1``.
+        causes: what it raised, or an ``UnusableValueError``, by row.
+    """
+    if causes:
+        shown = min(causes.values(), key=lambda cause: isinstance(cause, UnusableValueError))  # rather what was raised
+        _logger.error("%s failed on %d rows, on one of them so:", plugin, len(causes), exc_info=shown)
+    return {
+        row: PluginError(
+            f"{plugin}: {cause}" if isinstance(cause, UnusableValueError) else f"{plugin} failed on this row"
+        )
+        for row, cause in causes.items()
+    }

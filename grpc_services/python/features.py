@@ -13,7 +13,6 @@ One of your own takes a few lines, in any module::
 and is served by naming the module and the sequence: ``my_features:FEATURES``.
 """
 
-import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,13 +21,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grpc_services.python.errors import AbandonedError, PluginError, RowErrors
+from grpc_services.python.errors import AbandonedError, RowErrors, UnusableValueError, plugin_failures
 from grpc_services.python.exact_mean import exact_means
 from grpc_services.python.windows import SENSORS, Float32s, Window, Windows
 
 __all__ = ["MEANS", "Feature", "Window", "Windows", "batch_feature", "feature", "feature_matrix"]
-
-_logger = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[^\s/]+/v[0-9]+")
 
@@ -51,6 +48,7 @@ class Feature:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"the name of a feature ends in its version, as in spread_1/v1, not {self.name!r}")
 
+    @np.errstate(all="ignore")  # what is divided by zero, or too large, is found in the values
     def values(self, windows: Windows) -> tuple[Float32s, RowErrors]:
         """The feature of each window and the windows on which it failed, their value 0.
 
@@ -62,15 +60,15 @@ class Feature:
                 return self._batch_values(windows), {}
             except Exception as error:  # whatever a user's code raises; what it is about is found below
                 if len(windows) == 1:
-                    return np.zeros(1, np.float32), {0: self._failure(error)}
+                    return np.zeros(1, np.float32), plugin_failures(f"feature {self.name}", {0: error})
         values = np.zeros(len(windows), np.float32)
-        errors: RowErrors = {}
+        causes: dict[int, Exception] = {}
         for row in range(len(windows)):
             try:
                 values[row] = self._value(windows, row)
             except Exception as error:  # whatever a user's code raises
-                errors[row] = self._failure(error, logged=bool(errors))
-        return values, errors
+                causes[row] = error
+        return values, plugin_failures(f"feature {self.name}", causes)
 
     def _batch_values(self, windows: Windows) -> Float32s:
         return _finite(np.asarray(self.function(windows)), (len(windows),))
@@ -80,28 +78,15 @@ class Feature:
             return np.float32(self._batch_values(windows.only(row))[0])
         return np.float32(_finite(np.asarray(self.function(windows[row])), ()))
 
-    def _failure(self, error: Exception, *, logged: bool = False) -> PluginError:
-        """What the caller is told. The log has the first failure of a feature in a batch, not thousands."""
-        if isinstance(error, _UnusableValueError):
-            return PluginError(f"feature {self.name}: {error}")
-        if not logged:
-            _logger.error("feature %s failed", self.name, exc_info=error)
-        return PluginError(f"feature {self.name} failed on this window")
-
-
-class _UnusableValueError(ValueError):
-    """A feature gave something that is not the finite number it has to be."""
-
 
 def _finite(values: NDArray[Any], shape: tuple[int, ...]) -> Float32s:
     if values.shape != shape:
-        raise _UnusableValueError(f"it gave the shape {values.shape}, not {shape}")
+        raise UnusableValueError(f"it gave the shape {values.shape}, not {shape}")
     if values.dtype.kind not in "fiub":
-        raise _UnusableValueError(f"it gave {values.dtype}, not numbers")
-    with np.errstate(over="ignore"):  # what is too large for a float32 is found as an infinity
-        rounded = values.astype(np.float32)
+        raise UnusableValueError(f"it gave {values.dtype}, not numbers")
+    rounded = values.astype(np.float32)
     if not np.isfinite(rounded).all():
-        raise _UnusableValueError("its value is not finite as a float32")
+        raise UnusableValueError("its value is not finite as a float32")
     return rounded
 
 

@@ -41,9 +41,8 @@ def logistic_regression(model_id: str, intercept: float, weights: dict[str, floa
     @batch_model(model_id, features=tuple(weights), results=(RESULT,))
     def function(values: Float32s) -> dict[str, list[float]]:
         scores = np.full(len(values), intercept)
-        with np.errstate(over="ignore", invalid="ignore"):  # only under weights of 1e270 and more: the row then fails
-            for weight, column in zip(weights.values(), values.T.astype(np.float64), strict=True):
-                scores = scores + weight * column
+        for weight, column in zip(weights.values(), values.T.astype(np.float64), strict=True):
+            scores = scores + weight * column
         return {RESULT: [logistic(score) for score in scores.tolist()]}  # numpy's exp is not that of every language
 
     return function

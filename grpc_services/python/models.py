@@ -11,19 +11,18 @@ One of your own takes a few lines, in any module::
 and is served by naming both: ``my_models:two_means``.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
 from typing import Any, TypeAlias
 
-from grpc_services.python.errors import PluginError, RowErrors
+import numpy as np
+
+from grpc_services.python.errors import RowErrors, UnusableValueError, plugin_failures
 from grpc_services.python.windows import Float32s
 
 __all__ = ["Model", "Value", "batch_model", "model"]
-
-_logger = logging.getLogger(__name__)
 
 Value: TypeAlias = str | float
 """One value of a result; a number is written as C's ``%.9g`` prints it, so it has to be finite."""
@@ -55,6 +54,7 @@ class Model:
                 raise ValueError(f"model {self.model_id} needs at least one {what}, each with a name of its own")
         object.__setattr__(self, "results", tuple(sorted(self.results)))
 
+    @np.errstate(all="ignore")  # what is divided by zero, or too large, is found in the values
     def predictions(self, values: Float32s) -> tuple[list[list[str]], RowErrors]:
         """The result of each row, in the order of ``results``, and the rows that failed, their texts empty.
 
@@ -66,16 +66,16 @@ class Model:
                 return self._batch_texts(values), {}
             except Exception as error:  # whatever a user's code raises; what it is about is found below
                 if len(values) == 1:
-                    return [[""] * len(self.results)], {0: self._failure(error)}
+                    return [[""] * len(self.results)], plugin_failures(f"model {self.model_id}", {0: error})
         texts: list[list[str]] = []
-        errors: RowErrors = {}
+        causes: dict[int, Exception] = {}
         for row in range(len(values)):
             try:
                 texts.append(self._row_texts(values, row))
             except Exception as error:  # whatever a user's code raises
                 texts.append([""] * len(self.results))
-                errors[row] = self._failure(error, logged=bool(errors))
-        return texts, errors
+                causes[row] = error
+        return texts, plugin_failures(f"model {self.model_id}", causes)
 
     def _batch_texts(self, values: Float32s) -> list[list[str]]:
         result = self._checked(self.function(values))
@@ -83,7 +83,7 @@ class Model:
         for key in self.results:
             column = result[key]
             if len(column) != len(values):
-                raise _UnusableValueError(f"{key} has {len(column)} values, not {len(values)}")
+                raise UnusableValueError(f"{key} has {len(column)} values, not {len(values)}")
             columns.append([_text(value) for value in column])
         return [list(row) for row in zip(*columns, strict=True)]
 
@@ -95,20 +95,8 @@ class Model:
 
     def _checked(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
         if sorted(result) != list(self.results):
-            raise _UnusableValueError(f"its result does not have the keys {', '.join(self.results)}")
+            raise UnusableValueError(f"its result does not have the keys {', '.join(self.results)}")
         return result
-
-    def _failure(self, error: Exception, *, logged: bool = False) -> PluginError:
-        """What the caller is told. The log has the first failure in a batch, not thousands."""
-        if isinstance(error, _UnusableValueError):
-            return PluginError(f"model {self.model_id}: {error}")
-        if not logged:
-            _logger.error("model %s failed", self.model_id, exc_info=error)
-        return PluginError(f"model {self.model_id} failed on this row")
-
-
-class _UnusableValueError(ValueError):
-    """A model gave something that cannot be a result."""
 
 
 def _text(value: object) -> str:
@@ -119,7 +107,7 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, Real) and isfinite(value):  # numpy's numbers, and integers
         return f"{float(value):.9g}"
-    raise _UnusableValueError("its value is neither a text nor a finite number")
+    raise UnusableValueError("its value is neither a text nor a finite number")
 
 
 def model(

@@ -34,5 +34,5 @@ def test_a_setting_that_cannot_be_is_refused_by_name_in_one_line(setting, value)
 
 
 def test_features_are_no_setting_of_the_inference_service():
-    with pytest.raises(SettingsError, match="^features_from "):
+    with pytest.raises(SettingsError, match=r"^features_from "):
         ServerSettings("inference", features_from="module:name")
