@@ -2,7 +2,9 @@ package io.latecomer.services.wire;
 
 import java.util.List;
 
-/** Finds the features of a model among those of a request: each exactly once. Others are ignored. */
+/**
+ * Finds the features of a model among those of a request: each exactly once. Others are ignored.
+ */
 public final class FeatureNames {
   private FeatureNames() {}
 

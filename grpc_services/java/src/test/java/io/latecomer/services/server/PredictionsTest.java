@@ -1,0 +1,130 @@
+package io.latecomer.services.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.grpc.examples.ml.Feature;
+import io.grpc.examples.ml.FeatureList;
+import io.grpc.examples.ml.Prediction;
+import io.latecomer.services.rules.Sensors;
+import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.v1.FeatureBatch;
+import io.latecomer.v1.PredictionBatch;
+import io.latecomer.v1.RowError;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+final class PredictionsTest {
+  private static FeatureList.Builder list(float... values) {
+    FeatureList.Builder list = FeatureList.newBuilder().setDeviceId("d1");
+    for (int i = 0; i < values.length; i++) {
+      list.addFeature(
+          Feature.newBuilder().setName("sensor_" + (i + 1) + "/v1").setValue(values[i]));
+    }
+    return list;
+  }
+
+  private static String refusal(FeatureList.Builder list) {
+    return assertThrows(InvalidRequest.class, () -> SeedRules.prediction(list.build()))
+        .getMessage();
+  }
+
+  private static FeatureBatch.Builder batch(int rows, float... values) {
+    FeatureBatch.Builder batch = FeatureBatch.newBuilder().addAllName(Sensors.FEATURES);
+    for (int row = 0; row < rows; row++) {
+      batch.addEvaluationId("e" + row).addDeviceId("d" + row);
+    }
+    return batch.setValues(Batches.floats(values));
+  }
+
+  private static String refusal(FeatureBatch.Builder batch) {
+    return assertThrows(InvalidRequest.class, () -> BatchRules.predictions(batch.build()))
+        .getMessage();
+  }
+
+  @Test
+  void thePredictionOfTheOriginalDemoHasTheCorrectScore() {
+    Prediction prediction =
+        SeedRules.prediction(list(0.48174313f, 0.50363654f, 0.50414276f, 0.49269974f).build());
+    assertEquals("log_reg_model/v1", prediction.getModelId());
+    assertEquals("d1", prediction.getDeviceId());
+    assertEquals(Map.of("logistic_regression_result", "0.515127767"), prediction.getResultMap());
+  }
+
+  @Test
+  void featuresMayComeInAnyOrderAmongOthers() {
+    FeatureList.Builder reversed = FeatureList.newBuilder();
+    reversed.addFeature(Feature.newBuilder().setName("other/v1").setValue(Float.NaN));
+    for (int i = 3; i >= 0; i--) {
+      reversed.addFeature(list(1, 2, 3, 4).getFeature(i));
+    }
+    assertEquals(
+        SeedRules.prediction(list(1, 2, 3, 4).build()).getResultMap(),
+        SeedRules.prediction(reversed.build()).getResultMap());
+  }
+
+  @Test
+  void aFeatureThatIsMissingRepeatedOrNotFiniteIsNamed() {
+    assertEquals("feature: sensor_4/v1 is missing", refusal(list(1, 2, 3)));
+    assertEquals(
+        "feature: sensor_2/v1 is repeated",
+        refusal(list(1, 2, 3, 4).addFeature(list(1, 2).getFeature(1))));
+    assertEquals("feature: sensor_3/v1 is not finite", refusal(list(1, 2, Float.NaN, 4)));
+    assertEquals(
+        "feature: sensor_1/v1 is not finite", refusal(list(Float.NEGATIVE_INFINITY, 2, 3)));
+  }
+
+  @Test
+  void everyRowOfABatchIsWhatTheOriginalCallAnswers() {
+    Random random = new Random(3);
+    float[] values = new float[4 * 500];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(6) - 3));
+    }
+    PredictionBatch answer = BatchRules.predictions(batch(500, values).build());
+    assertEquals("log_reg_model/v1", answer.getModelId());
+    assertEquals(List.of("logistic_regression_result"), answer.getKeyList());
+    for (int row = 0; row < 500; row++) {
+      float[] alone = java.util.Arrays.copyOfRange(values, 4 * row, 4 * row + 4);
+      assertEquals(
+          SeedRules.prediction(list(alone).build())
+              .getResultMap()
+              .get("logistic_regression_result"),
+          answer.getValue(row));
+    }
+  }
+
+  @Test
+  void aRowThatIsNotFiniteOrFailedBeforeFailsAlone() {
+    float[] values = {1, 2, 3, 4, 1, Float.POSITIVE_INFINITY, 3, 4, 0, 0, 0, 0, 1, 2, 3, 4};
+    RowError before = RowError.newBuilder().setRow(2).setCode(3).build();
+    PredictionBatch answer = BatchRules.predictions(batch(4, values).addError(before).build());
+    assertEquals(
+        List.of(
+            "1 3 values: sensor_2/v1 is not finite",
+            "2 3 error: this row failed before, it holds no features"),
+        answer.getErrorList().stream()
+            .map(error -> error.getRow() + " " + error.getCode() + " " + error.getMessage())
+            .toList());
+    assertEquals(List.of("", ""), answer.getValueList().subList(1, 3));
+    assertEquals(answer.getValue(0), answer.getValue(3));
+  }
+
+  @Test
+  void aBatchThatIsNoMatrixIsRefusedWhole() {
+    assertEquals(
+        "values: 12 bytes are not 1 rows of 4 names, float32, 16 bytes",
+        refusal(batch(1, 1, 2, 3)));
+    assertEquals("feature: sensor_1/v1 is missing", refusal(FeatureBatch.newBuilder()));
+    assertEquals(
+        "feature: sensor_3/v1 is repeated",
+        refusal(batch(1, 1, 2, 3, 4, 5).addName("sensor_3/v1")));
+    assertEquals(
+        "device_id: 0 values, evaluation_id has 1", refusal(batch(1, 1, 2, 3, 4).clearDeviceId()));
+    assertEquals(
+        "error: row 7 of 1",
+        refusal(batch(1, 1, 2, 3, 4).addError(RowError.newBuilder().setRow(7))));
+  }
+}

@@ -1,0 +1,256 @@
+package io.latecomer.services.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.grpc.CallOptions;
+import io.grpc.ClientCall;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.examples.ml.FeatureEngineeringServiceGrpc;
+import io.grpc.examples.ml.RawEventList;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.StreamObserver;
+import io.latecomer.v1.FeatureBatch;
+import io.latecomer.v1.FeatureServiceGrpc;
+import io.latecomer.v1.InferenceServiceGrpc;
+import io.latecomer.v1.PredictionBatch;
+import io.latecomer.v1.WindowBatch;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@Timeout(60)
+final class ServiceServerTest {
+  private final WindowBatch batch = Batches.random(new Random(2), 3, 4);
+
+  /** Sends bytes as they are. */
+  private static final class Raw implements MethodDescriptor.Marshaller<byte[]> {
+    @Override
+    public InputStream stream(byte[] value) {
+      return new ByteArrayInputStream(value);
+    }
+
+    @Override
+    public byte[] parse(InputStream stream) {
+      try {
+        return stream.readAllBytes();
+      } catch (IOException error) {
+        throw new AssertionError(error);
+      }
+    }
+  }
+
+  private static Received<byte[]> callWithBytes(RunningServer running, String method, byte[] bytes) {
+    MethodDescriptor<byte[], byte[]> raw =
+        MethodDescriptor.newBuilder(new Raw(), new Raw())
+            .setType(MethodType.UNARY)
+            .setFullMethodName(method)
+            .build();
+    Received<byte[]> received = new Received<>();
+    ClientCall<byte[], byte[]> call = running.channel.newCall(raw, CallOptions.DEFAULT);
+    call.start(received, new Metadata());
+    call.request(2);
+    call.sendMessage(bytes);
+    call.halfClose();
+    return received;
+  }
+
+  private static ServingStatus health(RunningServer running, String service) {
+    HealthCheckRequest request = HealthCheckRequest.newBuilder().setService(service).build();
+    return HealthGrpc.newBlockingStub(running.channel).check(request).getStatus();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "FEATURES, mlpipeline.FeatureEngineeringService, latecomer.v1.FeatureService",
+    "INFERENCE, mlpipeline.PredictionService, latecomer.v1.InferenceService",
+  })
+  void healthIsToldOfEachServiceAndOfTheWhole(Service service, String seed, String batches)
+      throws Exception {
+    try (RunningServer running = RunningServer.of(service)) {
+      assertEquals(ServingStatus.SERVING, health(running, ""));
+      assertEquals(ServingStatus.SERVING, health(running, seed));
+      assertEquals(ServingStatus.SERVING, health(running, batches));
+      StatusRuntimeException unknown =
+          assertThrows(StatusRuntimeException.class, () -> health(running, "unknown"));
+      assertEquals(Status.Code.NOT_FOUND, unknown.getStatus().getCode());
+    }
+  }
+
+  @Test
+  void reflectionListsBothForms() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      Received<ServerReflectionResponse> received = new Received<>();
+      StreamObserver<ServerReflectionRequest> requests =
+          ServerReflectionGrpc.newStub(running.channel).serverReflectionInfo(received);
+      requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+      List<String> names =
+          received.answer().getListServicesResponse().getServiceList().stream()
+              .map(service -> service.getName())
+              .toList();
+      assertTrue(names.contains("latecomer.v1.FeatureService"));
+      assertTrue(names.contains("mlpipeline.FeatureEngineeringService"));
+      requests.onCompleted();
+    }
+  }
+
+  @Test
+  void aStreamAnswersEachRequestInOrder() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      Received<FeatureBatch> received = new Received<>();
+      StreamObserver<WindowBatch> requests =
+          FeatureServiceGrpc.newStub(running.channel).streamFeatures(received);
+      List<FeatureBatch> expected = new ArrayList<>();
+      for (int i = 0; i < 200; i++) {
+        WindowBatch request = Batches.random(new Random(i), 1 + i % 7, 5);
+        expected.add(BatchRules.features(request));
+        requests.onNext(request);
+      }
+      requests.onCompleted();
+      for (FeatureBatch answer : expected) {
+        assertEquals(answer, received.answer());
+      }
+      assertEquals(Status.Code.OK, received.status().getCode());
+    }
+  }
+
+  @Test
+  void predictionsStreamToo() throws Exception {
+    FeatureBatch features = BatchRules.features(batch);
+    try (RunningServer running = RunningServer.of(Service.INFERENCE)) {
+      Received<PredictionBatch> received = new Received<>();
+      StreamObserver<FeatureBatch> requests =
+          InferenceServiceGrpc.newStub(running.channel).streamPredictions(received);
+      requests.onNext(features);
+      assertEquals(BatchRules.predictions(features), received.answer());
+      requests.onCompleted();
+      assertEquals(
+          BatchRules.predictions(features),
+          InferenceServiceGrpc.newBlockingStub(running.channel).predict(features));
+    }
+  }
+
+  @Test
+  void aRequestThatIsRefusedWholeEndsItsStreamAfterTheAnswersBefore() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      Received<FeatureBatch> received = new Received<>();
+      StreamObserver<WindowBatch> requests =
+          FeatureServiceGrpc.newStub(running.channel).streamFeatures(received);
+      requests.onNext(batch);
+      requests.onNext(batch.toBuilder().addDeviceId("one more").build());
+      requests.onNext(batch);
+      assertEquals(BatchRules.features(batch), received.answer());
+      assertEquals(
+          "INVALID_ARGUMENT device_id: 3 values, evaluation_id has 2", received.statusText());
+    }
+  }
+
+  @Test
+  void bytesThatAreNoMessageAreAnInvalidArgument() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      Received<byte[]> received =
+          callWithBytes(
+              running, "latecomer.v1.FeatureService/EngineerFeatures", new byte[] {10, 100, 1});
+      assertEquals(
+          "INVALID_ARGUMENT request: these bytes are not a message of this method",
+          received.statusText());
+    }
+  }
+
+  @Test
+  void anEmptyWindowIsAnInvalidArgumentOfTheOriginalCall() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      var stub = FeatureEngineeringServiceGrpc.newBlockingStub(running.channel);
+      StatusRuntimeException error =
+          assertThrows(
+              StatusRuntimeException.class,
+              () -> stub.engineerFeatures(RawEventList.getDefaultInstance()));
+      assertEquals(Status.Code.INVALID_ARGUMENT, error.getStatus().getCode());
+      assertEquals("event: the window holds no event", error.getStatus().getDescription());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"identity", "gzip"})
+  void aRequestAboveTheLimitIsResourceExhausted(String compression) throws Exception {
+    try (RunningServer running =
+        RunningServer.of(Service.FEATURES, 4096, 8, Duration.ofSeconds(30))) {
+      var stub =
+          FeatureServiceGrpc.newBlockingStub(running.channel).withCompression(compression);
+      WindowBatch large = Batches.random(new Random(1), 1_000);
+      StatusRuntimeException error =
+          assertThrows(StatusRuntimeException.class, () -> stub.engineerFeatures(large));
+      assertEquals(Status.Code.RESOURCE_EXHAUSTED, error.getStatus().getCode());
+      assertEquals(BatchRules.features(batch), stub.engineerFeatures(batch));
+    }
+  }
+
+  @Test
+  void aCallAboveTheLimitIsUnavailableUntilAnotherOneEnds() throws Exception {
+    try (RunningServer running =
+        RunningServer.of(Service.FEATURES, 1 << 20, 1, Duration.ofSeconds(30))) {
+      var stub = FeatureServiceGrpc.newBlockingStub(running.channel);
+      Received<FeatureBatch> received = new Received<>();
+      StreamObserver<WindowBatch> requests =
+          FeatureServiceGrpc.newStub(running.channel).streamFeatures(received);
+      requests.onNext(batch);
+      received.answer(); // now the stream is open on the server
+      StatusRuntimeException error =
+          assertThrows(StatusRuntimeException.class, () -> stub.engineerFeatures(batch));
+      assertEquals(Status.Code.UNAVAILABLE, error.getStatus().getCode());
+      assertEquals(
+          "the limit of 1 concurrent calls is reached", error.getStatus().getDescription());
+      assertEquals(ServingStatus.SERVING, health(running, ""));
+      requests.onCompleted();
+      received.status();
+      assertEquals(BatchRules.features(batch), untilAvailable(stub));
+    }
+  }
+
+  /** The client may know that the stream has ended just before the server counts it. */
+  private FeatureBatch untilAvailable(FeatureServiceGrpc.FeatureServiceBlockingStub stub) {
+    while (true) {
+      try {
+        return stub.engineerFeatures(batch);
+      } catch (StatusRuntimeException error) {
+        assertEquals(Status.Code.UNAVAILABLE, error.getStatus().getCode());
+      }
+    }
+  }
+
+  @Test
+  void aTakenPortIsAFailureToStart() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      ServerSettings same =
+          ServerSettings.of(Service.INFERENCE, "127.0.0.1", running.server.port());
+      assertThrows(IOException.class, () -> ServiceServer.start(same));
+    }
+  }
+
+  @Test
+  void settingsOutOfRangeAreNamed() {
+    SettingsError error =
+        assertThrows(
+            SettingsError.class, () -> ServerSettings.of(Service.FEATURES, "127.0.0.1", 70_000));
+    assertEquals("port must be from 0 to 65535, not 70000", error.getMessage());
+    assertThrows(SettingsError.class, () -> ServerSettings.of(Service.FEATURES, "a b", 0));
+  }
+}
