@@ -23,6 +23,7 @@ class PartitionClock:
         self._now_ms = -1
         self._heard_ms: dict[str, int] = {}  # the arrival of each device's last record
         self._due_ms: dict[str, int] = {}  # the instant at which each is called next
+        self._tickless: set[str] = set()  # those that this instant finds silent, so that an earlier tick may follow
         self._calls: list[tuple[int, str]] = []  # a heap of these; one that is no longer due is passed over
 
     def due_before(self, arrival_ms: int) -> Iterator[tuple[str, int]]:
@@ -39,15 +40,18 @@ class PartitionClock:
             yield device_id, now_ms
             if now_ms - self._heard_ms[device_id] > self._spec.forget_after_ms:
                 del self._heard_ms[device_id], self._due_ms[device_id]
+                self._tickless.discard(device_id)
             else:
-                self._call_again(device_id, now_ms)
+                self._call(device_id, self._next_ms(device_id, self._heard_ms[device_id], now_ms))
 
     def heard(self, device_id: str, arrival_ms: int) -> None:
         """A record of a device was read."""
         self._heard_ms[device_id] = max(arrival_ms, self._heard_ms.get(device_id, arrival_ms))
         due_ms = self._due_ms.get(device_id)
-        if due_ms is None or due_ms > arrival_ms + self._spec.tick_ms > arrival_ms:
-            self._call_again(device_id, arrival_ms - 1)
+        if due_ms is None or device_id in self._tickless or due_ms - arrival_ms > self._spec.tick_ms > 0:
+            next_ms = self._next_ms(device_id, arrival_ms, arrival_ms - 1)
+            if due_ms is None or next_ms < due_ms:
+                self._call(device_id, next_ms)
 
     def snapshot(self) -> tuple[int, dict[str, int]]:
         """The state, from which ``restore`` goes on: the watermark, and the last arrival of each device."""
@@ -56,10 +60,17 @@ class PartitionClock:
     def restore(self, now_ms: int, heard_ms: dict[str, int]) -> None:
         self._now_ms = now_ms
         self._heard_ms = heard_ms
-        for device_id in heard_ms:
-            self._call_again(device_id, now_ms)
+        for device_id, arrival_ms in heard_ms.items():  # each from its last record on: one call too many, none too few
+            self._call(device_id, self._next_ms(device_id, arrival_ms, arrival_ms - 1))
 
-    def _call_again(self, device_id: str, clock_ms: int) -> None:
-        due_ms = next_wakeup_ms(self._spec, device_id, self._heard_ms[device_id], clock_ms)
+    def _next_ms(self, device_id: str, heard_ms: int, clock_ms: int) -> int:
+        """When a device is due next, had its last record arrived at ``heard_ms`` and been accepted."""
+        return next_wakeup_ms(self._spec, device_id, heard_ms, clock_ms)
+
+    def _call(self, device_id: str, due_ms: int) -> None:
         self._due_ms[device_id] = due_ms
         heappush(self._calls, (due_ms, device_id))
+        if due_ms - self._heard_ms[device_id] > self._spec.idle_after_ms:
+            self._tickless.add(device_id)
+        else:
+            self._tickless.discard(device_id)
