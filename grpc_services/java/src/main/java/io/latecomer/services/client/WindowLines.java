@@ -4,6 +4,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
+import com.google.gson.annotations.SerializedName;
 import io.latecomer.services.command.Failure;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -28,7 +29,7 @@ public final class WindowLines {
 
   @SuppressWarnings("ArrayRecordComponent") // read once, never compared
   private record Line(
-      @com.google.gson.annotations.SerializedName("device_id") String deviceId,
+      @SerializedName("device_id") String deviceId,
       long[] times,
       double[] sensor1,
       double[] sensor2,

@@ -9,6 +9,8 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -96,9 +98,13 @@ public abstract class ServeCommand implements Callable<Integer> {
     }
   }
 
+  /** An orderly end is no news; held here, since loggers are forgotten when nobody holds them. */
+  private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
+
   @Override
   public Integer call() throws InterruptedException {
     ServerSettings settings = settings();
+    GRPC_LOG.setLevel(Level.WARNING);
     ServiceServer server;
     try {
       server = ServiceServer.start(settings);

@@ -7,7 +7,9 @@ import io.grpc.ServerCall.Listener;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -24,6 +26,15 @@ final class CallLimit implements ServerInterceptor {
   CallLimit(int limit) {
     this.limit = limit;
     this.free = new Semaphore(limit);
+  }
+
+  /** Waits until no call is open; whether that came about in time. */
+  boolean awaitNone(Duration time) throws InterruptedException {
+    boolean none = free.tryAcquire(limit, time.toMillis(), TimeUnit.MILLISECONDS);
+    if (none) {
+      free.release(limit);
+    }
+    return none;
   }
 
   @Override

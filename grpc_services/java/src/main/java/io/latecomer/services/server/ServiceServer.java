@@ -25,9 +25,20 @@ public final class ServiceServer {
   /** Clients send a sign of life every 30 s; a server that forbids it would cut them off. */
   private static final int SHORTEST_KEEPALIVE_S = 20;
 
+  /**
+   * For connections to close by themselves when all calls have ended; who still watches the health
+   * holds his open.
+   */
+  private static final int FAREWELL_MS = 500;
+
   private final ServerSettings settings;
+  private final CallLimit limit;
   private final HealthStatusManager health = new HealthStatusManager();
   private final OpenStreams streams = new OpenStreams();
+
+  /** The one it listens on, also where a free one was asked for; known also after the end. */
+  private int port;
+
   private final Object ending = new Object();
   private boolean drained;
   private final ExecutorService executor =
@@ -45,7 +56,7 @@ public final class ServiceServer {
             .permitKeepAliveWithoutCalls(true)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance());
-    CallLimit limit = new CallLimit(settings.maxConcurrentCalls());
+    limit = new CallLimit(settings.maxConcurrentCalls());
     StatusInterceptor statuses = new StatusInterceptor();
     for (BindableService part : settings.service().parts(streams)) {
       // The last one named is the first one called.
@@ -72,11 +83,12 @@ public final class ServiceServer {
       started.executor.shutdownNow();
       throw error;
     }
+    started.port = started.server.getPort();
     return started;
   }
 
   public int port() {
-    return server.getPort();
+    return port;
   }
 
   /** Host and port as a client writes them. */
@@ -97,7 +109,8 @@ public final class ServiceServer {
       TimeUnit.MILLISECONDS.sleep(settings.drain().toMillis());
       server.shutdown();
       streams.drain();
-      if (!server.awaitTermination(settings.grace().toMillis(), TimeUnit.MILLISECONDS)) {
+      limit.awaitNone(settings.grace());
+      if (!server.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS)) {
         server.shutdownNow().awaitTermination();
       }
       executor.shutdown();

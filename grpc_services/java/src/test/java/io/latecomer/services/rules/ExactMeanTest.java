@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
@@ -104,7 +105,7 @@ final class ExactMeanTest {
   void theLargestReadingsDoNotOverflow() {
     assertEquals(3e38f, ExactMean.of(new float[] {3e38f, 3e38f}, 0, 2));
     float[] largest = new float[1_000];
-    java.util.Arrays.fill(largest, Float.MAX_VALUE);
+    Arrays.fill(largest, Float.MAX_VALUE);
     assertEquals(Float.MAX_VALUE, ExactMean.of(largest, 0, largest.length));
   }
 

@@ -106,7 +106,10 @@ final class BatchFuzzTest {
     for (int trial = 0; trial < TRIALS; trial++) {
       FeatureBatch features = BatchRules.features(Batches.random(random, 1, 2, 3));
       try {
-        FeatureBatch odd = FeatureBatch.parseFrom(mutated(random, features.toByteString()));
+        FeatureBatch odd =
+            trial % 2 == 0
+                ? FeatureBatch.parseFrom(mutated(random, features.toByteString()))
+                : features.toBuilder().setValues(mutated(random, features.getValues())).build();
         PredictionBatch predictions = BatchRules.predictions(odd);
         assertEquals(odd.getEvaluationIdCount(), predictions.getValueCount());
         assertAscending(predictions.getErrorList(), odd.getEvaluationIdCount());

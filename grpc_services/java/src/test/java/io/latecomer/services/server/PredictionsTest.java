@@ -11,6 +11,7 @@ import io.latecomer.services.wire.InvalidRequest;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -87,7 +88,7 @@ final class PredictionsTest {
     assertEquals("log_reg_model/v1", answer.getModelId());
     assertEquals(List.of("logistic_regression_result"), answer.getKeyList());
     for (int row = 0; row < 500; row++) {
-      float[] alone = java.util.Arrays.copyOfRange(values, 4 * row, 4 * row + 4);
+      float[] alone = Arrays.copyOfRange(values, 4 * row, 4 * row + 4);
       assertEquals(
           SeedRules.prediction(list(alone).build())
               .getResultMap()

@@ -9,7 +9,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** What a client receives on one call: its answers, and its status at the end. Every wait has a bound. */
+/**
+ * What a client receives on one call: its answers, and its status at the end. Every wait has a
+ * bound.
+ */
 final class Received<R> extends ClientCall.Listener<R> implements StreamObserver<R> {
   private static final long BOUND_S = 20;
 

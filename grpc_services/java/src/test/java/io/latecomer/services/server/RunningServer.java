@@ -13,8 +13,7 @@ final class RunningServer implements AutoCloseable {
 
   private RunningServer(ServerSettings settings) throws IOException {
     server = ServiceServer.start(settings);
-    channel =
-        Grpc.newChannelBuilder(server.address(), InsecureChannelCredentials.create()).build();
+    channel = Grpc.newChannelBuilder(server.address(), InsecureChannelCredentials.create()).build();
   }
 
   static RunningServer of(Service service) throws IOException {

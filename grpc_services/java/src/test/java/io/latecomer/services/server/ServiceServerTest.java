@@ -58,7 +58,8 @@ final class ServiceServerTest {
     }
   }
 
-  private static Received<byte[]> callWithBytes(RunningServer running, String method, byte[] bytes) {
+  private static Received<byte[]> callWithBytes(
+      RunningServer running, String method, byte[] bytes) {
     MethodDescriptor<byte[], byte[]> raw =
         MethodDescriptor.newBuilder(new Raw(), new Raw())
             .setType(MethodType.UNARY)
@@ -193,8 +194,7 @@ final class ServiceServerTest {
   void aRequestAboveTheLimitIsResourceExhausted(String compression) throws Exception {
     try (RunningServer running =
         RunningServer.of(Service.FEATURES, 4096, 8, Duration.ofSeconds(30))) {
-      var stub =
-          FeatureServiceGrpc.newBlockingStub(running.channel).withCompression(compression);
+      var stub = FeatureServiceGrpc.newBlockingStub(running.channel).withCompression(compression);
       WindowBatch large = Batches.random(new Random(1), 1_000);
       StatusRuntimeException error =
           assertThrows(StatusRuntimeException.class, () -> stub.engineerFeatures(large));

@@ -1,0 +1,200 @@
+package io.latecomer.services;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.latecomer.services.server.ServerSettings;
+import io.latecomer.services.server.Service;
+import io.latecomer.services.server.ServiceServer;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+@Timeout(60)
+final class MainTest {
+  private static ServiceServer features;
+  private static ServiceServer inference;
+
+  @TempDir Path folder;
+
+  /** What a run of the command line leaves. */
+  private record Run(int status, String out, String err) {}
+
+  private static Run run(String... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine command =
+        Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+    int status = command.execute(args);
+    command.getOut().flush();
+    return new Run(status, out.toString(), err.toString());
+  }
+
+  private Run runOnLines(String rpc, String... lines) throws Exception {
+    Path file = Files.write(folder.resolve("windows.jsonl"), List.of(lines));
+    return run(
+        "ask", features.address(), inference.address(), "--rpc", rpc, "--input", file.toString());
+  }
+
+  @BeforeAll
+  static void start() throws Exception {
+    features = ServiceServer.start(ServerSettings.of(Service.FEATURES, "127.0.0.1", 0));
+    inference = ServiceServer.start(ServerSettings.of(Service.INFERENCE, "127.0.0.1", 0));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    features.drain();
+    inference.drain();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unary", "batch", "stream"})
+  void theWindowOfTheOriginalDemoHasItsKnownAnswer(String rpc) {
+    Run run = run("ask", features.address(), inference.address(), "--json", "--rpc", rpc);
+    assertEquals("", run.err);
+    assertEquals(
+        "{\"device_id\":\"device_123\",\"features\":{\"sensor_1/v1\":0.48174312710762024,"
+            + "\"sensor_2/v1\":0.5036365389823914,\"sensor_3/v1\":0.5041427612304688,"
+            + "\"sensor_4/v1\":0.4926997423171997},\"model_id\":\"log_reg_model/v1\","
+            + "\"result\":{\"logistic_regression_result\":\"0.515127767\"}}\n",
+        run.out);
+    assertEquals(0, run.status);
+  }
+
+  @Test
+  void aPersonReadsTheSame() {
+    Run run = run("ask", features.address(), inference.address());
+    assertEquals(
+        """
+        device device_123
+          sensor_1/v1  0.48174313
+          sensor_2/v1  0.50363654
+          sensor_3/v1  0.50414276
+          sensor_4/v1  0.49269974
+        model log_reg_model/v1
+          logistic_regression_result  0.515127767
+        """,
+        run.out);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unary", "batch", "stream"})
+  void linesAreAnsweredOneByOneAndARefusalIsAnAnswer(String rpc) throws Exception {
+    Run run =
+        runOnLines(
+            rpc,
+            window("d1", "1.5"),
+            "",
+            window("d2", "1e39"),
+            "{\"device_id\":\"d3\",\"times\":[],\"sensor1\":[],\"sensor2\":[],\"sensor3\":[],"
+                + "\"sensor4\":[]}",
+            window("\u00fc \\\"4\\\"", "-1e-45"));
+    assertEquals("", run.err);
+    assertEquals(0, run.status);
+    List<JsonObject> answers =
+        run.out.lines().map(line -> JsonParser.parseString(line).getAsJsonObject()).toList();
+    assertEquals(4, answers.size());
+    assertEquals(1.5, answers.get(0).getAsJsonObject("features").get("sensor_1/v1").getAsDouble());
+    for (int row = 1; row <= 2; row++) {
+      assertEquals("INVALID_ARGUMENT", answers.get(row).get("status").getAsString());
+      assertEquals("features", answers.get(row).get("service").getAsString());
+    }
+    assertEquals("\u00fc \"4\"", answers.get(3).get("device_id").getAsString());
+    assertTrue(run.out.contains("\"sensor_1/v1\":-1.401298464324817e-45"));
+  }
+
+  private static String window(String device, String reading) {
+    return String.format(
+        "{\"device_id\":\"%s\",\"times\":[1],\"sensor1\":[%s],\"sensor2\":[1],\"sensor3\":[1],"
+            + "\"sensor4\":[1]}",
+        device, reading);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "not json",
+        "[]",
+        "null",
+        "{}",
+        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[1,2]}",
+        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[NaN]}",
+      })
+  void aLineThatIsNoWindowIsAFailureWithItsNumber(String line) throws Exception {
+    Run run = runOnLines("unary", "", line);
+    assertEquals(1, run.status);
+    assertTrue(run.err.startsWith("line 2: "), run.err);
+    assertEquals(1, run.err.lines().count());
+  }
+
+  @Test
+  void moreWindowsThanOneRequestHoldsAreAllAnswered() throws Exception {
+    String[] lines = new String[600];
+    for (int i = 0; i < lines.length; i++) {
+      lines[i] = window("d" + i, i + ".25");
+    }
+    Run unary = runOnLines("unary", lines);
+    assertEquals(600, unary.out.lines().count());
+    assertEquals(unary.out, runOnLines("batch", lines).out);
+    assertEquals(unary.out, runOnLines("stream", lines).out);
+  }
+
+  @Test
+  void aTakenPortIsOneLineAndStatusOne() {
+    String port = String.valueOf(features.port());
+    Run run = run("features", "--port", port);
+    assertEquals(1, run.status);
+    assertEquals(
+        "features: cannot listen on 127.0.0.1:" + port + ": Address already in use\n", run.err);
+    assertEquals("", run.out);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unary", "batch", "stream"})
+  void aServiceThatDoesNotAnswerIsOneLineWithItsStatus(String rpc) throws Exception {
+    ServiceServer gone = ServiceServer.start(ServerSettings.of(Service.FEATURES, "127.0.0.1", 0));
+    gone.drain();
+    Run run = run("ask", gone.address(), inference.address(), "--rpc", rpc);
+    assertEquals(1, run.status);
+    assertTrue(
+        run.err.startsWith("features service at " + gone.address() + ": UNAVAILABLE"), run.err);
+    assertEquals(1, run.err.lines().count());
+    assertEquals("", run.out);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "features --port 70000, --port must be from 0 to 65535",
+    "features --port x, '--port'",
+    "features --drain 5, is not a duration",
+    "features --max-concurrent-calls 0, --max-concurrent-calls must be",
+    "inference --unknown, Unknown option",
+    "ask localhost, is not host:port",
+    "ask localhost:0, is not host:port",
+    "ask --rpc none, '--rpc'",
+    "ask --deadline 0s, --deadline",
+    "'', features",
+    "other, 'other'",
+  })
+  void aWrongArgumentIsOneLineAndStatusTwo(String args, String text) {
+    Run run = run(args.isEmpty() ? new String[0] : args.split(" "));
+    assertEquals(2, run.status);
+    assertTrue(run.err.contains(text), run.err);
+    assertEquals(1, run.err.lines().count());
+    assertEquals("", run.out);
+  }
+}
