@@ -2,11 +2,10 @@
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
-from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Final
 
 from grpc_services.python.server import ListenError, RunningServer, start
@@ -29,13 +28,11 @@ def serve(settings: ServerSettings) -> int:
     Raises:
         SettingsError: features or a model cannot be loaded.
     """
-    stops: SimpleQueue[str] = SimpleQueue()  # its put may interrupt anything, as a signal does
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stops.put(signal.Signals(number).name)
-
+    stops, told = os.pipe()  # a byte for each time it was told to stop
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told)  # written by the handler in C: a signal between a look and a wait is not lost
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+        signal.signal(number, lambda *_: None)
     _keep_freed_memory()
     try:
         server = start(settings)
@@ -44,8 +41,8 @@ def serve(settings: ServerSettings) -> int:
         return 1
     print(f"{settings.service}: listening on {server.address}", flush=True)
     if settings.stop_at_end_of_input:
-        threading.Thread(target=_watch_input, args=(stops,), daemon=True).start()
-    stops.get()
+        threading.Thread(target=_watch_input, args=(told,), daemon=True).start()
+    _is_told(stops, None)
     if not _drained(server, settings, stops):
         print(f"{settings.service}: calls that did not finish were cut", file=sys.stderr, flush=True)
         os._exit(1)  # their threads would hold an orderly end up for ever
@@ -64,19 +61,20 @@ def _keep_freed_memory() -> None:
             mallopt(option, value)
 
 
-def _drained(server: RunningServer, settings: ServerSettings, stops: SimpleQueue[str]) -> bool:
+def _is_told(stops: int, timeout_s: float | None) -> bool:
+    """Wait until the process is told to stop; whether it was in time. Each time counts once."""
+    ready, _, _ = select.select([stops], [], [], timeout_s)
+    return bool(ready and os.read(stops, 1))
+
+
+def _drained(server: RunningServer, settings: ServerSettings, stops: int) -> bool:
     """Whether every call finished in time."""
     server.stop_being_healthy()
-    grace_s = None
-    try:
-        stops.get(timeout=settings.drain_delay_ms / 1000)
-        grace_s = 0.0
-    except Empty:
-        pass
-    return server.stop(grace_s)
+    hurried = _is_told(stops, settings.drain_delay_ms / 1000)
+    return server.stop(0.0 if hurried else None)
 
 
-def _watch_input(stops: SimpleQueue[str]) -> None:
+def _watch_input(told: int) -> None:
     while os.read(0, 65_536):
         pass
-    stops.put("end of input")
+    os.write(told, b"\0")

@@ -67,7 +67,10 @@ def test_a_batch_of_windows_answers_as_its_windows_do_alone(features_channel, wi
     assert matrix_of(answer) == [features_of(features_channel, window) for window in windows]
 
 
-@given(rows=st.lists(st.tuples(READING, READING, READING, READING), max_size=5))
+FEATURE = st.one_of(READING, st.floats(-100, 100, width=32))
+
+
+@given(rows=st.lists(st.tuples(FEATURE, FEATURE, FEATURE, FEATURE), max_size=5))
 def test_a_batch_of_features_answers_as_its_rows_do_alone_and_as_plain_python(inference_channel, rows):
     answer = batch_pb2_grpc.InferenceServiceStub(inference_channel).Predict(feature_batch(rows))
     stub = seed_grpc.PredictionServiceStub(inference_channel)
