@@ -40,6 +40,7 @@ def run_options(command: Command) -> Command:
         option = click.option(
             flag_of(entry.name),
             entry.name,
+            envvar="LATECOMER_RUN_" + flag_of(entry.name).removeprefix("--").replace("-", "_").upper(),
             type={"integer": click.INT, "duration": DURATION, "switch": click.BOOL, "text": click.STRING}.get(kind)
             or click.Choice(data["choices"]),
             is_flag=is_switch,
