@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from threading import Event
 from time import perf_counter
 from typing import Final, Literal, NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from dataflows.metrics import Metrics
-from dataflows.settings import RunSettings, SettingsError, duration_text
+from dataflows.settings import RunSettings, SettingsError, duration_text, parsed_addresses
 
 __all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError"]
 
@@ -31,7 +32,6 @@ _STATUS_BY_NUMBER: Final = {status.value[0]: status for status in grpc.StatusCod
 _ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """The answer to thousands of windows is far smaller; this bounds what a broken service can make us hold."""
 
-_FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 
 _CHANNEL_OPTIONS: Final = (
@@ -101,6 +101,7 @@ class Service:
         self._addresses = addresses
         self._settings = settings
         self._metrics = metrics
+        self._closed = Event()
         self._channel = grpc.insecure_channel(_target(addresses, name), options=_CHANNEL_OPTIONS)
         methods = _METHODS[name]
         self._batch = self._channel.unary_unary(methods.batch, _bytes_of, None)
@@ -108,6 +109,8 @@ class Service:
         self._stream = self._channel.stream_stream(methods.stream, _bytes_of, None)
 
     def close(self) -> None:
+        """End what is under way, pauses included, with a ``ServiceError`` for whoever waits for it."""
+        self._closed.set()
         self._channel.close()
 
     def batch(self, request: Message, windows: int, answer_type: type[Answer]) -> Answer:
@@ -138,10 +141,12 @@ class Service:
     def _answer(
         self, method: Callable[..., bytes], request: Message, windows: int, answer_type: type[Answer]
     ) -> Answer:
+        pause_s = self._settings.pause_ms / 1000
         attempts = Retrying(
             retry=retry_if_exception_type(_AskAgainError),
             stop=stop_after_attempt(self._settings.attempts),
-            wait=wait_exponential_jitter(initial=_FIRST_PAUSE_S, max=_LONGEST_PAUSE_S, jitter=_FIRST_PAUSE_S / 2),
+            wait=wait_exponential_jitter(initial=pause_s, max=max(pause_s, _LONGEST_PAUSE_S), jitter=pause_s / 2),
+            sleep=self._closed.wait,
             before_sleep=self._count_retry,
             reraise=True,
         )
@@ -154,10 +159,14 @@ class Service:
             raise ServiceError(f"the {self.name} service at {self._addresses} failed {tried}: {error}") from None
 
     def _attempt(self, method: Callable[..., bytes], request: Message, answer_type: type[Answer]) -> Answer:
+        if self._closed.is_set():
+            raise self._ended()
         start = perf_counter()
         try:
             answer = method(request, timeout=self._settings.timeout_ms / 1000)
         except grpc.RpcError as error:
+            if self._closed.is_set():
+                raise self._ended() from None
             status = error.code()
             if status is grpc.StatusCode.UNIMPLEMENTED:
                 raise UnimplementedError from None
@@ -178,6 +187,9 @@ class Service:
             if status in _ASKED_AGAIN:
                 raise _AskAgainError(status, error.message)
         return message
+
+    def _ended(self) -> ServiceError:
+        return ServiceError(f"the call to the {self.name} service was given up: the run has ended")
 
     def garbage(self, what: str) -> ServiceError:
         """The error for an answer that cannot be right."""
@@ -209,14 +221,9 @@ def _target(addresses: str, name: ServiceName) -> str:
     Raises:
         SettingsError: it is no such address, or a host among several has none.
     """
-    pairs = []
-    for address in addresses.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-            raise SettingsError(f"--{name} must be HOST:PORT, or several with commas between, not {addresses!r}")
-        pairs.append((host, port))
+    pairs = parsed_addresses(addresses, f"--{name}")
     if len(pairs) == 1:
-        return addresses
+        return addresses.strip()
     try:
         hosts = [socket.gethostbyname(host) for host, _ in pairs]
     except OSError as error:

@@ -9,10 +9,14 @@ from typing import Any, Final, Literal
 
 from window_core import MAX_TIME_MS, WindowSpec
 
-__all__ = ["RunSettings", "SettingsError", "duration_text", "parsed_duration_ms"]
+__all__ = ["RunSettings", "SettingsError", "duration_text", "flag_of", "parsed_addresses", "parsed_duration_ms"]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+
+_LONGEST_WAIT_MS: Final = 86_400_000
+"""A day. What waits for longer stands still for whoever watches it; gRPC and Bytewax overflow far above."""
 
 _SPEC: Final = WindowSpec()
 
@@ -109,6 +113,12 @@ class RunSettings:
     attempts: int = setting(
         4, "Attempts of one call, with growing pauses, before the run fails: pauses of 3.5 s in all.", kind="integer"
     )
+    pause_ms: int = setting(
+        500,
+        "Pause before the second attempt of a call; each next one is twice as long.",
+        flag="--pause",
+        kind="duration",
+    )
     interval_ms: int = setting(_SPEC.interval_ms, "Length of the window.", flag="--interval", kind="duration")
     tick_ms: int = setting(
         _SPEC.tick_ms, "Time between two periodic evaluations of a device; 0: none.", flag="--tick", kind="duration"
@@ -153,17 +163,41 @@ class RunSettings:
         for name in ("batch_windows", "batch_bytes", "timeout_ms", "attempts", "epoch_ms", "parallelism"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{flag_of(name)} must be above 0")
+        for name in ("timeout_ms", "pause_ms", "epoch_ms"):
+            if getattr(self, name) > _LONGEST_WAIT_MS:
+                raise SettingsError(f"{flag_of(name)} must be at most {duration_text(_LONGEST_WAIT_MS)}")
         if self.in_flight is not None and self.in_flight < 1:
             raise SettingsError("--in-flight must be above 0")
         if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
             raise SettingsError(
                 f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
             )
+        for name in ("features", "inference"):
+            if getattr(self, name) is not None:
+                parsed_addresses(getattr(self, name), flag_of(name))
         try:
             _ = self.spec
         except ValueError as error:
             name, _, rest = str(error).partition(" ")
             raise SettingsError(f"{flag_of(name)} {rest}") from None
+
+
+def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
+    """The hosts and ports of ``HOST:PORT[,...]``.
+
+    Raises:
+        SettingsError: it is written in another way; it names the option ``flag``.
+
+    >>> parsed_addresses("localhost:10001, [::1]:9001", "--features")
+    [('localhost', 10001), ('[::1]', 9001)]
+    """
+    pairs = []
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
+            raise SettingsError(f"{flag} must be HOST:PORT, or several with commas between, not {address!r}")
+        pairs.append((host, int(port)))
+    return pairs
 
 
 def flag_of(name: str) -> str:
