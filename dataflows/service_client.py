@@ -74,9 +74,10 @@ class ServiceClient:
         self._threads = ThreadPoolExecutor(settings.calls_in_flight, thread_name_prefix="service-call")
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        """End what is under way: an interrupted run does not wait for a service that does not answer."""
         self._features.close()
         self._inference.close()
+        self._threads.shutdown(cancel_futures=True)
 
     def answers(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
         """One answer for each evaluation, in their order. When it returns, nothing is under way.
@@ -122,7 +123,7 @@ class ServiceClient:
             for chunk, batch in zip(chunks, self._features.stream(windows, FeatureBatch), strict=False):
                 answers: list[Answer | None] = [None] * len(chunk)
                 try:
-                    rows = self._kept_features(range(len(chunk)), batch, answers)
+                    rows = self._kept_features(chunk, range(len(chunk)), batch, answers)
                 except ServiceError:
                     return
                 asked.append((rows, answers))
@@ -162,7 +163,7 @@ class ServiceClient:
                 for half in _halves(rows):
                     yield from self._asked_for_features(evaluations, half, answers)
         else:
-            yield self._kept_features(rows, batch, answers)
+            yield self._kept_features(evaluations, rows, batch, answers)
 
     def _features_of_one(self, evaluation: Evaluation) -> FeatureBatch:
         times, *sensors = (column.tolist() for column in evaluation.window())
@@ -181,11 +182,15 @@ class ServiceClient:
             values=array("f", (feature.value for feature in answer.feature)).tobytes(),
         )
 
-    def _kept_features(self, rows: Sequence[int], batch: FeatureBatch, answers: list[Answer | None]) -> _Rows:
+    def _kept_features(
+        self, evaluations: Sequence[Evaluation], rows: Sequence[int], batch: FeatureBatch, answers: list[Answer | None]
+    ) -> _Rows:
         """Check an answer against what was asked, and take the rows out that failed."""
         row_bytes = 4 * len(batch.name)
         if len(batch.evaluation_id) != len(rows) or len(batch.values) != row_bytes * len(rows):
             raise self._features.garbage(f"{len(batch.evaluation_id)} rows of features to {len(rows)} windows")
+        if any(given != evaluations[row].evaluation_id for given, row in zip(batch.evaluation_id, rows, strict=True)):
+            raise self._features.garbage("rows of other evaluations than it was asked about, or in another order")
         if not batch.error:
             return _Rows(rows, batch)
         for error in batch.error:
@@ -240,6 +245,8 @@ class ServiceClient:
             raise self._inference.garbage(
                 f"{len(predictions.evaluation_id)} predictions to {len(rows)} rows of features"
             )
+        if predictions.evaluation_id != features.batch.evaluation_id:
+            raise self._inference.garbage("rows of other evaluations than it was asked about, or in another order")
         for error in predictions.error:
             if error.row >= len(rows):
                 raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
