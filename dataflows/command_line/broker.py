@@ -1,0 +1,52 @@
+"""``latecomer broker``: a real Kafka for trying things out."""
+
+import os
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from dataflows.command_line.options import DURATION
+from dataflows.settings import SettingsError
+
+__all__ = ["broker"]
+
+
+@click.command()
+@click.option("--dir", "folder", metavar="DIR", help="Where the data stay.  [default: a folder that goes with it]")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--partitions", type=click.IntRange(1), default=4, show_default=True, help="Of each topic.")
+@click.option("--retention", type=DURATION, default="7d", show_default=True, help="Age of kept records; 0: for ever.")
+@click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
+def broker(folder: str | None, port: int, partitions: int, retention: int, stop_with_input: bool) -> None:
+    """Run Apache Kafka on this machine until told to stop by SIGTERM or Ctrl-C.
+
+    It has the topics raw-events, predictions and rejections. It needs Java 17 or newer and, on first use, Maven.
+    """
+    from dataflows.kafka_broker.broker import running_broker
+    from dataflows.kafka_broker.topics import PIPELINE_TOPICS, make_topics
+
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
+        raise SettingsError(f"--dir {folder} is a file, not a folder")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as stack:
+        with Console(stderr=True).status("starting a Kafka broker"):
+            running = stack.enter_context(running_broker(None if folder is None else Path(folder), port))
+            make_topics(running.address, PIPELINE_TOPICS, partitions, retention or None)
+        click.echo(f"broker: listening on {running.address}, topics {', '.join(PIPELINE_TOPICS)}")
+        if stop_with_input:
+            threading.Thread(target=_interrupt_after_input, daemon=True).start()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # it is ending
+
+
+def _interrupt_after_input() -> None:
+    while os.read(0, 65_536):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

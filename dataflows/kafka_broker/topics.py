@@ -1,0 +1,47 @@
+"""The topics of the pipeline, with the settings they need."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
+
+from dataflows.kafka_broker.artifacts import BrokerError
+from dataflows.kafka_client import client_settings
+
+__all__ = ["PIPELINE_TOPICS", "make_topics"]
+
+PIPELINE_TOPICS: Final[dict[str, dict[str, str]]] = {
+    "raw-events": {"message.timestamp.type": "LogAppendTime"},  # arrival is the broker's word, not the producer's
+    "predictions": {},
+    "rejections": {},
+}
+
+_MADE_WITHIN_S: Final = 30.0
+
+
+def make_topics(
+    address: str, topics: Mapping[str, Mapping[str, str]], partitions: int, retention_ms: int | None = None
+) -> None:
+    """Make topics on a broker of one node. One that is there already is left as it is.
+
+    Args:
+        address: of the broker, ``HOST:PORT``.
+        topics: settings by name.
+        partitions: of each topic.
+        retention_ms: how long records are kept by their timestamp; ``None``: for ever.
+    Raises:
+        BrokerError: the broker does not make them.
+    """
+    retention = {"retention.ms": "-1" if retention_ms is None else str(retention_ms)}
+    new = [
+        NewTopic(name, num_partitions=partitions, replication_factor=1, config={**retention, **settings})
+        for name, settings in topics.items()
+    ]
+    client = AdminClient(client_settings(address, {}))
+    for name, made in client.create_topics(new, operation_timeout=_MADE_WITHIN_S).items():
+        try:
+            made.result(_MADE_WITHIN_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BrokerError(f"the topic {name} cannot be made: {error.args[0].str()}") from None
