@@ -7,6 +7,7 @@ import io.grpc.Status;
 import io.latecomer.services.command.Failure;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 
 /**
  * One of the two services as the client sees it: a channel, and the words for what goes wrong on
@@ -15,6 +16,10 @@ import java.util.concurrent.TimeUnit;
 public final class Peer implements AutoCloseable {
   /** As the servers' own default. */
   private static final int MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+  /** What netty puts before the text of the operating system. */
+  private static final Pattern SYSTEM_CALL =
+      Pattern.compile("\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
   private final String name;
   private final String target;
@@ -54,7 +59,7 @@ public final class Peer implements AutoCloseable {
   Failure failure(Status status) {
     String text = status.getDescription() == null ? "" : ": " + status.getDescription();
     if (status.getCause() != null && status.getCause().getMessage() != null) {
-      text += ": " + status.getCause().getMessage();
+      text += ": " + SYSTEM_CALL.matcher(status.getCause().getMessage()).replaceAll("");
     }
     return new Failure(name + " service at " + target + ": " + status.getCode() + text);
   }

@@ -98,6 +98,10 @@ public abstract class ServeCommand implements Callable<Integer> {
     }
   }
 
+  /** A request above the limit is its sender's fault, and is no reason for a stack trace here. */
+  private static final Logger OVERSIZE_LOG =
+      Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty.NettyServerStream");
+
   /** An orderly end is no news; held here, since loggers are forgotten when nobody holds them. */
   private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
 
@@ -105,6 +109,7 @@ public abstract class ServeCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     ServerSettings settings = settings();
     GRPC_LOG.setLevel(Level.WARNING);
+    OVERSIZE_LOG.setLevel(Level.SEVERE);
     ServiceServer server;
     try {
       server = ServiceServer.start(settings);

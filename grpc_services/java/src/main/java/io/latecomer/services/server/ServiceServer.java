@@ -59,8 +59,8 @@ public final class ServiceServer {
     limit = new CallLimit(settings.maxConcurrentCalls());
     StatusInterceptor statuses = new StatusInterceptor();
     for (BindableService part : settings.service().parts(streams)) {
-      // The last one named is the first one called.
-      // As bytes first: so a request is parsed behind the interceptor that knows the statuses.
+      // As bytes first: so a request is parsed behind the interceptor that knows the statuses. Of
+      // the interceptors the last one named is the first one called.
       ServerServiceDefinition calls = ServerInterceptors.useInputStreamMessages(part.bindService());
       calls = ServerInterceptors.intercept(calls, statuses, limit);
       builder.addService(calls);
@@ -101,11 +101,11 @@ public final class ServiceServer {
    * their cut. Every caller waits until it is over.
    */
   public void drain() throws InterruptedException {
-    health.enterTerminalState();
     synchronized (ending) {
       if (drained) {
         return;
       }
+      health.enterTerminalState();
       TimeUnit.MILLISECONDS.sleep(settings.drain().toMillis());
       server.shutdown();
       streams.drain();
