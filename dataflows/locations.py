@@ -1,6 +1,7 @@
 """Where a run reads and writes, found out and checked before anything starts."""
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ def located(settings: RunSettings) -> Locations:
         SettingsError: one of them cannot be used, or they are in each other's way.
     """
     predictions = settings.output
+    _check_output("--output", predictions, settings)
     suffix = ".parquet" if is_parquet(predictions) else ".jsonl"
     folder = Path(os.devnull).parent if predictions == STANDARD else Path(predictions).parent
     rejections = settings.rejections
@@ -50,8 +52,7 @@ def located(settings: RunSettings) -> Locations:
         str(folder / SAMPLE_FILE) if settings.input is None else settings.input, predictions, rejections, makes_sample
     )
     _check_input(locations, settings)
-    for flag, path in (("--output", predictions), ("--rejections", rejections)):
-        _check_output(flag, path, settings)
+    _check_output("--rejections", rejections, settings)
     _check_distinct(locations)
     return locations
 
@@ -66,6 +67,8 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
             raise SettingsError("--input must be given where --output is standard output")
         return
     if locations.input == STANDARD:
+        if sys.stdin is None:
+            raise SettingsError("--input - needs a standard input, and it is closed")
         if settings.state is not None:
             raise SettingsError("--state cannot be kept for standard input: it cannot be read a second time")
         return
@@ -85,8 +88,10 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         return
     if is_parquet(path) and settings.state is not None:
         raise SettingsError(f"{flag} {path}: Parquet cannot be used with --state, because it is written at the end")
-    if not path or Path(path).is_dir():
-        raise SettingsError(f"{flag} {path or repr(path)} is a folder, not a file")
+    if not path:
+        raise SettingsError(f"{flag} must name a file")
+    if Path(path).is_dir():
+        raise SettingsError(f"{flag} {path} is a folder, not a file")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -101,11 +106,20 @@ def _check_distinct(locations: Locations) -> None:
         "--output": locations.predictions,
         "--rejections": locations.rejections,
     }
-    seen: dict[Path, str] = {}
+    seen: dict[object, str] = {}
     for flag, path in paths.items():
         if path == STANDARD or not path or (Path(path).exists() and not Path(path).is_file()):
             continue  # a device or a pipe may serve twice
-        resolved = Path(path).resolve()
-        if resolved in seen:
-            raise SettingsError(f"{flag} and {seen[resolved]} are the same file, {path}")
-        seen[resolved] = flag
+        file = _file_of(Path(path))
+        if file in seen:
+            raise SettingsError(f"{flag} and {seen[file]} are the same file, {path}")
+        seen[file] = flag
+
+
+def _file_of(path: Path) -> object:
+    """What two names of one file have in common, links included."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.resolve()
+    return found.st_dev, found.st_ino
