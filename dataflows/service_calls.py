@@ -8,7 +8,14 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, SettingsError, duration_text, parsed_addresses
@@ -146,7 +153,7 @@ class Service:
             retry=retry_if_exception_type(_AskAgainError),
             stop=stop_after_attempt(self._settings.attempts),
             wait=wait_exponential_jitter(initial=pause_s, max=max(pause_s, _LONGEST_PAUSE_S), jitter=pause_s / 2),
-            sleep=self._closed.wait,
+            sleep=sleep_using_event(self._closed),
             before_sleep=self._count_retry,
             reraise=True,
         )

@@ -1,5 +1,7 @@
 """``latecomer run``: the pipeline, from a log to predictions."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +38,8 @@ def run(**options: Any) -> None:
     Without options: a sample fleet over a day, services of its own, predictions in latecomer-output. Every option can
     also be set in the environment, as LATECOMER_RUN_INTERVAL=10h.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does, from its first step on
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings(**options)
     if settings.engine == "flink":
         raise SettingsError("--engine flink is not part of this release")
