@@ -139,6 +139,8 @@ def _nesting(value: bytes) -> int:
         if byte in b"[{":
             depth += 1
             deepest = max(deepest, depth)
+            if deepest > _NESTING_MAX:
+                break
         elif byte in b"]}":
             depth -= 1
     return deepest
