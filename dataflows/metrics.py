@@ -33,6 +33,29 @@ class Metrics:
         )
         self.retries = Counter("latecomer_retries", "Calls made again", ["service", "status"], registry=registry)
 
+    def counts(self) -> list[tuple[str, dict[str, str], float]]:
+        """What the summary tells, as name, labels and number, for another process to ``add``."""
+        totals = ("latecomer_records", "latecomer_evaluations", "latecomer_rejections", "latecomer_arrivals_lifted")
+        return [
+            (sample.name, sample.labels, sample.value)
+            for family in self.registry.collect()
+            if family.name in totals
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        ]
+
+    def add(self, counts: list[tuple[str, dict[str, str], float]]) -> None:
+        """Count what another process counted."""
+        counters = {
+            "latecomer_records_total": self.records,
+            "latecomer_evaluations_total": self.evaluations,
+            "latecomer_rejections_total": self.rejections,
+            "latecomer_arrivals_lifted_total": self.lifted,
+        }
+        for name, labels, number in counts:
+            counter = counters[name]
+            (counter.labels(**labels) if labels else counter).inc(number)
+
     def value(self, name: str, **labels: str) -> int:
         """What a counter stands at."""
         return int(self.registry.get_sample_value(name, labels) or 0)

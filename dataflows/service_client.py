@@ -20,7 +20,7 @@ from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawE
 from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as SeedPrediction
 from window_core import BYTES_PER_EVENT, Evaluation
 
-__all__ = ["Answer", "Prediction", "Refusal", "ServiceClient"]
+__all__ = ["Answer", "Prediction", "Refusal", "ServiceClient", "Services"]
 
 
 class Prediction(NamedTuple):
@@ -59,18 +59,25 @@ class _Rows(NamedTuple):
     batch: FeatureBatch
 
 
+class Services(NamedTuple):
+    """The addresses of both services, ``HOST:PORT[,...]``."""
+
+    features: str
+    inference: str
+
+
 class ServiceClient:
     """The way from evaluations to answers."""
 
-    def __init__(self, features: str, inference: str, settings: RunSettings, metrics: Metrics) -> None:
-        """Open channels to both addresses, ``HOST:PORT[,...]``; nothing is called yet.
+    def __init__(self, services: Services, settings: RunSettings, metrics: Metrics) -> None:
+        """Open channels to both services; nothing is called yet.
 
         Raises:
             SettingsError: one of them is no address.
         """
         self._settings = settings
-        self._features = Service("features", features, settings, metrics)
-        self._inference = Service("inference", inference, settings, metrics)
+        self._features = Service("features", services.features, settings, metrics)
+        self._inference = Service("inference", services.inference, settings, metrics)
         self._threads = ThreadPoolExecutor(settings.calls_in_flight, thread_name_prefix="service-call")
 
     def close(self) -> None:

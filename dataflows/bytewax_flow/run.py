@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -19,14 +19,14 @@ from dataflows.file_log import FileLog
 from dataflows.locations import Locations
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import PredictionStep
-from dataflows.service_client import ServiceClient
+from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 
 __all__ = ["run_on_bytewax"]
 
 
 def run_on_bytewax(
-    settings: RunSettings, locations: Locations, client: ServiceClient, metrics: Metrics, log: FileLog
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
 ) -> None:
     """Read the log to its end, or go on from the state of a run that did not come so far.
 
@@ -45,6 +45,7 @@ def run_on_bytewax(
             "rejections": str(Path(locations.rejections).resolve()),
         }
         recovery = opened_state(Path(settings.state), identity)
+    client = ServiceClient(services, settings, metrics)
     flow = latecomer_flow(
         FileSource(locations.input, log, settings.spec),
         FileSink({"predictions": locations.predictions, "rejections": locations.rejections}),
@@ -52,7 +53,7 @@ def run_on_bytewax(
         settings.spec,
         metrics,
     )
-    with StandardError.opened_at_the_end(), _interrupted_by_signals():
+    with closing(client), StandardError.opened_at_the_end(), _interrupted_by_signals():
         try:
             cli_main(
                 flow,

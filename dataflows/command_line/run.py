@@ -20,7 +20,7 @@ from dataflows.embedded_services import embedded_service
 from dataflows.file_log import FileLog
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
-from dataflows.service_client import ServiceClient
+from dataflows.service_client import Services
 from dataflows.settings import RunSettings, SettingsError
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
@@ -41,8 +41,6 @@ def run(**options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does, from its first step on
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings(**options)
-    if settings.engine == "flink":
-        raise SettingsError("--engine flink is not part of this release")
     if settings.format == "protobuf":
         raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
     locations = located(settings)
@@ -54,11 +52,10 @@ def run(**options: Any) -> None:
             write_events(SimulatedFleet(interval_ms=settings.interval_ms), locations.input, messages)
         features = settings.features or stack.enter_context(embedded_service("features"))
         inference = settings.inference or stack.enter_context(embedded_service("inference"))
-        client = ServiceClient(features, inference, settings, metrics)
-        stack.callback(client.close)
+        services = Services(features, inference)
         start = perf_counter()
         with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
-            _run_engine(settings, files, client, metrics, log)
+            _run_engine(settings, files, services, metrics, log)
         seconds = perf_counter() - start
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Console(stderr=to_standard_error, quiet=settings.quiet, highlight=False, soft_wrap=True)
@@ -66,11 +63,17 @@ def run(**options: Any) -> None:
 
 
 def _run_engine(
-    settings: RunSettings, locations: Locations, client: ServiceClient, metrics: Metrics, log: FileLog
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
 ) -> None:
-    from dataflows.bytewax_flow.run import run_on_bytewax  # an engine is loaded when it is chosen
+    """Run the engine that was chosen; only that one is loaded."""
+    if settings.engine == "flink":
+        from dataflows.flink_job.run import run_on_flink
 
-    run_on_bytewax(settings, locations, client, metrics, log)
+        run_on_flink(settings, locations, services, metrics, log)
+    else:
+        from dataflows.bytewax_flow.run import run_on_bytewax
+
+        run_on_bytewax(settings, locations, services, metrics, log)
 
 
 @contextmanager

@@ -1,0 +1,62 @@
+package io.latecomer.flink;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.types.Row;
+
+/**
+ * One record of the log as the Python side reads it, big-endian: kind (1 byte), arrival in ms (8), partition (4), offset
+ * (8), size of the key or -1 (4), key, value. {@code dataflows/flink_job/frames.py} is its other half.
+ *
+ * <p>Within the job a record is a row of two fields: what it is keyed by, and this frame.
+ */
+final class RecordFrame {
+  static final byte RECORD = 0;
+  static final byte HEARTBEAT = 1;
+
+  private static final int HEADER_BYTES = 1 + 8 + 4 + 8 + 4;
+  private static final int KEY_SIZE_AT = HEADER_BYTES - 4;
+
+  private RecordFrame() {}
+
+  /** The type of the rows: a string and bytes. */
+  static TypeInformation<Row> type() {
+    return Types.ROW(Types.STRING, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+  }
+
+  static Row row(long arrivalMs, int partition, long offset, byte[] key, byte[] value) {
+    int keySize = key == null ? 0 : key.length;
+    int valueSize = value == null ? 0 : value.length;
+    ByteBuffer frame = ByteBuffer.allocate(HEADER_BYTES + keySize + valueSize);
+    frame.put(key == null && value == null ? HEARTBEAT : RECORD);
+    frame.putLong(arrivalMs).putInt(partition).putLong(offset).putInt(key == null ? -1 : keySize);
+    if (key != null) {
+      frame.put(key);
+    }
+    if (value != null) {
+      frame.put(value);
+    }
+    return row(frame.array());
+  }
+
+  static Row row(byte[] frame) {
+    int keySize = Math.max(ByteBuffer.wrap(frame).getInt(KEY_SIZE_AT), 0);
+    // One character a byte: any key has a string, and different keys have different ones.
+    return Row.of(new String(frame, HEADER_BYTES, keySize, StandardCharsets.ISO_8859_1), frame);
+  }
+
+  static byte kind(Row row) {
+    return frame(row)[0];
+  }
+
+  static long arrivalMs(Row row) {
+    return ByteBuffer.wrap(frame(row)).getLong(1);
+  }
+
+  private static byte[] frame(Row row) {
+    return (byte[]) row.getField(1);
+  }
+}

@@ -1,0 +1,128 @@
+"""Runs the job on this machine, in a mini-cluster that ends with it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from dataflows.file_log import FileLog
+from dataflows.flink_job.frames import RecordFrame, encoded_record
+from dataflows.flink_job.installation import check_installation
+from dataflows.locations import Locations
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+from dataflows.service_client import Services
+from dataflows.settings import RunSettings, duration_text, flag_of
+
+__all__ = ["JobError", "run_on_flink"]
+
+_CAUSE: Final = re.compile(r"^(?:Caused by: )?[\w.$]*?(\w+(?:Error|Exception)): (.+)$", re.MULTILINE)
+
+_STOP_WITHIN_S: Final = 10
+
+
+class JobError(RuntimeError):
+    """The job failed; the message is the first cause that it gave."""
+
+
+def run_on_flink(
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
+) -> None:
+    """Run the job until its input ends.
+
+    Raises:
+        SettingsError: Java, the package or a jar is missing.
+        JobError: the job failed.
+    """
+    check_installation()
+    with TemporaryDirectory(prefix="latecomer-") as name:
+        folder = Path(name)
+        frames = folder / "log.frames"
+        lines = FileLog(Metrics(), settings.until_ms)  # the job counts, not this pass over the file
+        _write_frames(Path(locations.input), frames, lines)
+        log.jumps = lines.jumps
+        job = replace(
+            settings,
+            input=str(frames),
+            output=locations.predictions,
+            rejections=locations.rejections,
+            features=services.features,
+            inference=services.inference,
+            until_ms=lines.end_ms(),
+        )
+        _run_job(job, folder)
+        metrics.add(json.loads((folder / "report.json").read_text()))
+
+
+def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
+    """Give each line of a file its position and arrival, and write it as the job reads it."""
+    with lines.open("rb") as source, frames.open("wb") as target:
+        for line in source:
+            value = line.removesuffix(b"\n")
+            position = f"0/{log.lines}"
+            record = log.record(value)
+            if isinstance(record, OutputRecord):
+                rejected = RecordFrame(max(log.largest_ms or 0, 0), position, None, record.value, is_rejected=True)
+                target.write(encoded_record(rejected))
+            elif record is not None:
+                key = record.event.device_id.encode()
+                target.write(encoded_record(RecordFrame(record.arrival_ms, position, key, value, is_rejected=False)))
+
+
+def _run_job(settings: RunSettings, folder: Path) -> None:
+    output = folder / "job.txt"
+    with output.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dataflows.flink_job.job", *options_of(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            env=environment(folder),
+            start_new_session=True,
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait(_STOP_WITHIN_S)
+            raise
+    if status != 0:
+        raise JobError(f"the job failed: {first_cause(output.read_text(errors='replace'))}")
+
+
+def options_of(settings: RunSettings) -> Iterable[str]:
+    """The command line that gives these settings."""
+    for entry in fields(settings):
+        value = getattr(settings, entry.name)
+        if value == entry.default or value is None:
+            continue
+        kind = entry.metadata["kind"]
+        if kind == "switch":
+            yield flag_of(entry.name)
+        else:
+            yield from (flag_of(entry.name), duration_text(value) if kind == "duration" else str(value))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of the job's processes: the JVM takes its Python, and that its packages, from here."""
+    root = str(Path(__file__).parents[2])
+    packages = [root, *(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys([*packages, *filter(None, [os.environ.get("PYTHONPATH")])])),
+        "LATECOMER_FLINK_REPORT": str(folder / "report.json"),
+    }
+
+
+def first_cause(output: str) -> str:
+    """The innermost cause in what a failing job printed, in one line."""
+    causes = _CAUSE.findall(output)
+    return f"{causes[-1][1]}" if causes else " ".join(output.split()[-30:])
