@@ -90,6 +90,16 @@ def test_a_feature_that_fails_on_a_window_fails_its_row_only_and_is_logged_once(
     assert refused.value.details() == f"feature {name} failed on this row"
 
 
+def test_a_row_that_fails_in_a_feature_keeps_its_number_behind_one_that_never_reached_it(started, plugin):
+    _, channel = started("features", features_from=plugin([picky]))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(0, 2, 5, 2))
+    assert error_texts(answer) == {
+        0: "offsets: the window holds no event",
+        2: "feature picky/v1 failed on this row",
+    }
+    assert matrix_of(answer) == [[0], [1.5], [0], [1.5]]
+
+
 @pytest.mark.parametrize(
     ("plug_in", "message"),
     [(wrong_shape, "it gave the shape (2,), not (1,)"), (text, "it gave <U4, not numbers")],
