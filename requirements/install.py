@@ -1,12 +1,13 @@
 """Makes or completes the environment of a checkout, in ``.venv``; the ``latecomer`` script runs it.
 
-Usage: install.py run|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
+Usage: install.py run|java|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
 installed is noted in the environment itself, so that the next use costs nothing; a lock lets one of several first uses
 do the work.
 """
 
 import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +19,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 STUB_GENERATOR = ROOT / "grpc_services" / "python" / "generate_stubs.py"
+
+REQUIREMENTS = ("run", "flink", "test")
+"""Each holds the one before it."""
+
+NEEDS = {
+    "run": ("run", ()),
+    "java": ("run", ("grpc_services/java",)),
+    "flink": ("flink", ("dataflows/flink_job/java",)),
+    "test": ("test", ("dataflows/flink_job/java", "grpc_services/java")),
+}
+"""For each purpose the requirements, and the Maven modules to build; where there is no Maven, what needs them says so."""
 
 
 def digest(*files: Path) -> str:
@@ -39,46 +51,66 @@ def make_environment() -> None:
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
     except (subprocess.CalledProcessError, ImportError):
         raise SystemExit("latecomer: this Python cannot make environments: install python3-venv") from None
+    note("made.by").write_text(digest())
 
 
-def main(packages: str) -> None:
-    requirements = ROOT / "requirements" / f"{packages}.txt"
-    protos = sorted((ROOT / "protos").rglob("*.proto"))
-    wanted = {
-        ENVIRONMENT / f"{packages}.installed": digest(requirements),
-        ENVIRONMENT / "stubs.generated": digest(STUB_GENERATOR, *protos),
-    }
+def note(name: str) -> Path:
+    return ENVIRONMENT / name.replace("/", "-")
 
-    def is_done() -> bool:
-        return all(note.is_file() and note.read_text() == text for note, text in wanted.items())
 
-    if is_done():
-        return
+def says(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text() == text
+
+
+def install_packages(requirements: str) -> bool:
+    """Install a set of packages, unless it or one that holds it is installed. Whether there was something to do."""
+    larger = REQUIREMENTS[REQUIREMENTS.index(requirements) :]
+    files = {name: ROOT / "requirements" / f"{name}.txt" for name in larger}
+    if any(says(note(f"{name}.installed"), digest(file)) for name, file in files.items()):
+        return False
+    if not says(note("made.by"), digest()):
+        make_environment()
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    run(*pip, "--requirement", files[requirements])
+    note(f"{requirements}.installed").write_text(digest(files[requirements]))
+    return True
+
+
+def generate_stubs() -> bool:
+    stubs = digest(STUB_GENERATOR, *sorted((ROOT / "protos").rglob("*.proto")))
+    if says(note("stubs.generated"), stubs):
+        return False
+    run(PYTHON, STUB_GENERATOR, ROOT)
+    note("stubs.generated").write_text(stubs)
+    return True
+
+
+def build_java(module: str) -> bool:
+    folder = ROOT / module
+    sources = digest(
+        folder / "pom.xml", *sorted((folder / "src" / "main").rglob("*.*")), *sorted((ROOT / "protos").rglob("*.proto"))
+    )
+    if says(note(f"{module}.built"), sources) or not (shutil.which("mvn") and shutil.which("javac")):
+        return False
+    run("mvn", "--batch-mode", "--quiet", "--file", folder / "pom.xml", "package", "-DskipTests")
+    note(f"{module}.built").write_text(sources)
+    return True
+
+
+def main(purpose: str) -> None:
+    requirements, modules = NEEDS[purpose]
     with (ROOT / ".venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_done():
-            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("latecomer: waiting for another first use that is installing", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         start = monotonic()
-        print(f"latecomer: installing requirements/{packages}.txt into .venv, once", file=sys.stderr)
-        made_by = ENVIRONMENT / "made.by"
-        if not (made_by.is_file() and made_by.read_text() == digest()):
-            make_environment()
-            made_by.write_text(digest())
-        run(
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-            requirements,
-        )
-        run(PYTHON, STUB_GENERATOR, ROOT)
-        for note, text in wanted.items():
-            note.write_text(text)
-        print(f"latecomer: installed in {monotonic() - start:.0f} s", file=sys.stderr)
+        if not says(note("made.by"), digest()):
+            print(f"latecomer: installing requirements/{requirements}.txt into .venv, once", file=sys.stderr)
+        has_worked = [install_packages(requirements), generate_stubs(), *map(build_java, modules)]
+        if any(has_worked):
+            print(f"latecomer: installed in {monotonic() - start:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
