@@ -1,27 +1,192 @@
-"""How a client of a Kafka broker is set up so that it says what is wrong once, in our words, and not on its own."""
+"""How a client of a Kafka broker is set up: where the topic is, and what the user's properties file says.
+
+Nothing here prints or repeats what the file holds: it has the passwords.
+"""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-__all__ = ["client_settings"]
+from dataflows.settings import KAFKA_SCHEME, SettingsError
+
+__all__ = ["KafkaLocation", "client_settings", "java_properties", "kafka_location", "read_properties"]
+
+_PASSED_ON: Final = ("security.protocol", "sasl.", "ssl.", "client.", "enable.ssl.certificate.verification")
+"""What a properties file may hold, in librdkafka's names. The rest decides whether promises are kept: it is ours."""
 
 _SILENT: Final = logging.getLogger("latecomer.kafka")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-def client_settings(brokers: str, properties: Mapping[str, str], **settings: Any) -> dict[str, Any]:
-    """The settings of a client of librdkafka.
+class KafkaLocation(NamedTuple):
+    """A topic.
+
+    Attributes:
+        brokers: ``HOST:PORT[,HOST:PORT]``.
+        topic: its name.
+    """
+
+    brokers: str
+    topic: str
+
+    def __str__(self) -> str:
+        return f"{KAFKA_SCHEME}{self.brokers}/{self.topic}"
+
+
+def kafka_location(flag: str, text: str) -> KafkaLocation:
+    """The topic that ``kafka://HOST:PORT[,HOST:PORT]/TOPIC`` names.
+
+    Raises:
+        SettingsError: it is not written so.
+
+    >>> kafka_location("--input", "kafka://a:9092,b:9092/raw-events")
+    KafkaLocation(brokers='a:9092,b:9092', topic='raw-events')
+    """
+    brokers, _, topic = text.removeprefix(KAFKA_SCHEME).partition("/")
+    is_name = 0 < len(topic) <= 249 and all(c.isascii() and (c.isalnum() or c in "._-") for c in topic)
+    if not is_name or topic in {".", ".."} or not all(map(_is_address, brokers.split(","))):
+        raise SettingsError(f"{flag} must be written {KAFKA_SCHEME}HOST:PORT[,HOST:PORT]/TOPIC, not {text}")
+    return KafkaLocation(brokers, topic)
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and "@" not in host and port.isdecimal() and 0 < int(port) < 65_536
+
+
+def read_properties(path: str | None) -> dict[str, str]:
+    """The Kafka properties in a file: a line each, ``name=value``; lines that begin with ``#`` are comments.
+
+    Raises:
+        SettingsError: it cannot be read, or has a line that is none of this; no value is ever repeated.
+    """
+    if path is None:
+        return {}
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"--kafka-properties {path}: {getattr(error, 'strerror', None) or 'it is no text'}"
+        ) from None
+    properties = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise SettingsError(f"--kafka-properties {path}, line {number}: it must be written name=value")
+        if not name.startswith(_PASSED_ON):
+            raise SettingsError(
+                f"--kafka-properties {path}, line {number}: {name} is not security.protocol, sasl.*, ssl.* or client.*"
+            )
+        properties[name] = value
+    return properties
+
+
+def client_settings(
+    brokers: str, properties: Mapping[str, str], on_error: Callable[[Any], None] | None = None, **settings: Any
+) -> dict[str, Any]:
+    """The settings of a client of librdkafka that says nothing on its own.
 
     Args:
         brokers: ``HOST:PORT[,HOST:PORT]``.
-        properties: from the user's file; they win over what we would set.
+        properties: those of the user's file.
+        on_error: told of errors that belong to no call, such as a broker that is away.
         settings: of this client, with underscores for points.
     """
     ours = {name.replace("_", "."): value for name, value in settings.items()}
-    return {"bootstrap.servers": brokers, "logger": _SILENT, "error_cb": _ignored, **ours, **properties}
+    return {
+        "bootstrap.servers": brokers, "logger": _SILENT, "error_cb": on_error or _ignored, **ours, **properties
+    }  # fmt: skip
 
 
 def _ignored(error: object) -> None:
     """A broker that is away comes back, and what cannot pass fails the call that needs it: nothing is to be said."""
+
+
+_LOGIN_MODULES: Final = {
+    "PLAIN": "plain.PlainLoginModule",
+    "SCRAM-SHA-256": "scram.ScramLoginModule",
+    "SCRAM-SHA-512": "scram.ScramLoginModule",
+    "OAUTHBEARER": "oauthbearer.OAuthBearerLoginModule",
+}
+
+_LOGIN_OPTIONS: Final = {
+    "sasl.username": "username",
+    "sasl.password": "password",
+    "sasl.oauthbearer.client.id": "clientId",
+    "sasl.oauthbearer.client.secret": "clientSecret",
+    "sasl.oauthbearer.scope": "scope",
+}
+
+_FILES: Final = {
+    "ssl.certificate.location": "ssl.keystore.certificate.chain",
+    "ssl.key.location": "ssl.keystore.key",
+}
+
+_RENAMED: Final = {
+    "ssl.ca.location": "ssl.truststore.location",
+    "ssl.ca.pem": "ssl.truststore.certificates",
+    "ssl.certificate.pem": "ssl.keystore.certificate.chain",
+    "ssl.key.pem": "ssl.keystore.key",
+}
+
+_NOT_IN_JAVA: Final = (
+    "enable.ssl.certificate.verification",
+    "ssl.crl.location",
+    "ssl.engine.location",
+    "ssl.curves.list",
+)
+
+
+def java_properties(
+    properties: Mapping[str, str], package: str = "", read: Callable[[str], str] = lambda path: Path(path).read_text()
+) -> dict[str, str]:
+    """The same properties in the names of Kafka's Java client.
+
+    Args:
+        properties: in librdkafka's names.
+        package: what stands before ``org.apache.kafka`` in a client that was moved, with the point at its end.
+        read: gives the text of a file.
+    Raises:
+        SettingsError: Java has no such property.
+
+    >>> java_properties({"ssl.ca.location": "ca.pem"})
+    {'ssl.truststore.location': 'ca.pem', 'ssl.truststore.type': 'PEM'}
+    """
+    mechanism = properties.get("sasl.mechanisms") or properties.get("sasl.mechanism")
+    security = f"{package}org.apache.kafka.common.security"
+    java: dict[str, str] = {}
+    for name, value in properties.items():
+        if name in _NOT_IN_JAVA:
+            raise SettingsError(f"--kafka-properties: {name} has no counterpart in Kafka's Java client")
+        if name in _FILES:
+            java[_FILES[name]] = read(value)
+        elif name in {"sasl.mechanisms", "sasl.mechanism"}:
+            java["sasl.mechanism"] = value
+        elif name == "sasl.oauthbearer.method":
+            handler = f"{security}.oauthbearer.OAuthBearerLoginCallbackHandler"
+            java["sasl.login.callback.handler.class"] = handler
+        elif name == "ssl.endpoint.identification.algorithm":
+            java[name] = "" if value == "none" else value
+        elif name not in _LOGIN_OPTIONS:
+            java[_RENAMED.get(name, name)] = value
+    if any(name.startswith("ssl.truststore.") for name in java):
+        java["ssl.truststore.type"] = "PEM"
+    if "ssl.keystore.key" in java:
+        java["ssl.keystore.type"] = "PEM"
+    elif "ssl.keystore.location" in java:
+        java["ssl.keystore.type"] = "PKCS12"
+    if mechanism in _LOGIN_MODULES:
+        options = "".join(
+            f" {option}={_quoted(properties[name])}" for name, option in _LOGIN_OPTIONS.items() if name in properties
+        )
+        java["sasl.jaas.config"] = f"{security}.{_LOGIN_MODULES[mechanism]} required{options};"
+    return java
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

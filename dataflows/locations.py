@@ -1,13 +1,17 @@
-"""Where a run reads and writes, found out and checked before anything starts."""
+"""Where a run reads and writes, found out and checked before anything starts.
+
+Whether a topic is there is a question to its broker: see ``kafka_topic``.
+"""
 
 import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.kafka_client import kafka_location
+from dataflows.settings import KAFKA_SCHEME, RunSettings, SettingsError
 
-__all__ = ["SAMPLE_FILE", "STANDARD", "Locations", "located"]
+__all__ = ["SAMPLE_FILE", "STANDARD", "Locations", "is_kafka", "located"]
 
 STANDARD = "-"
 """Standard input, or standard output."""
@@ -17,7 +21,7 @@ SAMPLE_FILE = "events.jsonl"
 
 
 class Locations(NamedTuple):
-    """Paths, or ``-`` for standard input and output.
+    """Paths, ``-`` for standard input and output, or topics as ``kafka://HOST:PORT/TOPIC``.
 
     Attributes:
         input: the events.
@@ -40,13 +44,11 @@ def located(settings: RunSettings) -> Locations:
     """
     predictions = settings.output
     _check_output("--output", predictions, settings)
-    suffix = ".parquet" if is_parquet(predictions) else ".jsonl"
-    folder = Path(os.devnull).parent if predictions == STANDARD else Path(predictions).parent
+    has_folder = predictions != STANDARD and not is_kafka(predictions)
+    folder = Path(predictions).parent if has_folder else Path(os.devnull).parent
     rejections = settings.rejections
     if rejections is None:
-        if predictions == STANDARD:
-            raise SettingsError("--rejections must be given where --output is standard output")
-        rejections = str(Path(predictions).with_name("rejections" + suffix))
+        rejections = _beside(predictions)
     makes_sample = settings.input is None
     locations = Locations(
         str(folder / SAMPLE_FILE) if settings.input is None else settings.input, predictions, rejections, makes_sample
@@ -57,14 +59,30 @@ def located(settings: RunSettings) -> Locations:
     return locations
 
 
+def is_kafka(location: str) -> bool:
+    return location.startswith(KAFKA_SCHEME)
+
+
 def is_parquet(path: str) -> bool:
-    return path.endswith(".parquet")
+    return path.endswith(".parquet") and not is_kafka(path)
+
+
+def _beside(predictions: str) -> str:
+    """Where rejections go if nothing else is said."""
+    if predictions == STANDARD:
+        raise SettingsError("--rejections must be given where --output is standard output")
+    if is_kafka(predictions):
+        return str(kafka_location("--output", predictions)._replace(topic="rejections"))
+    return str(Path(predictions).with_name("rejections.parquet" if is_parquet(predictions) else "rejections.jsonl"))
 
 
 def _check_input(locations: Locations, settings: RunSettings) -> None:
     if locations.makes_sample:
-        if locations.predictions == STANDARD:
-            raise SettingsError("--input must be given where --output is standard output")
+        if locations.predictions == STANDARD or is_kafka(locations.predictions):
+            raise SettingsError("--input must be given where --output is standard output or Kafka")
+        return
+    if is_kafka(locations.input):
+        kafka_location("--input", locations.input)
         return
     if locations.input == STANDARD:
         if sys.stdin is None:
@@ -82,12 +100,17 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
 
 
 def _check_output(flag: str, path: str, settings: RunSettings) -> None:
+    if is_kafka(path):
+        kafka_location(flag, path)
+        return
     if path == STANDARD:
         if settings.state is not None:
             raise SettingsError(f"{flag} - cannot be used with --state: standard output cannot be cut back")
         return
     if is_parquet(path) and settings.state is not None:
         raise SettingsError(f"{flag} {path}: Parquet cannot be used with --state, because it is written at the end")
+    if is_parquet(path) and not settings.has_end:
+        raise SettingsError(f"{flag} {path}: Parquet is written at the end, so an input from Kafka needs --bounded")
     if not path:
         raise SettingsError(f"{flag} must name a file")
     if Path(path).is_dir():
@@ -110,9 +133,10 @@ def _check_distinct(locations: Locations) -> None:
     for flag, path in paths.items():
         if path == STANDARD or not path or (Path(path).exists() and not Path(path).is_file()):
             continue  # a device or a pipe may serve twice
-        file = _file_of(Path(path))
+        file = path if is_kafka(path) else _file_of(Path(path))
         if file in seen:
-            raise SettingsError(f"{flag} and {seen[file]} are the same file, {path}")
+            what = "topic" if is_kafka(path) else "file"
+            raise SettingsError(f"{flag} and {seen[file]} are the same {what}, {path}")
         seen[file] = flag
 
 

@@ -9,7 +9,15 @@ from typing import Any, Final, Literal
 
 from window_core import MAX_TIME_MS, WindowSpec
 
-__all__ = ["RunSettings", "SettingsError", "duration_text", "flag_of", "parsed_addresses", "parsed_duration_ms"]
+__all__ = [
+    "KAFKA_SCHEME",
+    "RunSettings",
+    "SettingsError",
+    "duration_text",
+    "flag_of",
+    "parsed_addresses",
+    "parsed_duration_ms",
+]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
@@ -19,6 +27,22 @@ _LONGEST_WAIT_MS: Final = 86_400_000
 """A day. What waits for longer stands still for whoever watches it; gRPC and Bytewax overflow far above."""
 
 _SPEC: Final = WindowSpec()
+
+KAFKA_SCHEME: Final = "kafka://"
+"""What a location begins with that is a topic."""
+
+_ABOVE_0: Final = (
+    "batch_windows",
+    "batch_bytes",
+    "in_flight",
+    "timeout_ms",
+    "attempts",
+    "epoch_ms",
+    "parallelism",
+    "heartbeat_ms",
+    "source_records",
+    "source_wait_ms",
+)
 
 
 class SettingsError(ValueError):
@@ -75,20 +99,50 @@ class RunSettings:
         "bytewax", "What drives the windows.", kind="choice", choices=("bytewax", "flink")
     )
     input: str | None = setting(
-        None, "Events: a file of JSON lines, - for standard input. Default: a sample of its own.", shows="FILE|-"
+        None,
+        "Events: a file of JSON lines, - for standard input, or kafka://HOST:PORT[,HOST:PORT]/TOPIC. "
+        "Default: a sample of its own.",
+        shows="FILE|-|kafka://...",
     )
     output: str = setting(
         "latecomer-output/predictions.jsonl",
-        "Predictions: JSON lines, or Parquet if the name ends in .parquet; - for standard output.",
-        shows="FILE|-",
+        "Predictions: JSON lines, or Parquet if the name ends in .parquet; - for standard output; or a Kafka topic.",
+        shows="FILE|-|kafka://...",
     )
     rejections: str | None = setting(
-        None, "Rejections, as the output. Default: a file named rejections beside the output.", shows="FILE|-"
+        None,
+        "Rejections, as the output. Default: a file or a topic named rejections beside the output.",
+        shows="FILE|-|kafka://...",
     )
     format: Literal["json", "protobuf"] = setting(
         "json", "What the value of a Kafka record is; lines of a file are JSON.", kind="choice",
         choices=("json", "protobuf"),
     )  # fmt: skip
+    bounded: bool = setting(False, "Stop at what the topic held at the start. A file is bounded anyway.", kind="switch")
+    start: Literal["earliest", "latest"] = setting(
+        "earliest", "Where a topic is read from, without a state.", flag="--from", kind="choice",
+        choices=("earliest", "latest"),
+    )  # fmt: skip
+    heartbeat_ms: int | None = setting(
+        None,
+        "Write a heartbeat to each partition of the input this often, so that silent devices tick in time.",
+        flag="--heartbeat",
+        kind="duration",
+    )
+    kafka_properties: str | None = setting(
+        None, "File with security.protocol, sasl.* and ssl.* properties, in librdkafka's names.", shows="FILE"
+    )
+    wait_for_broker_ms: int = setting(
+        30_000, "How long to wait at the start for a broker that is not there.", flag="--wait-for-broker",
+        kind="duration",
+    )  # fmt: skip
+    source_records: int = setting(1_000, "Records taken from a partition at once, at most.", kind="integer")
+    source_wait_ms: int = setting(
+        5, "Pause before a partition without new records is looked at again.", flag="--source-wait", kind="duration"
+    )
+    metrics_port: int | None = setting(
+        None, "Port of the metrics, in Prometheus' format; 0 takes a free one. Default: none.", kind="integer"
+    )
     features: str | None = setting(
         None, "Address of the feature service. Default: one of its own, for this run.", shows="HOST:PORT[,...]"
     )
@@ -153,6 +207,16 @@ class RunSettings:
     quiet: bool = setting(False, "No progress and no summary; errors only.", kind="switch")
 
     @property
+    def reads_kafka(self) -> bool:
+        """Whether the input is a topic."""
+        return self.input is not None and self.input.startswith(KAFKA_SCHEME)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the input ends on its own."""
+        return self.bounded or not self.reads_kafka
+
+    @property
     def spec(self) -> WindowSpec:
         """The numbers of the window."""
         return WindowSpec(**{name.name: getattr(self, name.name) for name in fields(WindowSpec)})
@@ -163,14 +227,14 @@ class RunSettings:
         return self.in_flight or (8 if self.rpc == "unary" else 3)
 
     def __post_init__(self) -> None:
-        for name in ("batch_windows", "batch_bytes", "timeout_ms", "attempts", "epoch_ms", "parallelism"):
-            if getattr(self, name) < 1:
+        for name in _ABOVE_0:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise SettingsError(f"{flag_of(name)} must be above 0")
         for name in ("timeout_ms", "pause_ms", "epoch_ms"):
             if getattr(self, name) > _LONGEST_WAIT_MS:
                 raise SettingsError(f"{flag_of(name)} must be at most {duration_text(_LONGEST_WAIT_MS)}")
-        if self.in_flight is not None and self.in_flight < 1:
-            raise SettingsError("--in-flight must be above 0")
+        if self.metrics_port is not None and not 0 <= self.metrics_port < 65_536:
+            raise SettingsError(f"--metrics-port must be a port, or 0 for a free one, not {self.metrics_port}")
         if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
             raise SettingsError(
                 f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
@@ -178,11 +242,29 @@ class RunSettings:
         for name in ("features", "inference"):
             if getattr(self, name) is not None:
                 parsed_addresses(getattr(self, name), flag_of(name))
+        self._check_kafka()
         try:
             _ = self.spec
         except ValueError as error:
             name, _, rest = str(error).partition(" ")
             raise SettingsError(f"{flag_of(name)} {rest}") from None
+
+    def _check_kafka(self) -> None:
+        """What makes sense with one kind of input only."""
+        if not self.reads_kafka:
+            if self.format == "protobuf":
+                raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
+            if self.start == "latest":
+                raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
+            if self.heartbeat_ms is not None:
+                raise SettingsError("--heartbeat is for Kafka; a file has its own clock")
+        elif self.bounded:
+            if self.heartbeat_ms is not None:
+                raise SettingsError("--heartbeat cannot be used with --bounded: what it writes would not be read")
+            if self.start == "latest":
+                raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
+        elif self.until_ms is not None:
+            raise SettingsError("--until needs --bounded where the input is Kafka")
 
 
 def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:

@@ -36,7 +36,9 @@ def run_options(command: Command) -> Command:
         data = entry.metadata
         kind = data["kind"]
         is_switch = kind == "switch"
-        default = duration_text(entry.default) if kind == "duration" else entry.default
+        default = entry.default
+        if kind == "duration" and default is not None:
+            default = duration_text(default)
         option = click.option(
             flag_of(entry.name),
             entry.name,

@@ -21,7 +21,7 @@ from dataflows.file_log import FileLog
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
 from dataflows.service_client import Services
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import RunSettings
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
 
@@ -41,8 +41,6 @@ def run(**options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does, from its first step on
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings(**options)
-    if settings.format == "protobuf":
-        raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
     locations = located(settings)
     messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
     metrics = Metrics()

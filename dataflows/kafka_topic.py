@@ -1,0 +1,214 @@
+"""What a run finds out about its topics before it starts: they are there, whose clock they have, how far they go."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResource is in its documentation
+    AdminClient,
+    ConfigResource,
+    OffsetSpec,
+)
+
+from dataflows.kafka_broker.artifacts import BrokerError
+from dataflows.kafka_client import KafkaLocation, client_settings
+from dataflows.settings import SettingsError, duration_text
+
+__all__ = ["BoundedLog", "TopicReader", "TopicTraits"]
+
+Result = TypeVar("Result")
+
+_ASK_AGAIN_S: Final = 1.0
+"""How long one question waits for its answer, and so how soon a Ctrl-C is heard."""
+
+_PAUSE_S: Final = 0.1
+
+_AWAY: Final = frozenset(
+    {
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+
+_NOT_LET_IN: Final = frozenset(
+    {
+        KafkaError._AUTHENTICATION,
+        KafkaError._SSL,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedLog:
+    """How far a bounded run reads: taken once at its start, and the same for every engine.
+
+    Attributes:
+        end_offsets: the offset behind the last record of each partition, from partition 0 on.
+        until_ms: the last arrival that is read, and the instant up to which the clock runs; ``None``: the log is empty.
+    """
+
+    end_offsets: tuple[int, ...]
+    until_ms: int | None
+
+
+class TopicTraits(NamedTuple):
+    """What matters of a topic.
+
+    Attributes:
+        partitions: how many it has.
+        is_log_append_time: arrivals are the broker's word, not the producers'.
+        max_message_bytes: largest batch of records that it takes; ``None`` if the broker does not tell.
+    """
+
+    partitions: int
+    is_log_append_time: bool
+    max_message_bytes: int | None
+
+
+class TopicReader:
+    """Asks a broker about one topic, and waits for the broker if it is away."""
+
+    def __init__(
+        self,
+        flag: str,
+        location: KafkaLocation,
+        properties: Mapping[str, str],
+        wait_ms: int,
+        say: Callable[[str], None],
+    ) -> None:
+        """Prepare the questions; nothing is asked yet.
+
+        Args:
+            flag: the option that names the topic, for errors.
+            location: the topic.
+            properties: those of the user's file.
+            wait_ms: how long to wait for the broker.
+            say: takes a line for the user.
+        Raises:
+            SettingsError: a property is wrong.
+        """
+        self._flag = flag
+        self._location = location
+        self._wait_ms = wait_ms
+        self._say = say
+        self._seen: KafkaError | None = None
+        try:
+            self._client = AdminClient(client_settings(location.brokers, properties, self._on_error))
+        except KafkaException as error:
+            raise SettingsError(f"--kafka-properties: {error.args[0].str()}") from None
+
+    def traits(self) -> TopicTraits:
+        """What the topic is like.
+
+        Raises:
+            SettingsError: it does not exist, or the broker does not let us in.
+            BrokerError: the broker stays away.
+        """
+        topic = self._location.topic
+        answer = self._asked(
+            lambda: self._client.describe_topics(TopicCollection([topic]), request_timeout=_ASK_AGAIN_S)[topic]
+        )
+        settings = self._topic_settings()
+        max_bytes = settings.get("max.message.bytes")
+        return TopicTraits(
+            len(answer.partitions),
+            settings.get("message.timestamp.type") == "LogAppendTime",
+            None if max_bytes is None else int(max_bytes),
+        )
+
+    def first_offsets(self, partitions: int, start: str) -> tuple[int, ...]:
+        """Where each partition begins, for ``earliest``, or ends, for ``latest``."""
+        spec = OffsetSpec.earliest() if start == "earliest" else OffsetSpec.latest()
+        return tuple(entry.offset for entry in self._offsets(partitions, spec))
+
+    def bounded(self, partitions: int, until_ms: int | None) -> BoundedLog:
+        """How far the log goes now. ``until_ms``, if not given, is the largest arrival of any record in it."""
+        if until_ms is None:  # first, so that every record up to it stands before the ends
+            newest_ms = max(entry.timestamp for entry in self._offsets(partitions, OffsetSpec.max_timestamp()))
+            until_ms = newest_ms if newest_ms >= 0 else None
+        return BoundedLog(self.first_offsets(partitions, "latest"), until_ms)
+
+    def _offsets(self, partitions: int, spec: Any) -> list[Any]:
+        wanted = [TopicPartition(self._location.topic, number) for number in range(partitions)]
+
+        def question() -> "Future[Any]":
+            answers = self._client.list_offsets(
+                dict.fromkeys(wanted, spec),
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=_ASK_AGAIN_S,
+            )
+            gathered: Future[Any] = Future()
+            try:
+                gathered.set_result([answers[partition].result() for partition in wanted])
+            except KafkaException as error:
+                gathered.set_exception(error)
+            return gathered
+
+        offsets: list[Any] = self._asked(question)
+        return offsets
+
+    def _topic_settings(self) -> dict[str, str]:
+        """The settings of the topic; none where we may not see them."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self._location.topic)
+        try:
+            settings = self._asked(
+                lambda: self._client.describe_configs([resource], request_timeout=_ASK_AGAIN_S)[resource]
+            )
+        except SettingsError:
+            return {}
+        return {name: entry.value for name, entry in settings.items()}
+
+    def _asked(self, question: "Callable[[], Future[Any]]") -> Any:
+        say_s = monotonic() + _ASK_AGAIN_S
+        give_up_s = monotonic() + self._wait_ms / 1000
+        has_said = False
+        while True:
+            try:
+                return question().result()
+            except KafkaException as error:
+                self._client.poll(0)
+                self._check(error.args[0])
+            self._check(self._seen)
+            if monotonic() >= give_up_s:
+                reason = f": {self._seen.str()}" if self._seen else ""
+                raise BrokerError(
+                    f"no Kafka broker answers at {self._location.brokers}; waited {duration_text(self._wait_ms)}, "
+                    f"see --wait-for-broker{reason}"
+                )
+            if not has_said and monotonic() >= say_s:
+                self._say(f"waiting for the Kafka broker at {self._location.brokers}")
+                has_said = True
+            self._client.poll(_PAUSE_S)
+
+    def _check(self, error: KafkaError | None) -> None:
+        """Raise what no waiting will cure."""
+        if error is None or error.code() in _AWAY:
+            return
+        where = f"{self._flag} {self._location}"
+        if error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
+            raise SettingsError(f"{where}: there is no such topic; make it with {_making(self._flag, self._location)}")
+        if error.code() in _NOT_LET_IN:
+            raise SettingsError(f"{where}: the broker does not let us in, see --kafka-properties: {error.str()}")
+        raise BrokerError(f"{where}: {error.str()}")
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # which says less than the error before it
+            self._seen = error
+
+
+def _making(flag: str, location: KafkaLocation) -> str:
+    brokers, topic = location
+    settings = " --config message.timestamp.type=LogAppendTime" if flag == "--input" else ""
+    return f"kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 4{settings}"
