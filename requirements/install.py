@@ -29,7 +29,7 @@ NEEDS = {
     "flink": ("flink", ("dataflows/flink_job/java",)),
     "test": ("test", ("dataflows/flink_job/java", "grpc_services/java")),
 }
-"""For each purpose the requirements, and the Maven modules to build; where there is no Maven, what needs them says so."""
+"""For each purpose the requirements, and the Maven modules to build. Without Maven, what needs them says so later."""
 
 
 def digest(*files: Path) -> str:

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from dataflows import __version__
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
 from dataflows.command_line.produce import produce
@@ -24,7 +25,7 @@ __all__ = ["latecomer", "main"]
         "auto_envvar_prefix": "LATECOMER",
     }
 )
-@click.version_option(package_name="latecomer", message="latecomer %(version)s")
+@click.version_option(__version__, message="latecomer %(version)s")
 def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
