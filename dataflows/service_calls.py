@@ -14,7 +14,8 @@ from tenacity import (
     retry_if_exception_type,
     sleep_using_event,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from dataflows.metrics import Metrics
@@ -152,7 +153,7 @@ class Service:
         attempts = Retrying(
             retry=retry_if_exception_type(_AskAgainError),
             stop=stop_after_attempt(self._settings.attempts),
-            wait=wait_exponential_jitter(initial=pause_s, max=max(pause_s, _LONGEST_PAUSE_S), jitter=pause_s / 2),
+            wait=wait_exponential(pause_s, max=max(pause_s, _LONGEST_PAUSE_S)) + wait_random(0, pause_s / 2),
             sleep=sleep_using_event(self._closed),
             before_sleep=self._count_retry,
             reraise=True,
