@@ -7,6 +7,7 @@ device before every record behind it, and never before one in front of it. Nothi
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
+from dataflows.records import LoggedEvent
 from window_core import WindowSpec, next_wakeup_ms
 
 __all__ = ["PartitionClock"]
@@ -43,6 +44,13 @@ class PartitionClock:
                 self._tickless.discard(device_id)
             else:
                 self._call(device_id, self._next_ms(device_id, self._heard_ms[device_id], now_ms))
+
+    def before(self, logged: LoggedEvent) -> Iterator[tuple[str, LoggedEvent | int]]:
+        """What is due before the event of a record, and the event itself: for each device, what it is told in order."""
+        device_id = logged.event.device_id
+        yield from self.due_before(logged.arrival_ms)
+        self.heard(device_id, logged.arrival_ms)
+        yield device_id, logged
 
     def heard(self, device_id: str, arrival_ms: int) -> None:
         """A record of a device was read."""

@@ -6,13 +6,13 @@ import stat
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.prediction_step import Topic
+from dataflows.prediction_step import OutputRecord, Topic
 
 __all__ = ["FileSink"]
 
 
-class FileSink(FixedPartitionedSink[bytes, int]):
-    """A partition for each topic: its file. Takes ``(topic, line)``."""
+class FileSink(FixedPartitionedSink[OutputRecord, int]):
+    """A partition for each topic: its file. Takes ``(topic, record)``."""
 
     def __init__(self, paths: dict[Topic, str]) -> None:
         """Write the lines of each topic to its path, or to standard output if that is ``-``."""
@@ -29,7 +29,7 @@ class FileSink(FixedPartitionedSink[bytes, int]):
         return _FilePartition(self._paths[self._topics.index(for_part)], resume_state or 0)
 
 
-class _FilePartition(StatefulSinkPartition[bytes, int]):
+class _FilePartition(StatefulSinkPartition[OutputRecord, int]):
     @fails_quietly
     def __init__(self, path: str, size: int) -> None:
         self._path = path
@@ -46,8 +46,8 @@ class _FilePartition(StatefulSinkPartition[bytes, int]):
         os.lseek(self._file, size, os.SEEK_SET)
 
     @fails_quietly
-    def write_batch(self, items: list[bytes]) -> None:
-        lines = b"\n".join(items) + b"\n"
+    def write_batch(self, items: list[OutputRecord]) -> None:
+        lines = b"\n".join([record.value for record in items]) + b"\n"
         left = memoryview(lines)
         try:
             while left:

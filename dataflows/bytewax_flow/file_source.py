@@ -114,11 +114,8 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
                 continue
             if isinstance(record, OutputRecord):
                 yield record
-                continue
-            device_id = record.event.device_id
-            yield from self._clock.due_before(record.arrival_ms)
-            self._clock.heard(device_id, record.arrival_ms)
-            yield device_id, record
+            else:
+                yield from self._clock.before(record)
 
     def _last_items(self) -> Iterator[SourceItem]:
         """What the end of the file brings: a last line without a newline, and the last instant of the clock."""

@@ -22,7 +22,7 @@ __all__ = ["latecomer_flow"]
 
 def latecomer_flow(
     source: Source[SourceItem],
-    sink: Sink[tuple[str, bytes]],
+    sink: Sink[tuple[str, OutputRecord]],
     step: PredictionStep,
     spec: WindowSpec,
     metrics: Metrics,
@@ -31,7 +31,7 @@ def latecomer_flow(
 
     Args:
         source: what it reads: for each device its events and the instants of its clock in one order, and rejections.
-        sink: where it writes; it takes the topic and one line of JSON.
+        sink: where it writes; it takes the topic and the record.
         step: what it does with the outputs of the windows.
         spec: the numbers of the windows.
         metrics: what it counts.
@@ -47,7 +47,7 @@ def latecomer_flow(
     windows = op.stateful_batch("windows", kinds.trues, partial(WindowLogic, spec, metrics))
     records = op.flat_map_batch("services", windows, called)
     both = op.merge("records", records, cast(Stream[OutputRecord], kinds.falses))
-    op.output("outputs", op.map("topics", both, _line_of), sink)
+    op.output("outputs", op.map("topics", both, _addressed), sink)
     return flow
 
 
@@ -55,5 +55,5 @@ def _is_for_device(item: SourceItem) -> TypeGuard[tuple[str, WindowInput]]:
     return type(item) is tuple
 
 
-def _line_of(record: OutputRecord) -> tuple[str, bytes]:
-    return record.topic, record.value
+def _addressed(record: OutputRecord) -> tuple[str, OutputRecord]:
+    return record.topic, record

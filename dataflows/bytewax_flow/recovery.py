@@ -21,8 +21,8 @@ _PARTITIONS: Final = 1
 """Bytewax fixes this number when the folder is made; one database keeps up with every worker of one process."""
 
 
-def opened_state(folder: Path, identity: dict[str, str]) -> RecoveryConfig:
-    """The state in a folder, which is made if there is none.
+def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, bool]:
+    """The state in a folder, which is made if there is none, and whether it was.
 
     Args:
         folder: where it is kept.
@@ -33,7 +33,8 @@ def opened_state(folder: Path, identity: dict[str, str]) -> RecoveryConfig:
     """
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"--state {folder} is a file, not a folder")
-    if (folder / _IDENTITY_FILE).is_file():
+    is_new = not (folder / _IDENTITY_FILE).is_file()
+    if not is_new:
         _check_identity(folder, identity)
         for number in range(_PARTITIONS):
             _check_database(folder, folder / f"part-{number}.sqlite3")
@@ -41,7 +42,7 @@ def opened_state(folder: Path, identity: dict[str, str]) -> RecoveryConfig:
         raise SettingsError(f"--state {folder} holds other files, and no state of latecomer")
     else:
         _make(folder, identity)
-    return RecoveryConfig(folder, backup_interval=timedelta(0))
+    return RecoveryConfig(folder, backup_interval=timedelta(0)), is_new
 
 
 def _make(folder: Path, identity: dict[str, str]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Event as Flag
 from types import FrameType
-from typing import NoReturn
 
 from bytewax.run import cli_main
 
@@ -14,11 +14,14 @@ from dataflows.bytewax_flow.failure import StandardError
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.flow import latecomer_flow
+from dataflows.bytewax_flow.kafka_source import KafkaSource
 from dataflows.bytewax_flow.recovery import opened_state
+from dataflows.bytewax_flow.sink import OutputSink
 from dataflows.file_log import FileLog
-from dataflows.locations import Locations
+from dataflows.kafka_log import KafkaLog, KafkaTarget, opened_target
+from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import PredictionStep
+from dataflows.prediction_step import PredictionStep, Topic
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 
@@ -26,9 +29,11 @@ __all__ = ["run_on_bytewax"]
 
 
 def run_on_bytewax(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
 ) -> None:
     """Read the log to its end, or go on from the state of a run that did not come so far.
+
+    A log without an end is read until a signal asks for one. What was read is then finished; a second signal cuts it.
 
     Raises:
         SettingsError: the state belongs to another run.
@@ -37,23 +42,23 @@ def run_on_bytewax(
         OSError: an input or output failed.
         KeyboardInterrupt: a signal asked for an end.
     """
-    recovery = None
+    recovery, is_new = None, True
     if settings.state is not None:
-        identity = {
-            "input": str(Path(locations.input).resolve()),
-            "output": str(Path(locations.predictions).resolve()),
-            "rejections": str(Path(locations.rejections).resolve()),
-        }
-        recovery = opened_state(Path(settings.state), identity)
+        recovery, is_new = opened_state(Path(settings.state), _identity(locations, log))
+    files, targets = _sink(locations, settings)
+    files.begin(anew=is_new)
+    stopped = Flag()
     client = ServiceClient(services, settings, metrics)
     flow = latecomer_flow(
-        FileSource(locations.input, log, settings.spec),
-        FileSink({"predictions": locations.predictions, "rejections": locations.rejections}),
+        KafkaSource(log, settings, stopped)
+        if isinstance(log, KafkaLog)
+        else FileSource(locations.input, log, settings.spec),
+        OutputSink(files, targets),
         PredictionStep(client, metrics),
         settings.spec,
         metrics,
     )
-    with closing(client), StandardError.opened_at_the_end(), _interrupted_by_signals():
+    with closing(client), StandardError.opened_at_the_end(), _ended_by_signals(None if settings.has_end else stopped):
         try:
             cli_main(
                 flow,
@@ -65,11 +70,43 @@ def run_on_bytewax(
             raise _cause_of(error) from None
 
 
-@contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM raise KeyboardInterrupt, and nothing but that comes out."""
+def _identity(locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
+    """What a state belongs to. Where a topic has other partitions than it had, a device may be in another one."""
+    places = {"input": locations.input, "output": locations.predictions, "rejections": locations.rejections}
+    identity = {name: place if is_kafka(place) else str(Path(place).resolve()) for name, place in places.items()}
+    if isinstance(log, KafkaLog):
+        identity["input"] += f" of {log.partitions} partitions"
+    return identity
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+
+def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[Topic, KafkaTarget]]:
+    """The outputs that are files, and those that are topics."""
+    files: dict[Topic, str] = {}
+    targets: dict[Topic, KafkaTarget] = {}
+    for kind, flag, place in _outputs(locations):
+        if is_kafka(place):
+            targets[kind] = opened_target(flag, place, settings, _say_nothing)
+        else:
+            files[kind] = place
+    return FileSink(files), targets
+
+
+def _outputs(locations: Locations) -> tuple[tuple[Topic, str, str], ...]:
+    return ("predictions", "--output", locations.predictions), ("rejections", "--rejections", locations.rejections)
+
+
+def _say_nothing(line: str) -> None:
+    """The topics were found before: there is nothing to wait for."""
+
+
+@contextmanager
+def _ended_by_signals(stopped: Flag | None) -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM set ``stopped``; where that is done, or there is none, they raise KeyboardInterrupt."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if stopped is not None and not stopped.is_set():
+            stopped.set()
+            return
         StandardError.shut()
         raise KeyboardInterrupt
 
