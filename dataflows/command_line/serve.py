@@ -25,6 +25,24 @@ __all__ = ["serve"]
     "--drain", type=DURATION, default="0", show_default=True, help="Time to take calls still, once told to stop."
 )
 @click.option("--grace", type=DURATION, default="30s", show_default=True, help="Time for running calls to finish.")
+@click.option("--tls-cert", metavar="FILE", help="Certificate, PEM: turns TLS on. It and the next two may change.")
+@click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
+@click.option("--tls-client-ca", metavar="FILE", help="Authorities of clients, PEM: each has to show a certificate.")
+@click.option("--jwks", metavar="FILE", help="Public keys of the issuer of tokens: each call needs one. May change.")
+@click.option("--issuer", metavar="TEXT", help="Who has to have issued a token.")
+@click.option("--audience", metavar="TEXT", help="Whom a token has to be for.")
+@click.option("--jwt-algorithms", metavar="NAME[,...]", default="RS256,ES256", show_default=True, help="Signatures.")
+@click.option(
+    "--clock-skew", type=DURATION, default="30s", show_default=True, help="Between the issuer's clock and ours."
+)
+@click.option("--scope", metavar="NAME", help="What a token has to allow.  [default: latecomer.SERVICE]")
+@click.option(
+    "--max-connection-age", type=DURATION, default="5m", show_default=True, help="Clients then connect anew; 0: never."
+)
+@click.option(
+    "--max-connection-age-grace", type=DURATION, default="30s", show_default=True, help="Time for its calls to finish."
+)
+@click.option("--allow-plain", is_flag=True, help="Listen without TLS where other machines can connect.")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
 def serve(
     service: str,
@@ -36,6 +54,18 @@ def serve(
     max_concurrent_calls: int,
     drain: int,
     grace: int,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_client_ca: str | None,
+    jwks: str | None,
+    issuer: str | None,
+    audience: str | None,
+    jwt_algorithms: str,
+    clock_skew: int,
+    scope: str | None,
+    max_connection_age: int,
+    max_connection_age_grace: int,
+    allow_plain: bool,
     stop_with_input: bool,
 ) -> int:
     """Serve features or inference until told to stop by SIGTERM or Ctrl-C.
@@ -56,6 +86,18 @@ def serve(
         max_concurrent_calls=max_concurrent_calls,
         drain_delay_ms=drain,
         grace_ms=grace,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        jwks=jwks,
+        issuer=issuer,
+        audience=audience,
+        jwt_algorithms=tuple(name.strip() for name in jwt_algorithms.split(",")),
+        clock_skew_ms=clock_skew,
+        scope=scope,
+        max_connection_age_ms=max_connection_age,
+        max_connection_age_grace_ms=max_connection_age_grace,
+        allow_plain=allow_plain,
         stop_at_end_of_input=stop_with_input,
     )
     return serve_until_stopped(settings)

@@ -12,9 +12,11 @@ from window_core import EventError, SnapshotError
 
 __all__ = [
     "AbandonedError",
+    "ForbiddenError",
     "PluginError",
     "RequestError",
     "RowErrors",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnusableValueError",
     "plugin_failures",
@@ -44,6 +46,20 @@ class AbandonedError(RuntimeError):
     """The caller is gone or its deadline has passed: nobody would read the answer."""
 
 
+class UnauthenticatedError(Exception):
+    """The caller shows no token that is valid; it is told no more, since it may be guessing."""
+
+    def __init__(self) -> None:
+        super().__init__("the token is missing or not valid")
+
+
+class ForbiddenError(Exception):
+    """The caller's token is valid, for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("the token does not allow this")
+
+
 RowErrors = dict[int, Exception]
 """The rows of a batch that failed, counted from 0."""
 
@@ -52,6 +68,8 @@ _STATUSES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (EventError, grpc.StatusCode.INVALID_ARGUMENT),
     (PluginError, grpc.StatusCode.INTERNAL),
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
+    (ForbiddenError, grpc.StatusCode.PERMISSION_DENIED),
     (AbandonedError, grpc.StatusCode.CANCELLED),
     (SnapshotError, grpc.StatusCode.DATA_LOSS),
 )

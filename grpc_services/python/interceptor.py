@@ -12,18 +12,20 @@ from google.protobuf.message import DecodeError
 
 from grpc_services.python.call_gate import CallGate
 from grpc_services.python.errors import RequestError, status_of
+from grpc_services.python.tokens import TokenCheck
 
 __all__ = ["CallInterceptor"]
 
 _HEALTH: Final = "/grpc.health.v1."
-"""Asked of a server with too many calls, or about to stop, health has to answer all the same."""
+"""Asked of a server with too many calls, or about to stop, or without a token, health has to answer all the same."""
 
 
 class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it is generic in its stubs only
-    """Lets calls in by the gate, parses their requests, and translates what is raised by the table of statuses."""
+    """Lets calls in by the gate and by their tokens, parses requests, and translates what is raised by the table."""
 
-    def __init__(self, gate: CallGate) -> None:
+    def __init__(self, gate: CallGate, token_check: TokenCheck | None = None) -> None:
         self._gate = gate
+        self._token_check = token_check
 
     def intercept_service(
         self,
@@ -47,12 +49,17 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
         def call(data: bytes, context: grpc.ServicerContext) -> Any:
             try:
                 with self._gate.call(context):
+                    self._admit(context)
                     return handler.unary_unary(_parsed(handler, data), context)
             except Exception as error:  # the table knows what to do with each
                 failure = error
             _abort(context, failure)
 
         return call
+
+    def _admit(self, context: grpc.ServicerContext) -> None:
+        if self._token_check is not None:
+            self._token_check.admit(context)
 
     def _stream(self, handler: Any) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[Any]]:
         def requests(data: Iterator[bytes]) -> Iterator[Any]:
@@ -66,6 +73,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
         def call(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
             try:
                 with self._gate.call(context):
+                    self._admit(context)
                     yield from handler.stream_stream(requests(data), context)
                 return
             except grpc.RpcError:  # gRPC's own way to end a stream whose caller is gone

@@ -26,7 +26,7 @@ def serve(settings: ServerSettings) -> int:
     Returns:
         The exit status: 0, or 1 with one line on standard error if it cannot listen.
     Raises:
-        SettingsError: features or a model cannot be loaded.
+        SettingsError: features, a model, a certificate or a key set cannot be loaded.
     """
     stops, told = os.pipe()  # a byte for each time it was told to stop
     os.set_blocking(told, False)

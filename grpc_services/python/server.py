@@ -16,6 +16,8 @@ from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.settings import ServerSettings, address_of
 from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+from grpc_services.python.tls import server_credentials, watched_tls_files
+from grpc_services.python.tokens import TokenCheck
 
 __all__ = ["ListenError", "RunningServer", "start"]
 
@@ -77,30 +79,49 @@ def start(settings: ServerSettings) -> RunningServer:
     """Load what the settings name, and listen.
 
     Raises:
-        SettingsError: features or a model cannot be loaded.
+        SettingsError: features, a model, a certificate or a key set cannot be loaded.
         ListenError: the port is taken, or there is no such address.
     """
+    credentials = _credentials(settings)
+    token_check = None if settings.jwks is None else TokenCheck(settings)
     gate = CallGate(settings.max_concurrent_calls)
     server = grpc.server(
         ThreadPoolExecutor(settings.max_concurrent_calls + _SPARE_THREADS, thread_name_prefix="call"),
-        interceptors=[CallInterceptor(gate)],
-        options=[
-            ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
-            ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
-        ],
+        interceptors=[CallInterceptor(gate, token_check)],
+        options=_options(settings),
     )
     _add_service(server, settings)
     health_service = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     names = _SERVICE_NAMES[settings.service]
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = _listen(server, settings)
+    port = _listen(server, settings, credentials)
     for name in names:
         health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
     server.start()
     return RunningServer(settings, server, gate, health_service, port)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
+        ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    if settings.max_connection_age_ms:
+        options += [
+            ("grpc.max_connection_age_ms", settings.max_connection_age_ms),
+            ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
+        ]
+    return options
+
+
+def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert is None:
+        return None
+    return server_credentials(watched_tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
 
 
 def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
@@ -114,7 +135,7 @@ def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
         batch_pb2_grpc.add_InferenceServiceServicer_to_server(BatchInferenceService(model), server)  # type: ignore[no-untyped-call]
 
 
-def _listen(server: grpc.Server, settings: ServerSettings) -> int:
+def _listen(server: grpc.Server, settings: ServerSettings, credentials: grpc.ServerCredentials | None) -> int:
     """Bind the port, and give it. A plain socket tries it first: what it says is one line, what gRPC says is ten."""
     address = settings.address
     host, _, port = address.rpartition(":")
@@ -125,7 +146,7 @@ def _listen(server: grpc.Server, settings: ServerSettings) -> int:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a server that ended
                 trial.bind(where)
                 trial.listen()
-        return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ListenError(f"cannot listen on {address}: {reason}") from error

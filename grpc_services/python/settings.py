@@ -1,15 +1,19 @@
 """What an operator can set about a server, checked at once, before anything starts."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["DEFAULT_PORTS", "SERVICES", "ServerSettings", "Service", "SettingsError"]
+__all__ = ["ALGORITHMS", "DEFAULT_PORTS", "SERVICES", "ServerSettings", "Service", "SettingsError"]
 
 Service: TypeAlias = Literal["features", "inference"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 
 DEFAULT_PORTS: Final[dict[Service, int]] = {"features": 10001, "inference": 10011}
 """Those of the original demo's Python servers."""
+
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""The signatures of tokens that a public key can check. With ``none`` or an HS one anybody could sign."""
 
 
 class SettingsError(ValueError):
@@ -22,7 +26,8 @@ class ServerSettings:
 
     Attributes:
         service: ``features`` or ``inference``.
-        host: name or address to listen on. Default: this machine only, because the channel is not encrypted.
+        host: name or address to listen on. Default: this machine only, because the channel is not encrypted. Another
+            one needs TLS, or ``allow_plain``.
         port: 0 takes a free one, ``None`` the default of the service.
         features_from: ``module:name`` of a ``Feature`` or of a sequence of them, in the order in which they are
             answered; ``None`` the means of the four sensors. Only for ``features``.
@@ -37,6 +42,21 @@ class ServerSettings:
         grace_ms: how long calls that run then have to finish before they are cut. Default 30 s, as the original's Java
             servers, and as Kubernetes waits by default.
         stop_at_end_of_input: stop when standard input ends, as it does when the process that started this one dies.
+        tls_cert: file with the server's certificate and those between it and its authority, PEM; turns TLS on. It,
+            the key and the authorities are read again when they change.
+        tls_key: file with its private key, PEM, not encrypted.
+        tls_client_ca: file with the authorities of clients, PEM; a client has to show a certificate of one of them.
+        jwks: file with the public keys of whoever issues tokens, a JSON Web Key Set (RFC 7517), read again when it
+            changes; every call then needs a token, health excepted. Needs TLS: a token never travels in plain.
+        issuer: what a token's ``iss`` has to be.
+        audience: what a token's ``aud`` has to hold.
+        jwt_algorithms: how a token may be signed, some of ``ALGORITHMS``.
+        clock_skew_ms: how far the issuer's clock may be from ours. Default 30 s.
+        scope: what a token's ``scope`` has to hold; ``None`` is ``latecomer.`` with the service behind it.
+        max_connection_age_ms: a connection that is older, by up to a tenth more or less, takes no new calls, so that
+            its client looks for servers anew; 0: never. Default 5 min, of the 1 to 5 min that suit a cluster.
+        max_connection_age_grace_ms: how long the calls on it then have to finish.
+        allow_plain: listen without TLS where other machines can connect.
     """
 
     service: Service
@@ -49,6 +69,18 @@ class ServerSettings:
     drain_delay_ms: int = 0
     grace_ms: int = 30_000
     stop_at_end_of_input: bool = False
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    jwks: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
+    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    clock_skew_ms: int = 30_000
+    scope: str | None = None
+    max_connection_age_ms: int = 300_000
+    max_connection_age_grace_ms: int = 30_000
+    allow_plain: bool = False
 
     def __post_init__(self) -> None:
         if self.service not in SERVICES:
@@ -65,11 +97,51 @@ class ServerSettings:
         self._check_range("max_concurrent_calls", 1, 10_000)  # each may have a thread
         self._check_range("drain_delay_ms", 0, 3_600_000)
         self._check_range("grace_ms", 0, 3_600_000)
+        self._check_range("clock_skew_ms", 0, 300_000)  # above, a token outlives its end by more than most live
+        self._check_range("max_connection_age_ms", 0, 2**31 - 1)  # gRPC holds it in an int32
+        self._check_range("max_connection_age_grace_ms", 0, 2**31 - 1)
+        self._check_channel()
+        self._check_tokens()
+
+    def _check_channel(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, needed = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            raise SettingsError(f"{given} needs {needed}")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise SettingsError("tls_client_ca needs tls_cert and tls_key")
+        if self.tls_cert is None and not self.allow_plain and not is_loopback(self.host):
+            raise SettingsError(
+                f"host {self.host} can be reached from other machines: give tls_cert and tls_key, or allow_plain"
+            )
+
+    def _check_tokens(self) -> None:
+        if self.jwks is None:
+            for name in ("issuer", "audience", "scope"):
+                if getattr(self, name) is not None:
+                    raise SettingsError(f"{name} needs jwks")
+            return
+        if self.tls_cert is None:
+            raise SettingsError("jwks needs tls_cert and tls_key: a token never travels in plain")
+        for name in ("issuer", "audience"):
+            if not getattr(self, name):
+                raise SettingsError(f"jwks needs {name}")
+        if not self.jwt_algorithms:
+            raise SettingsError("jwt_algorithms must name one at least")
+        for algorithm in self.jwt_algorithms:
+            if algorithm not in ALGORITHMS:
+                raise SettingsError(f"jwt_algorithms must be of {', '.join(ALGORITHMS)}, not {algorithm!r}")
+        if not self.required_scope or any(character.isspace() for character in self.required_scope):
+            raise SettingsError(f"scope must be one name, not {self.scope!r}")
 
     def _check_range(self, name: str, lowest: int, highest: int) -> None:
         value = getattr(self, name)
         if type(value) is not int or not lowest <= value <= highest:
             raise SettingsError(f"{name} must be an integer from {lowest} to {highest}, not {value!r}")
+
+    @property
+    def required_scope(self) -> str:
+        """What a token has to allow."""
+        return f"latecomer.{self.service}" if self.scope is None else self.scope
 
     @property
     def address(self) -> str:
@@ -83,3 +155,15 @@ def address_of(host: str, port: int) -> str:
     '[::1]:10001'
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to it. Of names only ``localhost`` is known to be so.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("example.org")
+    (True, True, False, False)
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

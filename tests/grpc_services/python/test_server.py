@@ -181,7 +181,7 @@ def test_a_port_that_is_taken_is_refused(started):
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_an_address_that_is_not_ours_is_refused(host):
     with pytest.raises(ListenError, match=f"^cannot listen on {host}:0: .+$"):
-        start(ServerSettings("features", host=host, port=0))
+        start(ServerSettings("features", host=host, port=0, allow_plain=True))
 
 
 def test_many_callers_at_once_get_their_own_answers(started):
