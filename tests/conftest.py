@@ -18,5 +18,5 @@ _DRAWN = {"derandomize": True, "max_examples": 80, "stateful_step_count": 50, **
 settings.register_profile("ci", **_DRAWN)
 # Where red is all that is asked for, the smallest example is not looked for.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate], **_DRAWN)
-settings.register_profile("thorough", max_examples=2_000, stateful_step_count=80, print_blob=True, **_SLOW_IS_FINE)
+settings.register_profile("thorough", max_examples=500, stateful_step_count=80, print_blob=True, **_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("LATECOMER_HYPOTHESIS", "ci"))
