@@ -14,6 +14,7 @@ from dataflows.window_step import LocatedOutput
 from window_core import BYTES_PER_EVENT, CAUSES, Columns, Evaluation, no_sensors
 
 __all__ = [
+    "FRAMES_SUFFIX",
     "TOPICS",
     "RecordFrame",
     "decoded_evaluations",
@@ -23,6 +24,9 @@ __all__ = [
     "encoded_outputs",
     "encoded_record",
 ]
+
+FRAMES_SUFFIX: Final = ".frames"
+"""The name of a file of frames ends so; ``latecomer run`` makes one of a file of JSON lines."""
 
 TOPICS: Final[tuple[Topic, ...]] = ("predictions", "rejections")
 """A topic crosses as its number."""

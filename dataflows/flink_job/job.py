@@ -4,6 +4,8 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 ``flink run -py job.py --input kafka://…``; it takes the options of ``latecomer run``.
 """
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,16 +15,17 @@ from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironme
 from pyflink.java_gateway import get_gateway
 
 from dataflows.command_line.options import run_options
-from dataflows.flink_job.frames import TOPICS
+from dataflows.file_log import FileLog
+from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.process import BYTES, REJECTIONS, PredictionFunction, WindowFunction
-from dataflows.prediction_step import Topic
+from dataflows.flink_job.python_worker import REPORT_VARIABLE
+from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.locations import located
+from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings
 
-__all__ = ["FRAMES_SUFFIX", "build_job", "main"]
-
-FRAMES_SUFFIX: Final = ".frames"
-"""An input of this name is a file of frames, as ``latecomer run`` makes one of a file of JSON lines."""
+__all__ = ["build_job", "configuration", "main"]
 
 MAX_PARALLELISM: Final = 720
 """Fixed for good, since the state is cut by it: many divisors, so that keys spread evenly over 2 to 10 subtasks."""
@@ -31,7 +34,6 @@ _WATERMARK_INTERVAL_MS: Final = 50
 """How often the clock moves: ticks of silent devices come that much later. Flink's own is 200."""
 
 _KEY: Final = Types.ROW([Types.STRING()])
-_RECORD: Final = Types.ROW([BYTES, BYTES])
 
 
 @click.command()
@@ -39,13 +41,17 @@ _RECORD: Final = Types.ROW([BYTES, BYTES])
 def main(**options: Any) -> None:
     """Build the job and run it until its input ends, or until it is cancelled."""
     settings = RunSettings(**options)
+    log = opened_log(settings, located(settings), Metrics(), print)
+    if isinstance(log, KafkaLog) and log.bounded is not None and settings.end_offsets is None:
+        ends = ",".join(map(str, log.bounded.end_offsets))
+        settings = replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
-    build_job(env, settings)
+    build_job(env, settings, log)
     env.execute("latecomer")
 
 
 def configuration(settings: RunSettings) -> Configuration:
-    """What the job needs to be configured as, wherever it runs."""
+    """What the job needs, wherever it runs; a cluster's own configuration says the rest."""
     options = {
         "python.execution-mode": "thread",
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
@@ -53,55 +59,50 @@ def configuration(settings: RunSettings) -> Configuration:
         "pipeline.jars": ";".join(jar.as_uri() for jar in jars()),
         "parallelism.default": str(settings.parallelism),
     }
-    if settings.input is not None and settings.input.endswith(FRAMES_SUFFIX):
-        options["restart-strategy.type"] = "none"  # bounded and without state: a failure is final, and told at once
+    if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is told at once, and another start goes on
+        options["restart-strategy.type"] = "none"
+    if settings.state is not None:
+        options |= _checkpoints(settings, Path(settings.state))
+    if settings.web_port is not None:
+        options |= {"rest.port": str(settings.web_port), "rest.bind-address": "127.0.0.1"}
     result = Configuration()
     for name, value in options.items():
         result.set_string(name, value)
     return result
 
 
-def build_job(env: StreamExecutionEnvironment, settings: RunSettings) -> None:
+def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
+    """State in a folder of this machine: where checkpoints go, and the one to go on from, if there is one."""
+    checkpoints = folder / "checkpoints"
+    options = {
+        "execution.checkpointing.interval": f"{settings.epoch_ms} ms",
+        "execution.checkpointing.dir": checkpoints.resolve().as_uri(),
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.max-concurrent-checkpoints": "1",
+        "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.state_backend],
+    }
+    complete = sorted(checkpoints.glob("*/chk-*/_metadata"), key=lambda path: path.stat().st_mtime_ns)
+    if complete:
+        options["execution.state-recovery.path"] = complete[-1].parent.resolve().as_uri()
+    return options
+
+
+def build_job(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> None:
     """Wire the job into an environment."""
-    java = get_gateway().jvm.io.latecomer.flink
-    records = _source(env, settings, java)
-    keyed = KeyedStream(
-        records._j_data_stream.keyBy(get_gateway().jvm.KeyByKeySelector(), _KEY.get_java_type_info()), BYTES, records
-    )  # what ``key_by`` does, without its Python function: the key is made in Java already
-    windows = keyed.process(WindowFunction(settings), BYTES).name("windows").uid("windows")
+    gateway = get_gateway()
+    operators = gateway.jvm.io.latecomer.flink
+    records = log_records(env, settings, log)
+    # What ``key_by`` does, without its Python function: the key is made in Java already.
+    j_keyed = records._j_data_stream.keyBy(gateway.jvm.KeyByKeySelector(), _KEY.get_java_type_info())
+    windows = KeyedStream(j_keyed, BYTES, records).process(WindowFunction(settings), BYTES)
+    windows.name("windows").uid("windows")
+    micro_batches = operators.MicroBatchOperator(settings.batch_windows, settings.batch_bytes, settings.batch_wait_ms)
     batches = DataStream(
-        windows._j_data_stream.transform(
-            "micro-batches",
-            BYTES.get_java_type_info(),
-            java.MicroBatchOperator(settings.batch_windows, settings.batch_bytes, settings.batch_wait_ms),
-        )
+        windows._j_data_stream.transform("micro-batches", BYTES.get_java_type_info(), micro_batches)
     ).uid("micro-batches")
     answers = batches.process(PredictionFunction(settings), BYTES).name("services").uid("services")
-    refusals_and_rejections = windows.get_side_output(REJECTIONS).union(answers)
-    _write("predictions", answers, settings.output, java)
-    assert settings.rejections is not None
-    _write("rejections", refusals_and_rejections, settings.rejections, java)
-
-
-def _source(env: StreamExecutionEnvironment, settings: RunSettings, java: Any) -> DataStream:
-    """The records of the log as rows of key and frame, with their arrivals as timestamps, heartbeats left out."""
-    assert settings.input is not None
-    gateway = get_gateway()
-    path = gateway.jvm.org.apache.flink.core.fs.Path(Path(settings.input).resolve().as_uri())
-    paths = gateway.new_array(gateway.jvm.org.apache.flink.core.fs.Path, 1)
-    paths[0] = path
-    file_source = gateway.jvm.org.apache.flink.connector.file.src.FileSource
-    source = file_source.forRecordStreamFormat(java.FileRecords(), paths).build()
-    stream = env._j_stream_execution_environment.fromSource(source, java.ArrivalClock.watermarks(), "log")
-    stream = stream.setParallelism(1).uid("log")
-    return DataStream(stream.filter(java.ArrivalClock.RecordsOnly()).name("records").setParallelism(1))
-
-
-def _write(topic: Topic, records: DataStream, path: str, java: Any) -> None:
-    """Take the records of a topic out of a stream, and write them."""
-    rows = records._j_data_stream.flatMap(java.OutputRecords(TOPICS.index(topic)))
-    rows = rows.returns(_RECORD.get_java_type_info()).name(topic)
-    rows.sinkTo(java.LineFileSink(str(Path(path).resolve()))).setParallelism(1).name(f"{topic} file").uid(topic)
+    write("predictions", answers, settings)
+    write("rejections", windows.get_side_output(REJECTIONS).union(answers), settings)
 
 
 if __name__ == "__main__":

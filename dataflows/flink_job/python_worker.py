@@ -34,7 +34,7 @@ def process_metrics(settings: RunSettings) -> Metrics:
 
 
 def report_metrics(metrics: Metrics) -> None:
-    """Write the counters to where a local run looks for them. Each function does so when it ends; the last one counts."""
+    """Write the counters to where a local run looks for them, at the end of each function: the last one counts."""
     path = os.environ.get(REPORT_VARIABLE)
     if path is not None:
         Path(path).write_text(json.dumps(metrics.counts()))

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from dataflows.file_log import FileLog
-from dataflows.flink_job.frames import RecordFrame, encoded_record
+from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
+from dataflows.kafka_log import KafkaLog
 from dataflows.locations import Locations
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
@@ -33,7 +34,7 @@ class JobError(RuntimeError):
 
 
 def run_on_flink(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
 ) -> None:
     """Run the job until its input ends.
 
@@ -44,19 +45,23 @@ def run_on_flink(
     check_installation()
     with TemporaryDirectory(prefix="latecomer-") as name:
         folder = Path(name)
-        frames = folder / "log.frames"
-        lines = FileLog(Metrics(), settings.until_ms)  # the job counts, not this pass over the file
-        _write_frames(Path(locations.input), frames, lines)
-        log.jumps = lines.jumps
         job = replace(
             settings,
-            input=str(frames),
+            input=locations.input,
             output=locations.predictions,
             rejections=locations.rejections,
             features=services.features,
             inference=services.inference,
-            until_ms=lines.end_ms(),
         )
+        if isinstance(log, FileLog):
+            frames = folder / f"log{FRAMES_SUFFIX}"
+            lines = FileLog(Metrics(), settings.until_ms)  # the job counts, not this pass over the file
+            _write_frames(Path(locations.input), frames, lines)
+            log.jumps = lines.jumps
+            job = replace(job, input=str(frames), until_ms=lines.end_ms())
+        elif log.bounded is not None:
+            ends = ",".join(map(str, log.bounded.end_offsets))
+            job = replace(job, end_offsets=ends, until_ms=log.bounded.until_ms)
         _run_job(job, folder)
         metrics.add(json.loads((folder / "report.json").read_text()))
 

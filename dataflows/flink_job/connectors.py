@@ -1,0 +1,110 @@
+"""Where the job reads and writes: a topic, or on one machine a file."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from pyflink.common import Types
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream.connectors.base import DeliveryGuarantee
+from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetsInitializer,
+    KafkaSink,
+    KafkaSource,
+    KafkaTopicPartition,
+)
+from pyflink.java_gateway import get_gateway
+
+from dataflows.file_log import FileLog
+from dataflows.flink_job.frames import TOPICS
+from dataflows.kafka_client import java_properties, kafka_location, read_properties
+from dataflows.kafka_log import KafkaLog
+from dataflows.locations import is_kafka
+from dataflows.prediction_step import Topic
+from dataflows.settings import RunSettings
+
+__all__ = ["log_records", "write"]
+
+_SHADED: Final = "org.apache.flink.kafka.shaded."
+"""The connector's jar holds Kafka's client under other names."""
+
+_TRANSACTION_TIMEOUT_MS: Final = 600_000
+"""As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
+hour, would be refused, and the job would start again for ever."""
+
+_RECORD: Final = Types.ROW([Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.PRIMITIVE_ARRAY(Types.BYTE())])
+
+
+def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> DataStream:
+    """The records of the log as rows of key and frame, with their arrivals as timestamps; heartbeats are left out."""
+    operators = get_gateway().jvm.io.latecomer.flink
+    assert settings.input is not None
+    if isinstance(log, KafkaLog):
+        # A subtask without a partition would hold the clock of all others still.
+        j_source, parallelism = _topic_source(settings, log), min(settings.parallelism, log.partitions)
+    else:
+        j_source, parallelism = _file_source(Path(settings.input)), 1
+    j_records = env._j_stream_execution_environment.fromSource(j_source, operators.ArrivalClock.watermarks(), "log")
+    j_records = j_records.setParallelism(parallelism).uid("log")
+    records_only = operators.ArrivalClock.RecordsOnly()
+    return DataStream(j_records.filter(records_only).name("records").setParallelism(parallelism))
+
+
+def write(topic: Topic, outputs: DataStream, settings: RunSettings) -> None:
+    """Take the records of one topic out of what the stages gave, and write them."""
+    operators = get_gateway().jvm.io.latecomer.flink
+    location = settings.output if topic == "predictions" else settings.rejections
+    assert location is not None
+    j_rows = outputs._j_data_stream.flatMap(operators.OutputRecords(TOPICS.index(topic)))
+    j_rows = j_rows.returns(_RECORD.get_java_type_info()).name(topic).uid(f"{topic}-records")
+    if is_kafka(location):
+        j_rows.sinkTo(_topic_sink(topic, location, settings)).name(f"{topic} topic").uid(topic)
+    else:
+        sink = operators.LineFileSink(str(Path(location).resolve()))
+        j_rows.sinkTo(sink).setParallelism(1).name(f"{topic} file").uid(topic)
+
+
+def _file_source(frames: Path) -> Any:
+    jvm = get_gateway().jvm
+    paths = get_gateway().new_array(jvm.org.apache.flink.core.fs.Path, 1)
+    paths[0] = jvm.org.apache.flink.core.fs.Path(frames.resolve().as_uri())
+    format_of_frames = jvm.io.latecomer.flink.FileRecords()
+    return jvm.org.apache.flink.connector.file.src.FileSource.forRecordStreamFormat(format_of_frames, paths).build()
+
+
+def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
+    location = log.location
+    earliest, latest = KafkaOffsetsInitializer.earliest(), KafkaOffsetsInitializer.latest()
+    builder = (
+        KafkaSource.builder()
+        .set_bootstrap_servers(location.brokers)
+        .set_topics(location.topic)
+        .set_starting_offsets(earliest if settings.start == "earliest" else latest)
+        .set_property("isolation.level", "read_committed")
+        .set_property("partition.discovery.interval.ms", "-1")  # a device's partition is fixed while the job runs
+    )
+    for name, value in java_properties(log.properties, _SHADED).items():
+        builder.set_property(name, value)
+    if settings.end_offsets is not None:
+        ends = enumerate(map(int, settings.end_offsets.split(",")))
+        offsets = {KafkaTopicPartition(location.topic, number): end for number, end in ends}
+        builder.set_bounded(KafkaOffsetsInitializer.offsets(offsets))
+    builder._j_builder.setDeserializer(get_gateway().jvm.io.latecomer.flink.KafkaRecords())
+    return builder.build().get_java_function()
+
+
+def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
+    location = kafka_location(f"--{topic}", text)
+    is_exactly_once = settings.delivery == "exactly-once"
+    builder = (
+        KafkaSink.builder()
+        .set_bootstrap_servers(location.brokers)
+        .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE if is_exactly_once else DeliveryGuarantee.AT_LEAST_ONCE)
+        .set_transactional_id_prefix(f"latecomer-{location.topic}")
+        .set_property("transaction.timeout.ms", str(_TRANSACTION_TIMEOUT_MS))
+        .set_property("enable.idempotence", "true")
+        .set_property("compression.type", "lz4")
+    )
+    for name, value in java_properties(read_properties(settings.kafka_properties), _SHADED).items():
+        builder.set_property(name, value)
+    builder._j_builder.setRecordSerializer(get_gateway().jvm.io.latecomer.flink.TopicRecords(location.topic))
+    return builder.build().get_java_function()
