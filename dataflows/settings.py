@@ -44,6 +44,22 @@ _ABOVE_0: Final = (
     "source_wait_ms",
 )
 
+_NEEDS: Final = (
+    ("tls_cert", "tls_ca"),
+    ("tls_cert", "tls_key"),
+    ("tls_key", "tls_cert"),
+    ("tls_ca", "features"),  # the services of a run's own are plain, on this machine
+    ("tls_ca", "inference"),
+    ("token_file", "tls_ca"),
+    ("token_endpoint", "tls_ca"),
+    ("token_endpoint", "client_id"),
+    ("token_endpoint", "client_secret_file"),
+    ("client_id", "token_endpoint"),
+    ("client_secret_file", "token_endpoint"),
+    ("token_scope", "token_endpoint"),
+)
+"""A setting, and another without which it makes no sense."""
+
 
 class SettingsError(ValueError):
     """A setting is wrong: the run does not start. The message names the setting and says what to do, in one line."""
@@ -176,6 +192,26 @@ class RunSettings:
         flag="--pause",
         kind="duration",
     )
+    tls_ca: str | None = setting(
+        None,
+        "Authorities of the services' certificates, PEM: turns TLS on. This and the files below may change meanwhile.",
+        shows="FILE",
+    )
+    tls_cert: str | None = setting(None, "Certificate of our own to show, PEM (mutual TLS).", shows="FILE")
+    tls_key: str | None = setting(None, "Its private key, PEM.", shows="FILE")
+    token_file: str | None = setting(None, "File with the token that the services ask for.", shows="FILE")
+    token_endpoint: str | None = setting(
+        None, "Where to get tokens instead (OAuth 2.0, client credentials); https, or on this machine.", shows="URL"
+    )
+    client_id: str | None = setting(None, "Who we are to the token endpoint.", shows="ID")
+    client_secret_file: str | None = setting(None, "File with the secret of that client.", shows="FILE")
+    token_scope: str | None = setting(None, "What to ask tokens for, with spaces between.", shows="TEXT")
+    compression: Literal["none", "gzip"] = setting(
+        "none",
+        "Of requests; gzip halves the bytes of real readings and costs more time than a fast network takes.",
+        kind="choice",
+        choices=("none", "gzip"),
+    )
     interval_ms: int = setting(_SPEC.interval_ms, "Length of the window.", flag="--interval", kind="duration")
     tick_ms: int = setting(
         _SPEC.tick_ms, "Time between two periodic evaluations of a device; 0: none.", flag="--tick", kind="duration"
@@ -243,6 +279,7 @@ class RunSettings:
             if getattr(self, name) is not None:
                 parsed_addresses(getattr(self, name), flag_of(name))
         self._check_kafka()
+        self._check_channel()
         try:
             _ = self.spec
         except ValueError as error:
@@ -265,6 +302,14 @@ class RunSettings:
                 raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
         elif self.until_ms is not None:
             raise SettingsError("--until needs --bounded where the input is Kafka")
+
+    def _check_channel(self) -> None:
+        """A secret travels over TLS only, and is never an argument itself."""
+        for name, needed in _NEEDS:
+            if getattr(self, name) is not None and getattr(self, needed) is None:
+                raise SettingsError(f"{flag_of(name)} needs {flag_of(needed)}")
+        if self.token_file is not None and self.token_endpoint is not None:
+            raise SettingsError("--token-file and --token-endpoint cannot be used together")
 
 
 def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
