@@ -156,6 +156,26 @@ class RunSettings:
     source_wait_ms: int = setting(
         5, "Pause before a partition without new records is looked at again.", flag="--source-wait", kind="duration"
     )
+    end_offsets: str | None = setting(
+        None,
+        "With --bounded: the offset behind the last record to read of each partition. Default: the ends at the start.",
+        shows="N[,N...]",
+    )
+    delivery: Literal["at-least-once", "exactly-once"] = setting(
+        "at-least-once",
+        "What a topic holds of each output. Exactly once is Flink's, by transactions that end with its checkpoints.",
+        kind="choice",
+        choices=("at-least-once", "exactly-once"),
+    )
+    web_port: int | None = setting(
+        None, "Port of Flink's web page on this machine. Default: a free one, which is told.", kind="integer"
+    )
+    state_backend: Literal["heap", "rocksdb"] = setting(
+        "heap",
+        "Where Flink keeps the windows: in memory, 7 kB each at 300 events, or on disk, two to three times slower.",
+        kind="choice",
+        choices=("heap", "rocksdb"),
+    )
     metrics_port: int | None = setting(
         None, "Port of the metrics, in Prometheus' format; 0 takes a free one. Default: none.", kind="integer"
     )
