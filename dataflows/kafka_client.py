@@ -10,10 +10,20 @@ from typing import Any, Final, NamedTuple
 
 from dataflows.settings import KAFKA_SCHEME, SettingsError
 
-__all__ = ["KafkaLocation", "client_settings", "java_properties", "kafka_location", "read_properties"]
+__all__ = [
+    "KafkaLocation",
+    "client_settings",
+    "java_properties",
+    "kafka_location",
+    "producer_settings",
+    "read_properties",
+]
 
 _PASSED_ON: Final = ("security.protocol", "sasl.", "ssl.", "client.", "enable.ssl.certificate.verification")
 """What a properties file may hold, in librdkafka's names. The rest decides whether promises are kept: it is ours."""
+
+_BATCH_HEAD_BYTES: Final = 512
+"""Room for what a batch holds beside its records: 61 bytes, and what a later format may add."""
 
 _SILENT: Final = logging.getLogger("latecomer.kafka")
 _SILENT.addHandler(logging.NullHandler())
@@ -104,6 +114,36 @@ def client_settings(
 
 def _ignored(error: object) -> None:
     """A broker that is away comes back, and what cannot pass fails the call that needs it: nothing is to be said."""
+
+
+def producer_settings(
+    brokers: str,
+    properties: Mapping[str, str],
+    max_message_bytes: int | None = None,
+    on_error: Callable[[Any], None] | None = None,
+) -> dict[str, Any]:
+    """The settings of a producer that loses, repeats and reorders nothing, and puts a key where Java's client puts it.
+
+    Args:
+        brokers: ``HOST:PORT[,HOST:PORT]``.
+        properties: those of the user's file.
+        max_message_bytes: largest batch of records that the topic takes.
+        on_error: told of errors that belong to no call.
+    """
+    limit = (
+        {} if max_message_bytes is None else {"message_max_bytes": max(max_message_bytes - _BATCH_HEAD_BYTES, 1_000)}
+    )
+    return client_settings(
+        brokers,
+        properties,
+        on_error,
+        enable_idempotence=True,
+        partitioner="murmur2_random",
+        message_timeout_ms=0,  # none: an outage may last
+        delivery_report_only_error=True,
+        queue_buffering_max_kbytes=65_536,  # 100,000 predictions; by default it is 1 GiB
+        **limit,
+    )
 
 
 _LOGIN_MODULES: Final = {

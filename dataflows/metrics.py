@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from window_core import CAUSES, REASONS
 
@@ -22,6 +22,9 @@ class Metrics:
         self.evaluations = Counter("latecomer_evaluations", "Evaluations", ["cause"], registry=registry)
         self.rejections = Counter("latecomer_rejections", "Rejections", ["reason"], registry=registry)
         self.lifted = Counter("latecomer_arrivals_lifted", "Arrivals that went back", registry=registry)
+        self.watermark = Gauge(
+            "latecomer_arrival_seconds", "Last arrival read, seconds since 1970", ["partition"], registry=registry
+        )
         self.lateness = Histogram(
             "latecomer_lateness_seconds", "How late late events are", buckets=_LATENESS_S, registry=registry
         )

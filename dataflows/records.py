@@ -71,27 +71,30 @@ _decode_event: Final = msgspec.json.Decoder(_EventFields).decode
 _decode_line: Final = msgspec.json.Decoder(_LineFields).decode
 
 
-def decoded_event(value: bytes, key: bytes | None, event_format: EventFormat) -> Event:
+def decoded_event(value: bytes, key: bytes | None, event_format: EventFormat, arrival_ms: int = 0) -> Event:
     """The event that a record of a topic holds.
 
     Args:
         value: JSON, or a ``RawEvent`` message.
         key: the record's key, which has to be the device id.
         event_format: which of the two it is.
+        arrival_ms: the record's timestamp; it is checked like the time.
     Raises:
         EventError: with the first error of the closed list that applies.
     """
     key = key or b""  # no device has an empty id: a record without a key fails as one with a wrong key
     if event_format == "protobuf":
-        return _event_of_message(value, key)
+        return _event_of_message(value, key, arrival_ms)
     try:
         _check_text(value)
         fields = _decode_event(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         values = _loaded_object(value)
-        return checked_event(values["device_id"], values["time"], [values[name] for name in _SENSORS], key=key)
+        return checked_event(
+            values["device_id"], values["time"], [values[name] for name in _SENSORS], arrival_ms, key=key
+        )
     sensors = (fields.sensor1, fields.sensor2, fields.sensor3, fields.sensor4)
-    return checked_event(fields.device_id, fields.time, sensors, key=key)
+    return checked_event(fields.device_id, fields.time, sensors, arrival_ms, key=key)
 
 
 def decoded_line(line: bytes) -> tuple[Event, int | None]:
@@ -116,13 +119,13 @@ def decoded_line(line: bytes) -> tuple[Event, int | None]:
     return checked_event(fields.device_id, fields.time, sensors, arrival_ms or 0), arrival_ms
 
 
-def _event_of_message(value: bytes, key: bytes) -> Event:
+def _event_of_message(value: bytes, key: bytes, arrival_ms: int) -> Event:
     try:
         message = RawEvent.FromString(value)
     except DecodeError:
         raise EventError("not_an_event") from None
     sensors = (message.sensor1, message.sensor2, message.sensor3, message.sensor4)
-    return checked_event(message.device_id, message.time, sensors, key=key)
+    return checked_event(message.device_id, message.time, sensors, arrival_ms, key=key)
 
 
 def _check_text(value: bytes) -> None:

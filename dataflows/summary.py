@@ -4,13 +4,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from dataflows.file_log import FileLog
+from dataflows.kafka_log import KafkaLog
 from dataflows.locations import STANDARD, Locations
 from dataflows.metrics import Metrics
 
 __all__ = ["print_summary"]
 
 
-def print_summary(console: Console, metrics: Metrics, locations: Locations, log: FileLog, seconds: float) -> None:
+def print_summary(
+    console: Console, metrics: Metrics, locations: Locations, log: FileLog | KafkaLog, seconds: float
+) -> None:
     """Counts, rate, and where the outputs are."""
     records = metrics.value("latecomer_records_total")
     rows = {
@@ -29,7 +32,7 @@ def print_summary(console: Console, metrics: Metrics, locations: Locations, log:
             "nothing is lost, but another run may place the ticks around them elsewhere",
             style="yellow",
         )
-    if log.jumps:
+    if isinstance(log, FileLog) and log.jumps:
         console.print(
             f"warning: {log.jumps:,} lines without an arrival moved the clock ahead by a day or more: "
             "if a device's clock was wrong there, give the lines an arrival",

@@ -19,6 +19,12 @@ class FileSink(FixedPartitionedSink[OutputRecord, int]):
         self._topics: list[str] = list(paths)
         self._paths: list[str] = list(paths.values())
 
+    def begin(self, *, anew: bool) -> None:
+        """Make each file that is not there; ``anew``, empty those that are. Bytewax opens a file for its first line."""
+        for path in self._paths:
+            if path != "-":
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else 0), 0o666))
+
     def list_parts(self) -> list[str]:
         return self._topics
 

@@ -101,7 +101,7 @@ def _say_nothing(line: str) -> None:
 
 @contextmanager
 def _ended_by_signals(stopped: Flag | None) -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM set ``stopped``; where that is done, or there is none, they raise KeyboardInterrupt."""
+    """Inside, SIGINT and SIGTERM set ``stopped``; where it is set, or is none, they raise KeyboardInterrupt."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if stopped is not None and not stopped.is_set():

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -18,6 +19,7 @@ from dataflows.command_line.options import run_options
 from dataflows.command_line.produce import write_events
 from dataflows.embedded_services import embedded_service
 from dataflows.file_log import FileLog
+from dataflows.kafka_log import KafkaLog, opened_log
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
 from dataflows.service_client import Services
@@ -44,7 +46,7 @@ def run(**options: Any) -> None:
     locations = located(settings)
     messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
     metrics = Metrics()
-    log = FileLog(metrics, settings.until_ms)
+    log = opened_log(settings, locations, metrics, partial(messages.print, soft_wrap=True))
     with ExitStack() as stack:
         if locations.makes_sample:
             write_events(SimulatedFleet(interval_ms=settings.interval_ms), locations.input, messages)
@@ -61,7 +63,7 @@ def run(**options: Any) -> None:
 
 
 def _run_engine(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog
+    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
 ) -> None:
     """Run the engine that was chosen; only that one is loaded."""
     if settings.engine == "flink":
@@ -93,7 +95,7 @@ def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
 
 
 @contextmanager
-def _progress(messages: Console, metrics: Metrics, log: FileLog) -> Iterator[None]:
+def _progress(messages: Console, metrics: Metrics, log: FileLog | KafkaLog) -> Iterator[None]:
     """Shows on a terminal how far the run has come."""
     if not messages.is_terminal or messages.quiet:
         yield
