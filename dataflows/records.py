@@ -19,6 +19,7 @@ __all__ = [
     "decoded_line",
     "encoded_event",
     "encoded_invalid",
+    "encoded_message",
     "encoded_prediction",
     "encoded_refusal",
     "encoded_rejection",
@@ -243,6 +244,12 @@ def encoded_event(event: Event, arrival_ms: int | None = None) -> bytes:
     arrival = msgspec.UNSET if arrival_ms is None else arrival_ms
     sensors = (event.sensor1, event.sensor2, event.sensor3, event.sensor4)
     return _encode(_EventLineOut(event.device_id, event.time_ms, *sensors, arrival))
+
+
+def encoded_message(event: Event) -> bytes:
+    """An event as a ``RawEvent`` message."""
+    sensors = {name: getattr(event, name) for name in _SENSORS}
+    return RawEvent(device_id=event.device_id, time=event.time_ms, **sensors).SerializeToString()
 
 
 def encoded_prediction(

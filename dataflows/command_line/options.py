@@ -8,7 +8,7 @@ import click
 
 from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of, parsed_duration_ms
 
-__all__ = ["DURATION", "run_options"]
+__all__ = ["DURATION", "run_options", "say"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +28,11 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic in its ty
 
 
 DURATION = _Duration()
+
+
+def say(line: str) -> None:
+    """A line for the user, beside the output."""
+    click.echo(line, err=True)
 
 
 def run_options(command: Command) -> Command:

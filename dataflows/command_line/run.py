@@ -20,8 +20,10 @@ from dataflows.command_line.produce import write_events
 from dataflows.embedded_services import embedded_service
 from dataflows.file_log import FileLog
 from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.kafka_writing import Heartbeats
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
+from dataflows.metrics_server import served_metrics
 from dataflows.service_client import Services
 from dataflows.settings import RunSettings
 from dataflows.simulated_fleet import SimulatedFleet
@@ -53,6 +55,11 @@ def run(**options: Any) -> None:
         features = settings.features or stack.enter_context(embedded_service("features"))
         inference = settings.inference or stack.enter_context(embedded_service("inference"))
         services = Services(features, inference)
+        if isinstance(log, KafkaLog) and settings.heartbeat_ms is not None:
+            stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.heartbeat_ms))
+        if settings.metrics_port is not None:
+            address = stack.enter_context(served_metrics(metrics.registry, settings.metrics_port))
+            messages.print(f"metrics: {address}")
         start = perf_counter()
         with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
             _run_engine(settings, files, services, metrics, log)
