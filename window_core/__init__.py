@@ -11,7 +11,7 @@ Standard library only, and no engine, clock, thread, socket or logger; ``device_
 ('TOO_LATE', 1)
 """
 
-from window_core.columns import BYTES_PER_EVENT, Columns, no_sensors
+from window_core.columns import BYTES_PER_EVENT, Columns
 from window_core.device_window import DeviceWindow, next_wakeup_ms
 from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
@@ -37,5 +37,4 @@ __all__ = [
     "WindowSpec",
     "checked_event",
     "next_wakeup_ms",
-    "no_sensors",
 ]

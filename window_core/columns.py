@@ -17,7 +17,7 @@ if sys.byteorder != "little":  # snapshots and the services' columns are these b
     raise ImportError("latecomer needs a little-endian machine")
 
 Sensors: TypeAlias = "tuple[array[float], array[float], array[float], array[float]]"
-Views: TypeAlias = tuple[memoryview, memoryview, memoryview, memoryview, memoryview]
+Views: TypeAlias = "tuple[memoryview[int], memoryview[float], memoryview[float], memoryview[float], memoryview[float]]"
 
 BYTES_PER_EVENT: Final = 24
 """8 for the time (int64) and 4 for each sensor (float32)."""
@@ -55,14 +55,8 @@ class Columns:
         self.times = times
         self.sensors = sensors
         self.capacity = len(times)
-        sensor1, sensor2, sensor3, sensor4 = sensors
-        self.views: Views = (
-            memoryview(times).toreadonly(),
-            memoryview(sensor1).toreadonly(),
-            memoryview(sensor2).toreadonly(),
-            memoryview(sensor3).toreadonly(),
-            memoryview(sensor4).toreadonly(),
-        )
+        # A view keeps the format of its array, which the types of ``toreadonly`` forget.
+        self.views: Views = tuple(memoryview(column).toreadonly() for column in (times, *sensors))  # type: ignore[assignment]
 
     @classmethod
     def with_room(cls, device_id: str, session_ms: int, times: "array[int]", sensors: Sensors) -> "Columns":
@@ -73,6 +67,18 @@ class Columns:
         for sensor in sensors:
             sensor.frombytes(room)
         return cls(device_id, session_ms, times, sensors)
+
+    @classmethod
+    def read_only(cls, device_id: str, session_ms: int, views: Views) -> "Columns":
+        """Columns in somebody else's memory, for evaluations that came from another process. Cost: no copy."""
+        columns = cls.__new__(cls)
+        columns.device_id = device_id
+        columns.session_ms = session_ms
+        columns.times = views[0]  # type: ignore[assignment]  # read like an array, and never written
+        columns.sensors = views[1:]  # type: ignore[assignment]
+        columns.capacity = len(views[0])
+        columns.views = views
+        return columns
 
     def rows(self, start: int, end: int) -> Views:
         """Rows ``start`` to ``end`` (not included) of each column, read-only, without a copy."""

@@ -4,14 +4,13 @@ Big-endian, as Java writes them; the columns of a window as they lie in memory. 
 and ``OutputRecords`` in ``java/`` are the other half.
 """
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
 from dataflows.prediction_step import OutputRecord, Topic
 from dataflows.window_step import LocatedOutput
-from window_core import BYTES_PER_EVENT, CAUSES, Columns, Evaluation, no_sensors
+from window_core import BYTES_PER_EVENT, CAUSES, Columns, Evaluation
 
 __all__ = [
     "FRAMES_SUFFIX",
@@ -101,14 +100,14 @@ def encoded_evaluation(evaluation: Evaluation, position: str | None) -> bytes:
 
 
 def decoded_evaluations(batch: bytes) -> Iterator[LocatedOutput]:
-    """The evaluations of a micro-batch, each behind its size."""
+    """The evaluations of a micro-batch, each behind its size; their windows stay where they are."""
     at = 0
-    with memoryview(batch) as view:
-        while at < len(batch):
-            (size,) = _SIZE.unpack_from(batch, at)
-            at += _SIZE.size
-            yield _decoded_evaluation(view[at : at + size])
-            at += size
+    view = memoryview(batch)
+    while at < len(batch):
+        (size,) = _SIZE.unpack_from(batch, at)
+        at += _SIZE.size
+        yield _decoded_evaluation(view[at : at + size])
+        at += size
 
 
 def _decoded_evaluation(frame: memoryview) -> LocatedOutput:
@@ -119,14 +118,10 @@ def _decoded_evaluation(frame: memoryview) -> LocatedOutput:
     position = str(frame[at : at + place_size], "utf-8") or None
     at += place_size
     assert len(frame) == at + BYTES_PER_EVENT * events
-    times = array("q")
-    times.frombytes(frame[at : at + 8 * events])
+    times = frame[at : at + 8 * events].cast("q")
     at += 8 * events
-    sensors = no_sensors()
-    for sensor in sensors:
-        sensor.frombytes(frame[at : at + 4 * events])
-        at += 4 * events
-    columns = Columns(device_id, session_ms, times, sensors)
+    sensor1, sensor2, sensor3, sensor4 = (frame[at + 4 * events * n :][: 4 * events].cast("f") for n in range(4))
+    columns = Columns.read_only(device_id, session_ms, (times, sensor1, sensor2, sensor3, sensor4))
     return LocatedOutput(Evaluation(CAUSES[cause], as_of_ms, seq, columns, 0, events), position)
 
 

@@ -7,6 +7,7 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 import os
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import click
@@ -40,6 +41,8 @@ _KEY: Final = Types.ROW([Types.STRING()])
 @run_options
 def main(**options: Any) -> None:
     """Build the job and run it until its input ends, or until it is cancelled."""
+    if REPORT_VARIABLE in os.environ:
+        Thread(target=_end_with_input, daemon=True).start()
     settings = RunSettings(**options)
     log = opened_log(settings, located(settings), Metrics(), print)
     if isinstance(log, KafkaLog) and log.bounded is not None and settings.end_offsets is None:
@@ -48,6 +51,13 @@ def main(**options: Any) -> None:
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     build_job(env, settings, log)
     env.execute("latecomer")
+
+
+def _end_with_input() -> None:
+    """End the process when its standard input does: whoever started this run on this machine is gone."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def configuration(settings: RunSettings) -> Configuration:

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import start_http_server
 from pyflink.datastream import RuntimeContext
 
 from dataflows.metrics import Metrics
@@ -29,8 +30,11 @@ def check_mode(runtime_context: RuntimeContext) -> None:
 
 @cache
 def process_metrics(settings: RunSettings) -> Metrics:
-    """The metrics of this process: one for all functions and subtasks in it."""
-    return Metrics()
+    """The metrics of this process, a task manager: one for all functions, served where ``--metrics-port`` says."""
+    metrics = Metrics()
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, registry=metrics.registry)
+    return metrics
 
 
 def report_metrics(metrics: Metrics) -> None:

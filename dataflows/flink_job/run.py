@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -24,7 +25,9 @@ from dataflows.settings import RunSettings, duration_text, flag_of
 
 __all__ = ["JobError", "run_on_flink"]
 
-_CAUSE: Final = re.compile(r"^(?:Caused by: )?[\w.$]*?(\w+(?:Error|Exception)): (.+)$", re.MULTILINE)
+_CAUSE: Final = re.compile(
+    r"^(?:Caused by: )?[\w.$]*?(\w+(?:Error|Exception)): (?:<class '[\w.]+'>: )?(.+)$", re.MULTILINE
+)
 
 _STOP_WITHIN_S: Final = 10
 
@@ -62,8 +65,19 @@ def run_on_flink(
         elif log.bounded is not None:
             ends = ",".join(map(str, log.bounded.end_offsets))
             job = replace(job, end_offsets=ends, until_ms=log.bounded.until_ms)
+        if job.web_port is None:
+            job = replace(job, web_port=_free_port())
+        if not job.quiet:
+            print(f"Flink's web page: http://127.0.0.1:{job.web_port}", file=sys.stderr)
         _run_job(job, folder)
         metrics.add(json.loads((folder / "report.json").read_text()))
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
@@ -86,7 +100,7 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
     with output.open("wb") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "dataflows.flink_job.job", *options_of(settings)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with us, also if we are killed
             stdout=written,
             stderr=subprocess.STDOUT,
             env=environment(folder),
@@ -130,4 +144,4 @@ def environment(folder: Path) -> dict[str, str]:
 def first_cause(output: str) -> str:
     """The innermost cause in what a failing job printed, in one line."""
     causes = _CAUSE.findall(output)
-    return f"{causes[-1][1]}" if causes else " ".join(output.split()[-30:])
+    return causes[-1][1] if causes else " ".join(output.split()[-30:])
