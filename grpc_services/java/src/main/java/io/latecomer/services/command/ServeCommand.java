@@ -1,18 +1,18 @@
 package io.latecomer.services.command;
 
+import io.latecomer.services.SettingsError;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
-import io.latecomer.services.server.SettingsError;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -36,32 +36,9 @@ public abstract class ServeCommand implements Callable<Integer> {
       description = "0 takes a free one (features 9001, inference 9011)")
   private Integer port;
 
-  @Option(
-      names = "--max-message-bytes",
-      paramLabel = "N",
-      description = "largest request (${DEFAULT-VALUE})")
-  private int maxMessageBytes = ServerSettings.DEFAULT_MAX_MESSAGE_BYTES;
+  @Mixin private LimitOptions limits;
 
-  @Option(
-      names = "--max-concurrent-calls",
-      paramLabel = "N",
-      description =
-          "calls answered at a time, open streams included; more are UNAVAILABLE (${DEFAULT-VALUE})")
-  private int maxConcurrentCalls = ServerSettings.DEFAULT_MAX_CONCURRENT_CALLS;
-
-  @Option(
-      names = "--drain",
-      paramLabel = "TIME",
-      defaultValue = "0s",
-      description = "told to stop, take calls for so long while NOT_SERVING (${DEFAULT-VALUE})")
-  private Duration drain;
-
-  @Option(
-      names = "--grace",
-      paramLabel = "TIME",
-      defaultValue = "30s",
-      description = "then let running calls finish for so long (${DEFAULT-VALUE})")
-  private Duration grace;
+  @Mixin private AccessOptions access;
 
   @Option(names = "--stop-with-stdin", description = "stop when standard input ends")
   private boolean stopWithStdin;
@@ -113,6 +90,8 @@ public abstract class ServeCommand implements Callable<Integer> {
     ServiceServer server;
     try {
       server = ServiceServer.start(settings);
+    } catch (SettingsError error) {
+      throw wrongArgument(error);
     } catch (IOException | RuntimeException error) {
       throw new Failure(
           service + ": cannot listen on " + settings.address() + ": " + reason(error), error);
@@ -131,11 +110,14 @@ public abstract class ServeCommand implements Callable<Integer> {
   private ServerSettings settings() {
     try {
       int chosen = port == null ? service.defaultPort() : port;
-      return new ServerSettings(
-          service, host, chosen, maxMessageBytes, maxConcurrentCalls, drain, grace);
+      return new ServerSettings(service, host, chosen, limits.limits(), access.access(service));
     } catch (SettingsError error) {
-      throw new ParameterException(spec.commandLine(), "--" + error.getMessage(), error);
+      throw wrongArgument(error);
     }
+  }
+
+  private ParameterException wrongArgument(SettingsError error) {
+    return new ParameterException(spec.commandLine(), "--" + error.getMessage(), error);
   }
 
   /** The innermost cause says it best: gRPC's own text only repeats the address. */

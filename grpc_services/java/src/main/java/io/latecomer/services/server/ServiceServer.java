@@ -1,15 +1,20 @@
 package io.latecomer.services.server;
 
 import io.grpc.BindableService;
+import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
+import io.grpc.ServerCredentials;
+import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.latecomer.services.security.FileWatch;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -41,28 +46,35 @@ public final class ServiceServer {
 
   private final Object ending = new Object();
   private boolean drained;
-  private final ExecutorService executor =
-      Executors.newFixedThreadPool(threads(), ServiceServer::daemon);
+  private final FileWatch files;
+  private final ExecutorService executor;
   private final Server server;
 
-  private ServiceServer(ServerSettings settings) {
+  private ServiceServer(ServerSettings settings, FileWatch files, ExecutorService executor) {
     this.settings = settings;
-    InetSocketAddress address = new InetSocketAddress(settings.host(), settings.port());
+    this.files = files;
+    this.executor = executor;
+    Limits limits = settings.limits();
+    limit = new CallLimit(limits.maxConcurrentCalls());
     NettyServerBuilder builder =
-        NettyServerBuilder.forAddress(address)
+        NettyServerBuilder.forAddress(
+                new InetSocketAddress(settings.host(), settings.port()), credentials())
             .executor(executor)
-            .maxInboundMessageSize(settings.maxMessageBytes())
+            .maxInboundMessageSize(limits.maxMessageBytes())
             .permitKeepAliveTime(SHORTEST_KEEPALIVE_S, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
-            .addService(health.getHealthService())
-            .addService(ProtoReflectionServiceV1.newInstance());
-    limit = new CallLimit(settings.maxConcurrentCalls());
-    StatusInterceptor statuses = new StatusInterceptor();
+            .maxConnectionAge(limits.maxConnectionAge().toMillis(), TimeUnit.MILLISECONDS)
+            .maxConnectionAgeGrace(limits.maxConnectionAgeGrace().toMillis(), TimeUnit.MILLISECONDS)
+            .addService(health.getHealthService());
+    List<ServerInterceptor> guards = guards();
+    builder.addService(
+        ServerInterceptors.intercept(ProtoReflectionServiceV1.newInstance(), guards));
     for (BindableService part : settings.service().parts(streams)) {
       // As bytes first: so a request is parsed behind the interceptor that knows the statuses. Of
       // the interceptors the last one named is the first one called.
       ServerServiceDefinition calls = ServerInterceptors.useInputStreamMessages(part.bindService());
-      calls = ServerInterceptors.intercept(calls, statuses, limit);
+      calls = ServerInterceptors.intercept(calls, new StatusInterceptor(), limit);
+      calls = ServerInterceptors.intercept(calls, guards);
       builder.addService(calls);
       health.setStatus(calls.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }
@@ -70,21 +82,41 @@ public final class ServiceServer {
     server = builder.build();
   }
 
+  private ServerCredentials credentials() {
+    Tls tls = settings.access().tls();
+    return tls == null ? InsecureServerCredentials.create() : tls.credentials(files);
+  }
+
+  /**
+   * What a call has to pass before it counts. Health passes without: who balances or restarts a
+   * server has no token of its callers.
+   */
+  private List<ServerInterceptor> guards() {
+    TokenRules tokens = settings.access().tokens();
+    return tokens == null
+        ? List.of()
+        : List.of(new TokenCheck(new TokenVerifier(tokens, files), tokens.scope()));
+  }
+
   /**
    * Starts to listen.
    *
+   * @throws io.latecomer.services.SettingsError if a file of the settings cannot be used
    * @throws IOException if it cannot, for example because the port is taken
    */
   public static ServiceServer start(ServerSettings settings) throws IOException {
-    ServiceServer started = new ServiceServer(settings);
+    FileWatch files = new FileWatch();
+    ExecutorService executor = Executors.newFixedThreadPool(threads(), ServiceServer::daemon);
     try {
+      ServiceServer started = new ServiceServer(settings, files, executor);
       started.server.start();
+      started.port = started.server.getPort();
+      return started;
     } catch (IOException | RuntimeException error) {
-      started.executor.shutdownNow();
+      files.close();
+      executor.shutdownNow();
       throw error;
     }
-    started.port = started.server.getPort();
-    return started;
   }
 
   public int port() {
@@ -106,14 +138,15 @@ public final class ServiceServer {
         return;
       }
       health.enterTerminalState();
-      TimeUnit.MILLISECONDS.sleep(settings.drain().toMillis());
+      TimeUnit.MILLISECONDS.sleep(settings.limits().drain().toMillis());
       server.shutdown();
       streams.drain();
-      limit.awaitNone(settings.grace());
+      limit.awaitNone(settings.limits().grace());
       if (!server.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS)) {
         server.shutdownNow().awaitTermination();
       }
       executor.shutdown();
+      files.close();
       drained = true;
     }
   }

@@ -22,9 +22,16 @@ final class RunningServer implements AutoCloseable {
 
   static RunningServer of(Service service, int maxMessageBytes, int maxCalls, Duration grace)
       throws IOException {
-    return new RunningServer(
-        new ServerSettings(
-            service, "127.0.0.1", 0, maxMessageBytes, maxCalls, Duration.ZERO, grace));
+    Limits usual = Limits.DEFAULT;
+    Limits limits =
+        new Limits(
+            maxMessageBytes,
+            maxCalls,
+            Duration.ZERO,
+            grace,
+            usual.maxConnectionAge(),
+            usual.maxConnectionAgeGrace());
+    return new RunningServer(new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL));
   }
 
   @Override

@@ -22,14 +22,11 @@ import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.StreamObserver;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.FeatureServiceGrpc;
-import io.latecomer.v1.InferenceServiceGrpc;
-import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.WindowBatch;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -114,57 +111,6 @@ final class ServiceServerTest {
   }
 
   @Test
-  void aStreamAnswersEachRequestInOrder() throws Exception {
-    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
-      Received<FeatureBatch> received = new Received<>();
-      StreamObserver<WindowBatch> requests =
-          FeatureServiceGrpc.newStub(running.channel).streamFeatures(received);
-      List<FeatureBatch> expected = new ArrayList<>();
-      for (int i = 0; i < 200; i++) {
-        WindowBatch request = Batches.random(new Random(i), 1 + i % 7, 5);
-        expected.add(BatchRules.features(request));
-        requests.onNext(request);
-      }
-      requests.onCompleted();
-      for (FeatureBatch answer : expected) {
-        assertEquals(answer, received.answer());
-      }
-      assertEquals(Status.Code.OK, received.status().getCode());
-    }
-  }
-
-  @Test
-  void predictionsStreamToo() throws Exception {
-    FeatureBatch features = BatchRules.features(batch);
-    try (RunningServer running = RunningServer.of(Service.INFERENCE)) {
-      Received<PredictionBatch> received = new Received<>();
-      StreamObserver<FeatureBatch> requests =
-          InferenceServiceGrpc.newStub(running.channel).streamPredictions(received);
-      requests.onNext(features);
-      assertEquals(BatchRules.predictions(features), received.answer());
-      requests.onCompleted();
-      assertEquals(
-          BatchRules.predictions(features),
-          InferenceServiceGrpc.newBlockingStub(running.channel).predict(features));
-    }
-  }
-
-  @Test
-  void aRequestThatIsRefusedWholeEndsItsStreamAfterTheAnswersBefore() throws Exception {
-    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
-      Received<FeatureBatch> received = new Received<>();
-      StreamObserver<WindowBatch> requests =
-          FeatureServiceGrpc.newStub(running.channel).streamFeatures(received);
-      requests.onNext(batch);
-      requests.onNext(batch.toBuilder().addDeviceId("one more").build());
-      requests.onNext(batch);
-      assertEquals(BatchRules.features(batch), received.answer());
-      assertEquals(
-          "INVALID_ARGUMENT device_id: 3 values, evaluation_id has 2", received.statusText());
-    }
-  }
-
-  @Test
   void bytesThatAreNoMessageAreAnInvalidArgument() throws Exception {
     try (RunningServer running = RunningServer.of(Service.FEATURES)) {
       Received<byte[]> received =
@@ -243,14 +189,5 @@ final class ServiceServerTest {
           ServerSettings.of(Service.INFERENCE, "127.0.0.1", running.server.port());
       assertThrows(IOException.class, () -> ServiceServer.start(same));
     }
-  }
-
-  @Test
-  void settingsOutOfRangeAreNamed() {
-    SettingsError error =
-        assertThrows(
-            SettingsError.class, () -> ServerSettings.of(Service.FEATURES, "127.0.0.1", 70_000));
-    assertEquals("port must be from 0 to 65535, not 70000", error.getMessage());
-    assertThrows(SettingsError.class, () -> ServerSettings.of(Service.FEATURES, "a b", 0));
   }
 }

@@ -1,4 +1,4 @@
-package io.latecomer.services.server;
+package io.latecomer.services;
 
 /**
  * A setting cannot be worked with; the message is one line that names it. Found before anything

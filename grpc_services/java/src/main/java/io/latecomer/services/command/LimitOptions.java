@@ -1,0 +1,55 @@
+package io.latecomer.services.command;
+
+import io.latecomer.services.server.Limits;
+import java.time.Duration;
+import picocli.CommandLine.Option;
+
+/** The options of a server that bound what it takes. */
+final class LimitOptions {
+  @Option(
+      names = "--max-message-bytes",
+      paramLabel = "N",
+      description = "largest request (${DEFAULT-VALUE})")
+  private int maxMessageBytes = Limits.DEFAULT.maxMessageBytes();
+
+  @Option(
+      names = "--max-concurrent-calls",
+      paramLabel = "N",
+      description =
+          "calls answered at a time, open streams included; more are UNAVAILABLE (${DEFAULT-VALUE})")
+  private int maxConcurrentCalls = Limits.DEFAULT.maxConcurrentCalls();
+
+  @Option(
+      names = "--drain",
+      paramLabel = "TIME",
+      defaultValue = "0s",
+      description = "told to stop, take calls for so long while NOT_SERVING (${DEFAULT-VALUE})")
+  private Duration drain;
+
+  @Option(
+      names = "--grace",
+      paramLabel = "TIME",
+      defaultValue = "30s",
+      description = "then let running calls finish for so long (${DEFAULT-VALUE})")
+  private Duration grace;
+
+  @Option(
+      names = "--max-connection-age",
+      paramLabel = "TIME",
+      defaultValue = "5m",
+      description =
+          "then have a client connect anew, where it may find more servers, up to a tenth sooner or later (${DEFAULT-VALUE})")
+  private Duration maxConnectionAge;
+
+  @Option(
+      names = "--max-connection-age-grace",
+      paramLabel = "TIME",
+      defaultValue = "30s",
+      description = "and let its running calls finish for so long (${DEFAULT-VALUE})")
+  private Duration maxConnectionAgeGrace;
+
+  Limits limits() {
+    return new Limits(
+        maxMessageBytes, maxConcurrentCalls, drain, grace, maxConnectionAge, maxConnectionAgeGrace);
+  }
+}

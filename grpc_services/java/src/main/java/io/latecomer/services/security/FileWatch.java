@@ -1,0 +1,107 @@
+package io.latecomer.services.security;
+
+import io.latecomer.services.SettingsError;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/**
+ * Files that are read again when they change: certificates, keys, key sets, tokens.
+ *
+ * <p>What they hold is compared, not their times: a mounted secret changes by a link, a copy may
+ * keep the old time. What cannot be used leaves the last good one in force, and is one line in the
+ * log.
+ */
+public final class FileWatch implements AutoCloseable {
+  /** A file of a few kilobytes costs some microseconds; whoever rotates waits longer than this. */
+  private static final long PERIOD_MS = 1_000;
+
+  private static final Logger logger = Logger.getLogger(FileWatch.class.getName());
+
+  /** Takes what the files hold, in their order; throws SettingsError if that cannot be used. */
+  public interface Reader {
+    void take(List<byte[]> contents);
+  }
+
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(FileWatch::daemon);
+
+  /**
+   * Gives the reader what the files hold, now and after each change.
+   *
+   * @throws SettingsError if it cannot be used now
+   */
+  public void watch(List<SettingFile> files, Reader reader) {
+    Watched watched = new Watched(files, reader);
+    watched.load();
+    var unused =
+        timer.scheduleWithFixedDelay(watched::reload, PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
+  }
+
+  @Override
+  public void close() {
+    timer.shutdownNow();
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "file-watch");
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  /** Files that are taken together, as a certificate and its key. */
+  private static final class Watched {
+    private final List<SettingFile> files;
+    private final Reader reader;
+    private List<byte[]> last = List.of();
+    private String complaint = "";
+
+    Watched(List<SettingFile> files, Reader reader) {
+      this.files = files;
+      this.reader = reader;
+    }
+
+    void load() {
+      List<byte[]> now = files.stream().map(SettingFile::read).toList();
+      if (!same(now, last)) {
+        last = now;
+        reader.take(now);
+      }
+    }
+
+    void reload() {
+      try {
+        load();
+        complaint = "";
+      } catch (SettingsError error) {
+        complain(error.getMessage());
+      } catch (RuntimeException error) {
+        // A schedule that throws is never run again. The text may quote the file: only the kind.
+        complain(files.get(0).wrong("cannot be used: " + error.getClass()).getMessage());
+      }
+    }
+
+    private void complain(String text) {
+      if (!text.equals(complaint)) {
+        logger.log(Level.WARNING, "{0}; the last good one stays in force", text);
+        complaint = text;
+      }
+    }
+
+    private static boolean same(List<byte[]> some, List<byte[]> others) {
+      if (some.size() != others.size()) {
+        return false;
+      }
+      for (int i = 0; i < some.size(); i++) {
+        if (!Arrays.equals(some.get(i), others.get(i))) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+}

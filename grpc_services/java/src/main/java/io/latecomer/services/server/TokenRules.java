@@ -1,0 +1,72 @@
+package io.latecomer.services.server;
+
+import com.nimbusds.jose.JWSAlgorithm;
+import io.latecomer.services.SettingsError;
+import io.latecomer.services.security.SettingFile;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Which tokens a server takes.
+ *
+ * @param jwks the public keys of the issuer, as a JSON Web Key Set
+ * @param issuer what the claim {@code iss} must be
+ * @param audience what the claim {@code aud} must be or have
+ * @param algorithms names of signatures; those by a shared secret, and none, are never among them
+ * @param clockSkew how far the issuer's clock may be from this machine's
+ * @param scope what the claim {@code scope} must have
+ */
+public record TokenRules(
+    SettingFile jwks,
+    String issuer,
+    String audience,
+    List<String> algorithms,
+    Duration clockSkew,
+    String scope) {
+  /** Every issuer has one of the two. */
+  public static final List<String> DEFAULT_ALGORITHMS = List.of("RS256", "ES256");
+
+  /** Signatures by a private key that the JDK itself can check. */
+  private static final List<String> ALLOWED =
+      List.of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
+
+  public static final Duration DEFAULT_CLOCK_SKEW = Duration.ofSeconds(30);
+
+  private static final Duration MAX_SKEW = Duration.ofMinutes(5);
+
+  /**
+   * Checks every value.
+   *
+   * @throws SettingsError if a value cannot be worked with
+   */
+  public TokenRules {
+    checkText("issuer", issuer);
+    checkText("audience", audience);
+    checkText("scope", scope);
+    if (scope.indexOf(' ') >= 0) {
+      throw new SettingsError("scope must be one name, not '" + scope + "'");
+    }
+    algorithms = List.copyOf(algorithms);
+    if (algorithms.isEmpty() || !ALLOWED.containsAll(algorithms)) {
+      throw new SettingsError(
+          "jwt-algorithms must be of " + String.join(",", ALLOWED) + ", not " + algorithms);
+    }
+    if (clockSkew.compareTo(MAX_SKEW) > 0) {
+      throw new SettingsError("clock-skew must be from 0s to 5m");
+    }
+  }
+
+  private static void checkText(String name, String value) {
+    if (value == null || value.isBlank()) {
+      throw new SettingsError(name + " is needed where tokens are checked by --jwks");
+    }
+  }
+
+  Set<JWSAlgorithm> signatures() {
+    Set<JWSAlgorithm> found = new LinkedHashSet<>();
+    algorithms.forEach(name -> found.add(JWSAlgorithm.parse(name)));
+    return found;
+  }
+}
