@@ -1,0 +1,99 @@
+"""The source: lines of any length in chunks of any size, and a state that can be taken after each chunk."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dataflows.bytewax_flow import file_source
+from dataflows.bytewax_flow.file_source import FileSource, SourceItem
+from dataflows.file_log import FileLog
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+from tests.dataflows.logs import DrawnLog, drawn_logs
+from window_core import WindowSpec
+
+SHARED = settings(suppress_health_check=[*HealthCheck])
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("source") / "events.jsonl"
+
+
+def opened(path: Path, spec: WindowSpec, until_ms: int | None = None, state: bytes | None = None) -> Any:
+    return FileSource(str(path), FileLog(Metrics(), until_ms), spec).build_part("log", "file", state)
+
+
+def read(
+    path: Path, spec: WindowSpec, until_ms: int | None, chunk_bytes: int, *, restarts: bool = False
+) -> list[SourceItem]:
+    """Every item of the source, with a restart from its state after each batch if so asked."""
+    items: list[SourceItem] = []
+    part = opened(path, spec, until_ms)
+    with patch.object(file_source, "_CHUNK_BYTES", chunk_bytes):
+        while True:
+            try:
+                items += part.next_batch()
+            except StopIteration:
+                part.close()
+                return items
+            # Inside a line, a restart with the same chunks would come to the same place for ever.
+            if restarts and not part._has_ended and b"".join(part._begun) == b"":
+                state = part.snapshot()
+                part.close()
+                part = opened(path, spec, until_ms, state)
+
+
+@given(drawn_logs(), st.integers(1, 80))
+@SHARED
+def test_chunks_change_no_item(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
+    path.write_bytes(log.data)
+    whole = read(path, log.spec, log.until_ms, 1 << 20)
+    assert read(path, log.spec, log.until_ms, chunk_bytes) == whole
+
+
+@given(drawn_logs(), st.integers(1, 200))
+@SHARED
+def test_a_restart_between_chunks_loses_and_repeats_no_record(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
+    path.write_bytes(log.data)
+    whole = read(path, log.spec, log.until_ms, 1 << 20)
+    restarted = read(path, log.spec, log.until_ms, chunk_bytes, restarts=True)
+    assert [item for item in restarted if not is_watermark(item)] == [item for item in whole if not is_watermark(item)]
+
+
+def is_watermark(item: SourceItem) -> bool:
+    return not isinstance(item, OutputRecord) and isinstance(item[1], int)
+
+
+LINE = b'{"device_id":"d","time":%d,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":1}\n'
+SPEC = WindowSpec(tick_ms=0)
+
+
+def test_a_state_taken_inside_a_line_begins_with_that_line(path: Path) -> None:
+    path.write_bytes(LINE % 1 + LINE % 2)
+    with patch.object(file_source, "_CHUNK_BYTES", len(LINE) + 10):
+        with closing(opened(path, SPEC)) as part:
+            assert len(part.next_batch()) == 1
+            state = part.snapshot()
+        with closing(opened(path, SPEC, state=state)) as resumed:
+            [(_, record)] = resumed.next_batch()
+    assert (record.event.time_ms, record.position) == (2, "0/1")
+
+
+def test_a_source_that_has_ended_gives_nothing_when_it_goes_on(path: Path) -> None:
+    path.write_bytes((LINE % 1).removesuffix(b"\n"))
+    with closing(opened(path, SPEC)) as part:
+        assert part.next_batch() == []
+        assert len(part.next_batch()) == 1
+        with pytest.raises(StopIteration):
+            part.next_batch()
+        state = part.snapshot()
+    with closing(opened(path, SPEC, state=state)) as resumed:
+        assert resumed.next_batch() == []
+        with pytest.raises(StopIteration):
+            resumed.next_batch()

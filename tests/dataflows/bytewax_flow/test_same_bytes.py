@@ -1,0 +1,87 @@
+"""The shipped flow writes, for each device, the bytes of the core in a plain loop, however it is driven."""
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tests.dataflows.logs import DrawnLog, drawn_logs
+from tests.dataflows.pipelines import Pipelines
+from tests.reference import Outputs, first_difference, oracle_difference, reference
+
+_SHARED = settings(suppress_health_check=[*HealthCheck])
+
+CALLS = (
+    {"rpc": "batch", "batch_windows": 3, "in_flight": 2},
+    {"rpc": "stream", "batch_windows": 2},
+    {"rpc": "batch", "batch_windows": 256},
+    {"rpc": "stream", "batch_windows": 256},
+)
+
+
+@given(drawn_logs())
+@settings(max_examples=300)
+def test_the_loop_gives_what_the_oracle_finds(log: DrawnLog) -> None:
+    assert oracle_difference(log.data, log.spec, log.until_ms) is None
+
+
+@given(drawn_logs(), st.sampled_from(CALLS), st.sampled_from((60, 400, 262_144)))
+@_SHARED
+def test_the_flow_writes_the_bytes_of_the_loop(
+    pipelines: Pipelines, log: DrawnLog, calls: dict[str, object], chunk_bytes: int
+) -> None:
+    expected = reference(log.data, log.spec, log.until_ms)
+    for cause_or_reason in kinds(expected):
+        event(cause_or_reason)
+    actual = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=chunk_bytes, **calls)
+    assert first_difference(expected, actual) == ""
+
+
+@given(drawn_logs(lines=25))
+@settings(_SHARED, max_examples=15)
+def test_unary_calls_write_the_same_bytes(pipelines: Pipelines, log: DrawnLog) -> None:
+    actual = pipelines.run(log.data, log.spec, log.until_ms, rpc="unary")
+    assert first_difference(reference(log.data, log.spec, log.until_ms), actual) == ""
+
+
+@pytest.mark.parametrize("parallelism", [2, 3])
+@given(log=drawn_logs(), chunk_bytes=st.sampled_from((200, 262_144)))
+@settings(_SHARED, max_examples=8)
+def test_more_workers_write_the_same_bytes(
+    pipelines: Pipelines, parallelism: int, log: DrawnLog, chunk_bytes: int
+) -> None:
+    actual = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=chunk_bytes, parallelism=parallelism)
+    assert first_difference(reference(log.data, log.spec, log.until_ms), actual) == ""
+
+
+@given(drawn_logs(goes_back=True, with_ticks=False))
+@settings(_SHARED, max_examples=40)
+def test_without_ticks_arrivals_that_go_back_change_nothing_either(pipelines: Pipelines, log: DrawnLog) -> None:
+    actual = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=64)
+    assert first_difference(reference(log.data, log.spec, log.until_ms), actual) == ""
+
+
+@given(drawn_logs(goes_back=True))
+@settings(_SHARED, max_examples=40)
+def test_where_arrivals_go_back_nothing_is_lost_and_chunks_change_nothing(pipelines: Pipelines, log: DrawnLog) -> None:
+    outputs = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=64)
+    again = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=999, rpc="stream")
+    assert first_difference(outputs, again) == ""
+    assert positions(outputs) == positions(reference(log.data, log.spec, log.until_ms))
+
+
+def kinds(outputs: Outputs) -> set[str]:
+    return {kind.decode() for lines in outputs.values() for line in chain(*lines) for kind in _kind(line)}
+
+
+def _kind(line: bytes) -> list[bytes]:
+    found = [part for part in line.split(b'"')[:20] if part.isupper() or part in (b"event", b"late_event", b"tick")]
+    return found[:1]
+
+
+def positions(outputs: Outputs) -> Counter[bytes]:
+    """How often each position of the log was answered."""
+    lines = [line for sequences in outputs.values() for line in chain(*sequences)]
+    return Counter(line.partition(b'"position":"')[2].partition(b'"')[0] for line in lines) - Counter({b"": len(lines)})

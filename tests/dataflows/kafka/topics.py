@@ -1,0 +1,86 @@
+"""Topics of the tests' broker: made, filled and read back. Their timestamps are the producers', so that logs are given."""
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from time import monotonic
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from dataflows.file_log import FileLog
+from dataflows.kafka_broker.topics import make_topics
+from dataflows.kafka_client import kafka_location
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+
+__all__ = ["PASSWORD", "USER", "Record", "Topics", "records_of"]
+
+USER, PASSWORD = "tester", "a very secret word"
+
+Record = tuple[bytes | None, bytes | None, int]
+"""Key, value, timestamp in ms."""
+
+_GIVE_UP_S = 90
+
+
+def records_of(data: bytes) -> list[Record]:
+    """The records that hold what the lines of a file hold: an arrival becomes the timestamp."""
+    log = FileLog(Metrics())
+    records: list[Record] = []
+    for line in data.splitlines():
+        found = log.record(line)
+        if isinstance(found, OutputRecord):
+            records.append((b"no device", line, log.largest_ms or 0))
+        elif found is not None:
+            records.append((found.event.device_id.encode(), line, found.arrival_ms))
+    return records
+
+
+class Topics:
+    """The topics of one broker, which has a new one for each test."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._numbers = count()
+
+    def made(self, partitions: int = 1, **settings: str) -> str:
+        """The location of a new topic. ``settings`` with underscores for points."""
+        name = f"test-{next(self._numbers)}"
+        named = {key.replace("_", "."): value for key, value in settings.items()}
+        make_topics(self.address, {name: named}, partitions)
+        return f"kafka://{self.address}/{name}"
+
+    def fill(self, location: str, records: Iterable[Record], partition: int = -1) -> None:
+        """Append records, each to the partition of its key if no other is named."""
+        settings = {"partitioner": "murmur2_random", "message.max.bytes": 16_000_000, "enable.idempotence": True}
+        producer = Producer({"bootstrap.servers": self.address, "log_level": 2, **settings})
+        failed: list[KafkaError] = []
+        topic = kafka_location("topic", location).topic
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failed.append(error)
+
+        for key, value, timestamp_ms in records:
+            producer.produce(topic, value, key, partition, on_delivery, timestamp=timestamp_ms)
+            producer.poll(0)
+        producer.flush()
+        assert not failed
+
+    def records(self, location: str, until: Callable[[list[Message]], bool] | None = None) -> list[Message]:
+        """What a topic holds, in the order of each partition; or what it holds once ``until`` is true of it."""
+        topic = kafka_location("topic", location).topic
+        settings = {"group.id": "tests", "enable.partition.eof": until is None, "enable.auto.commit": False}
+        consumer = Consumer({"bootstrap.servers": self.address, "log_level": 2, **settings})
+        left = set(consumer.list_topics(topic, timeout=_GIVE_UP_S).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, number, 0) for number in left])
+        found: list[Message] = []
+        give_up_s = monotonic() + _GIVE_UP_S
+        while left if until is None else not until(found):
+            assert monotonic() < give_up_s, f"{len(found)} records after {_GIVE_UP_S} s"
+            for message in consumer.consume(1_000, timeout=0.05):
+                if message.error() is None:
+                    found.append(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+        consumer.close()
+        return found

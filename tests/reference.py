@@ -1,0 +1,192 @@
+"""What a run has to write: the core in a plain loop over the lines of a file, features and scores by plain arithmetic.
+
+Nothing of the services, of the client or of an engine is used, so that each of them is judged. ``first_difference``
+compares what an engine wrote with it, device by device, in the three sequences that are fixed for a device.
+"""
+
+import json
+import math
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dataflows.file_log import FileLog
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+from tests.oracle import expected_outputs, plain
+from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec
+
+__all__ = ["DeviceOutputs", "Outputs", "first_difference", "lines_of", "oracle_difference", "read_outputs", "reference"]
+
+_INTERCEPT = 0.006
+_WEIGHTS = (0.03, 0.05, 0.01, 0.02)
+
+
+class DeviceOutputs(NamedTuple):
+    """The sequences of one device; what is of no device stands under ``None``."""
+
+    predictions: list[bytes]
+    refused: list[bytes]
+    rejected: list[bytes]
+
+
+Outputs = dict[str | None, DeviceOutputs]
+
+
+class _Device:
+    """One device in the loop: its window, and what came out of it with the position of the record."""
+
+    def __init__(self, spec: WindowSpec, device_id: str) -> None:
+        self.window = DeviceWindow(spec, device_id)
+        self.records: list[tuple[Event, int]] = []
+        self.outputs: list[tuple[Output, str | None]] = []
+
+    def take(self, event: Event, arrival_ms: int, position: str) -> None:
+        self.records.append((event, arrival_ms))
+        *ticks, output = self.window.on_event(event, arrival_ms)
+        self.window.check()
+        self.outputs += [(tick, None) for tick in ticks] + [(output, position)]
+
+
+def reference(data: bytes, spec: WindowSpec, until_ms: int | None = None) -> Outputs:
+    """What a run over a file with these bytes writes."""
+    devices, invalid, _ = _looped(data, spec, until_ms)
+    outputs = _empty_outputs()
+    outputs[None].rejected.extend(invalid)
+    for device_id, device in devices.items():
+        for output, position in device.outputs:
+            if isinstance(output, Evaluation):
+                outputs[device_id].predictions.append(_prediction(output, position))
+            else:
+                outputs[device_id].rejected.append(_rejection(output, position))
+    return dict(outputs)
+
+
+def oracle_difference(data: bytes, spec: WindowSpec, until_ms: int | None = None) -> str | None:
+    """Where the loop's outputs are not those of the oracle, which knows no window, only everything that happened."""
+    devices, _, end_ms = _looped(data, spec, until_ms)
+    for device_id, device in devices.items():
+        assert end_ms is not None
+        expected = [repr(output) for output in expected_outputs(spec, device.records, end_ms)]
+        actual = [repr(plain(output)) for output, _ in device.outputs]
+        if expected != actual:
+            return f"device {device_id!r}: {_first_unequal(expected, actual)}"
+    return None
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of a file; the last one may lack its newline."""
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def read_outputs(predictions: Path, rejections: Path) -> Outputs:
+    """What a run wrote, in the order of its files. Fails on a last line without its newline."""
+    outputs = _empty_outputs()
+    for line in _whole_lines(predictions):
+        outputs[json.loads(line)["device_id"]].predictions.append(line)
+    for line in _whole_lines(rejections):
+        rejection = json.loads(line)
+        sequences = outputs[rejection["device_id"]]
+        (sequences.refused if rejection["reason"] == "REFUSED" else sequences.rejected).append(line)
+    return dict(outputs)
+
+
+def first_difference(expected: Mapping[str | None, DeviceOutputs], actual: Mapping[str | None, DeviceOutputs]) -> str:
+    """Where two runs part, in words; empty if they do not."""
+    for device_id in sorted({*expected, *actual}, key=repr):
+        for name in DeviceOutputs._fields:
+            wanted: list[bytes] = getattr(expected.get(device_id), name, [])
+            given: list[bytes] = getattr(actual.get(device_id), name, [])
+            if wanted != given:
+                return f"{name} of device {device_id!r}: {_first_unequal(wanted, given)}"
+    return ""
+
+
+def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[str, _Device], list[bytes], int | None]:
+    log = FileLog(Metrics(), until_ms)
+    devices: dict[str, _Device] = {}
+    invalid: list[bytes] = []
+    for line in lines_of(data):
+        record = log.record(line)
+        if isinstance(record, OutputRecord):
+            invalid.append(record.value)
+        elif record is not None:
+            device_id = record.event.device_id
+            devices.setdefault(device_id, _Device(spec, device_id)).take(*record)
+    end_ms = log.end_ms()
+    for device in devices.values():
+        assert end_ms is not None
+        device.outputs += [(tick, None) for tick in device.window.on_clock(end_ms)]
+    return devices, invalid, end_ms
+
+
+def _prediction(evaluation: Evaluation, position: str | None) -> bytes:
+    _, *sensors = evaluation.window()
+    means = [_mean(sensor.tolist()) for sensor in sensors]
+    score = _INTERCEPT
+    for weight, mean in zip(_WEIGHTS, means, strict=True):
+        score = score + weight * mean
+    chance = 1 / (1 + math.exp(-score)) if score >= 0 else math.exp(score) / (1 + math.exp(score))
+    return _encoded(
+        evaluation_id=f"{evaluation.device_id}/{evaluation.columns.session_ms}/{evaluation.seq}",
+        device_id=evaluation.device_id,
+        cause=evaluation.cause,
+        position=position,
+        as_of_ms=evaluation.as_of_ms,
+        newest_ms=max(evaluation.window()[0]),
+        oldest_ms=min(evaluation.window()[0]),
+        events=len(evaluation.window()[0]),
+        features={f"sensor_{number}/v1": mean for number, mean in enumerate(means, 1)},
+        model_id="log_reg_model/v2",
+        result={"logistic_regression_result": f"{chance:.9g}"},
+    )
+
+
+def _mean(readings: Iterable[float]) -> float:
+    """The mean as a float32; a zero as +0.0."""
+    readings = list(readings)
+    [rounded] = struct.unpack("<f", struct.pack("<f", math.fsum(readings) / len(readings)))
+    return rounded or 0.0
+
+
+def _rejection(rejection: Rejection, position: str | None) -> bytes:
+    event = rejection.event
+    late_by = {"late_by_ms": rejection.late_by_ms} if rejection.reason == "TOO_LATE" else {}
+    readings = {f"sensor{number}": getattr(event, f"sensor{number}") for number in range(1, 5)}
+    return _encoded(
+        device_id=event.device_id,
+        reason=rejection.reason,
+        position=position,
+        arrival_ms=rejection.arrival_ms,
+        **late_by,
+        event={"time": event.time_ms, **readings},
+    )
+
+
+def _encoded(**fields: Any) -> bytes:
+    return msgspec.json.encode(fields)
+
+
+def _empty_outputs() -> defaultdict[str | None, DeviceOutputs]:
+    return defaultdict(lambda: DeviceOutputs([], [], []))
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    data = path.read_bytes()
+    assert data == b"" or data.endswith(b"\n"), f"the last line of {path.name} is not whole: {data[-80:]!r}"
+    return data.splitlines()
+
+
+def _first_unequal(expected: list[Any], actual: list[Any]) -> str:
+    for number, (wanted, given) in enumerate(zip(expected, actual, strict=False)):
+        if wanted != given:
+            return f"number {number} is\n  {given!r}, not\n  {wanted!r}"
+    common = min(len(expected), len(actual))
+    longer = expected if len(expected) > len(actual) else actual
+    which = "is missing" if longer is expected else "was not expected"
+    return f"number {common} {which}: {longer[common]!r} ({len(actual)} instead of {len(expected)})"
