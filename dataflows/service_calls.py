@@ -1,10 +1,9 @@
 """One call to a service: its deadline, its retries, and what a gRPC status means for the run."""
 
-import socket
-from collections.abc import Callable, Iterable, Iterator
-from threading import Event
+from collections.abc import Iterable, Iterator
+from threading import Event, Lock
 from time import perf_counter
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -18,8 +17,10 @@ from tenacity import (
     wait_random,
 )
 
+from dataflows.access_tokens import TokenError, token_source
+from dataflows.channels import Addresses, Methods
 from dataflows.metrics import Metrics
-from dataflows.settings import RunSettings, SettingsError, duration_text, parsed_addresses
+from dataflows.settings import RunSettings, duration_text, parsed_addresses
 
 __all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError"]
 
@@ -37,33 +38,22 @@ _ASKED_AGAIN: Final = frozenset(
 
 _STATUS_BY_NUMBER: Final = {status.value[0]: status for status in grpc.StatusCode}
 
-_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""The answer to thousands of windows is far smaller; this bounds what a broken service can make us hold."""
-
 _LONGEST_PAUSE_S: Final = 8.0
 
-_CHANNEL_OPTIONS: Final = (
-    ("grpc.max_send_message_length", -1),  # the server's limit decides, and says so
-    ("grpc.max_receive_message_length", _ANSWER_BYTES_MAX),
-    ("grpc.initial_reconnect_backoff_ms", 100),  # by default 1 s to 2 min, longer than the pauses between attempts
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-)
+_ELSEWHERE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""Another server may do better, at once."""
 
+_BUDGET_MAX: Final = 10.0
+_BUDGET_EARNED: Final = 0.1
+"""Those of gRPC's own retry throttling as its specification has them in its example (proposal A6)."""
 
-class _Methods(NamedTuple):
-    batch: str
-    stream: str
-    unary: str
-
-
-_METHODS: Final[dict[ServiceName, _Methods]] = {
-    "features": _Methods(
+_METHODS: Final[dict[ServiceName, Methods]] = {
+    "features": Methods(
         "/latecomer.v1.FeatureService/EngineerFeatures",
         "/latecomer.v1.FeatureService/StreamFeatures",
         "/mlpipeline.FeatureEngineeringService/engineerFeatures",
     ),
-    "inference": _Methods(
+    "inference": Methods(
         "/latecomer.v1.InferenceService/Predict",
         "/latecomer.v1.InferenceService/StreamPredictions",
         "/mlpipeline.PredictionService/predict",
@@ -80,9 +70,10 @@ class ServiceError(RuntimeError):
 class RefusedError(Exception):
     """The service answered with a status that belongs to what it was asked."""
 
-    def __init__(self, status: grpc.StatusCode) -> None:
+    def __init__(self, status: grpc.StatusCode, message: str) -> None:
         super().__init__(status.name)
         self.status = status
+        self.message = message
 
 
 class UnimplementedError(Exception):
@@ -97,6 +88,23 @@ class _AskAgainError(Exception):
         self.status = status
 
 
+class _RetryBudget:
+    """Lets attempts follow at once only while they are few beside the successes, so that they do not multiply when all
+    servers have too much to do; those that follow after a pause are bounded by it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._left = _BUDGET_MAX
+
+    def count(self, failed: bool) -> None:
+        with self._lock:
+            self._left = max(self._left - 1, 0.0) if failed else min(self._left + _BUDGET_EARNED, _BUDGET_MAX)
+
+    def allows(self) -> bool:
+        return self._left > _BUDGET_MAX / 2
+
+
 class Service:
     """One of the two services, at one address or at several that take turns.
 
@@ -104,22 +112,30 @@ class Service:
     """
 
     def __init__(self, name: ServiceName, addresses: str, settings: RunSettings, metrics: Metrics) -> None:
+        """Nothing is called yet.
+
+        Raises:
+            SettingsError: it is no such address, or a file that secures the channel cannot be used.
+        """
         self.name = name
         self.unary_only = settings.rpc == "unary"
-        self._addresses = addresses
+        self._name_of_all = addresses
         self._settings = settings
         self._metrics = metrics
         self._closed = Event()
-        self._channel = grpc.insecure_channel(_target(addresses, name), options=_CHANNEL_OPTIONS)
-        methods = _METHODS[name]
-        self._batch = self._channel.unary_unary(methods.batch, _bytes_of, None)
-        self._unary = self._channel.unary_unary(methods.unary, _bytes_of, None)
-        self._stream = self._channel.stream_stream(methods.stream, _bytes_of, None)
+        self._addresses = Addresses(parsed_addresses(addresses, f"--{name}"), _METHODS[name], settings)
+        self._tokens = token_source(settings)
+        self._credentials: tuple[str, grpc.CallCredentials] | None = None
+        self._budget = _RetryBudget()
+        self._attempts = settings.attempts + len(self._addresses) - 1  # each may be away
+        pause_s = settings.pause_ms / 1000
+        longest_s = max(pause_s, _LONGEST_PAUSE_S)
+        self._pause = wait_exponential(pause_s, max=longest_s) + wait_random(0, pause_s / 2)
 
     def close(self) -> None:
         """End what is under way, pauses included, with a ``ServiceError`` for whoever waits for it."""
         self._closed.set()
-        self._channel.close()
+        self._addresses.close()
 
     def batch(self, request: Message, windows: int, answer_type: type[Answer]) -> Answer:
         """Ask about many windows at once.
@@ -129,31 +145,34 @@ class Service:
             UnimplementedError: the service knows one window at a time only.
             ServiceError: it did not answer, or with something else than an answer.
         """
-        return self._answer(self._batch, request, windows, answer_type)
+        return self._answer("batch", request, windows, answer_type)
 
     def unary(self, request: Message, answer_type: type[Answer]) -> Answer:
         """Ask about one window, by the method of the original demo. Raises as ``batch`` does."""
-        return self._answer(self._unary, request, 1, answer_type)
+        return self._answer("unary", request, 1, answer_type)
 
     def stream(self, requests: Iterable[Message], answer_type: type[Answer]) -> Iterator[Answer]:
         """Ask about many windows many times on one call; the answers in order, until one fails or all are there."""
-        answers = self._stream(iter(requests), timeout=self._settings.timeout_ms / 1000)
         try:
-            for answer in answers:
-                yield self._decoded(answer, answer_type)
+            with self._addresses.connection() as connection:
+                answers = connection.stream(
+                    iter(requests), timeout=self._settings.timeout_ms / 1000, credentials=self._call_credentials()
+                )
+                try:
+                    for answer in answers:
+                        yield self._decoded(answer, answer_type)
+                finally:
+                    answers.cancel()  # type: ignore[no-untyped-call]  # the types lack this one
         except (grpc.RpcError, _AskAgainError, ServiceError):
             return  # what has no answer is asked by ``batch``, where errors are told apart
-        finally:
-            answers.cancel()  # type: ignore[no-untyped-call]  # the types lack this one
 
     def _answer(
-        self, method: Callable[..., bytes], request: Message, windows: int, answer_type: type[Answer]
+        self, method: Literal["batch", "unary"], request: Message, windows: int, answer_type: type[Answer]
     ) -> Answer:
-        pause_s = self._settings.pause_ms / 1000
         attempts = Retrying(
             retry=retry_if_exception_type(_AskAgainError),
-            stop=stop_after_attempt(self._settings.attempts),
-            wait=wait_exponential(pause_s, max=max(pause_s, _LONGEST_PAUSE_S)) + wait_random(0, pause_s / 2),
+            stop=stop_after_attempt(self._attempts),
+            wait=self._pause_s,
             sleep=sleep_using_event(self._closed),
             before_sleep=self._count_retry,
             reraise=True,
@@ -163,15 +182,18 @@ class Service:
             answer: Answer = attempts(self._attempt, method, request, answer_type)
             return answer
         except _AskAgainError as error:
-            tried = f"{self._settings.attempts} attempts of up to {duration_text(self._settings.timeout_ms)}"
-            raise ServiceError(f"the {self.name} service at {self._addresses} failed {tried}: {error}") from None
+            tried = f"{self._attempts} attempts of up to {duration_text(self._settings.timeout_ms)}"
+            raise ServiceError(f"the {self.name} service at {self._name_of_all} failed {tried}: {error}") from None
 
-    def _attempt(self, method: Callable[..., bytes], request: Message, answer_type: type[Answer]) -> Answer:
+    def _attempt(self, method: Literal["batch", "unary"], request: Message, answer_type: type[Answer]) -> Answer:
         if self._closed.is_set():
             raise self._ended()
         start = perf_counter()
         try:
-            answer = method(request, timeout=self._settings.timeout_ms / 1000)
+            credentials = self._call_credentials()
+            with self._addresses.connection() as connection:
+                call = connection.batch if method == "batch" else connection.unary
+                answer = call(request, timeout=self._settings.timeout_ms / 1000, credentials=credentials)
         except grpc.RpcError as error:
             if self._closed.is_set():
                 raise self._ended() from None
@@ -179,11 +201,34 @@ class Service:
             if status is grpc.StatusCode.UNIMPLEMENTED:
                 raise UnimplementedError from None
             if status in _ASKED_AGAIN:
+                self._budget.count(failed=True)
                 raise _AskAgainError(status, error.details() or "") from None
-            raise RefusedError(status) from None
+            raise RefusedError(status, error.details() or "") from None
         finally:
             self._metrics.calls.labels(self.name).observe(perf_counter() - start)
+        self._budget.count(failed=False)
         return self._decoded(answer, answer_type)
+
+    def _pause_s(self, state: RetryCallState) -> float:
+        """The pause before the next attempt: none if another address may answer and the budget allows it."""
+        error = state.outcome.exception() if state.outcome else None
+        may_go_on = isinstance(error, _AskAgainError) and error.status in _ELSEWHERE and len(self._addresses) > 1
+        if may_go_on and self._addresses.any_well() and self._budget.allows():
+            return 0.0
+        return self._pause(state)
+
+    def _call_credentials(self) -> grpc.CallCredentials | None:
+        """The token for one call; gRPC sends it over TLS only."""
+        if self._tokens is None:
+            return None
+        try:
+            token = self._tokens.token()
+        except TokenError as error:
+            raise _AskAgainError(grpc.StatusCode.UNAUTHENTICATED, str(error)) from None
+        held = self._credentials
+        if held is None or held[0] != token:
+            held = self._credentials = (token, grpc.access_token_call_credentials(token))
+        return held[1]
 
     def _decoded(self, answer: bytes, answer_type: type[Answer]) -> Answer:
         try:
@@ -201,11 +246,13 @@ class Service:
 
     def garbage(self, what: str) -> ServiceError:
         """The error for an answer that cannot be right."""
-        return ServiceError(f"the {self.name} service at {self._addresses} answered {what}")
+        return ServiceError(f"the {self.name} service at {self._name_of_all} answered {what}")
 
     def unknown(self) -> ServiceError:
         """The error for a server that is no such service at all."""
-        return ServiceError(f"the server at {self._addresses} is no {self.name} service: it knows none of its methods")
+        return ServiceError(
+            f"the server at {self._name_of_all} is no {self.name} service: it knows none of its methods"
+        )
 
     def _count_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -217,23 +264,3 @@ def status_name(number: int) -> str:
     """The name of a status by its number, as rows of a batch carry it."""
     status = _STATUS_BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN)
     return status.name
-
-
-def _bytes_of(message: Message) -> bytes:
-    return message.SerializeToString()
-
-
-def _target(addresses: str, name: ServiceName) -> str:
-    """What gRPC dials for ``HOST:PORT`` or several of them.
-
-    Raises:
-        SettingsError: it is no such address, or a host among several has none.
-    """
-    pairs = parsed_addresses(addresses, f"--{name}")
-    if len(pairs) == 1:
-        return addresses.strip()
-    try:
-        hosts = [socket.gethostbyname(host) for host, _ in pairs]
-    except OSError as error:
-        raise SettingsError(f"--{name} {addresses}: {error}") from None
-    return "ipv4:" + ",".join(f"{host}:{port}" for host, (_, port) in zip(hosts, pairs, strict=True))

@@ -7,6 +7,7 @@ go on. A service that knows only the methods of the original demo is asked about
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
@@ -37,16 +38,19 @@ class Prediction(NamedTuple):
     result: dict[str, str]
 
 
-class Refusal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """A service refused one evaluation.
 
     Attributes:
         status: name of the gRPC status.
         service: which of the two.
+        message: why, in the service's words, for a person to read; it makes no refusal another one.
     """
 
     status: str
     service: ServiceName
+    message: str = field(default="", compare=False)
 
 
 Answer: TypeAlias = Prediction | Refusal
@@ -155,7 +159,7 @@ class ServiceClient:
                 try:
                     yield _Rows([row], self._features_of_one(evaluations[row]))
                 except RefusedError as error:
-                    answers[row] = Refusal(error.status.name, "features")
+                    answers[row] = Refusal(error.status.name, "features", error.message)
             return
         try:
             request = _window_batch([evaluations[row] for row in rows])
@@ -165,7 +169,7 @@ class ServiceClient:
             yield from self._asked_for_features(evaluations, rows, answers)
         except RefusedError as error:
             if len(rows) == 1:
-                answers[rows[0]] = Refusal(error.status.name, "features")
+                answers[rows[0]] = Refusal(error.status.name, "features", error.message)
             else:
                 for half in _halves(rows):
                     yield from self._asked_for_features(evaluations, half, answers)
@@ -203,7 +207,7 @@ class ServiceClient:
         for error in batch.error:
             if error.row >= len(rows):
                 raise self._features.garbage(f"an error in row {error.row} to {len(rows)} windows")
-            answers[rows[error.row]] = Refusal(status_name(error.code), "features")
+            answers[rows[error.row]] = Refusal(status_name(error.code), "features", error.message)
         return _selected(_Rows(rows, batch), [row for row in range(len(rows)) if answers[rows[row]] is None])
 
     def _ask_for_predictions(self, features: _Rows, answers: list[Answer | None]) -> None:
@@ -221,7 +225,7 @@ class ServiceClient:
             self._ask_for_predictions(features, answers)
         except RefusedError as error:
             if len(features.rows) == 1:
-                answers[features.rows[0]] = Refusal(error.status.name, "inference")
+                answers[features.rows[0]] = Refusal(error.status.name, "inference", error.message)
             else:
                 for half in _halves(range(len(features.rows))):
                     self._ask_for_predictions(_selected(features, half), answers)
@@ -240,7 +244,7 @@ class ServiceClient:
         except UnimplementedError:
             raise self._inference.unknown() from None
         except RefusedError as error:
-            answers[row] = Refusal(error.status.name, "inference")
+            answers[row] = Refusal(error.status.name, "inference", error.message)
         else:
             named = dict(zip(features.batch.name, values, strict=True))
             answers[row] = Prediction(named, answer.modelId, dict(answer.result))
@@ -257,7 +261,7 @@ class ServiceClient:
         for error in predictions.error:
             if error.row >= len(rows):
                 raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
-            answers[rows[error.row]] = Refusal(status_name(error.code), "inference")
+            answers[rows[error.row]] = Refusal(status_name(error.code), "inference", error.message)
         names = list(features.batch.name)
         for row, values in enumerate(_values(features.batch)):
             if answers[rows[row]] is None:
