@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from window_core import MAX_TIME_MS, WindowSpec
 
 __all__ = [
+    "CHANNEL_SETTINGS",
     "KAFKA_SCHEME",
     "RunSettings",
     "SettingsError",
@@ -43,6 +44,19 @@ _ABOVE_0: Final = (
     "source_records",
     "source_wait_ms",
 )
+
+CHANNEL_SETTINGS: Final = (
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "token_file",
+    "token_endpoint",
+    "client_id",
+    "client_secret_file",
+    "token_scope",
+    "compression",
+)
+"""Those about the channels to the services, for whoever asks them without a run."""
 
 _NEEDS: Final = (
     ("tls_cert", "tls_ca"),
