@@ -55,7 +55,7 @@ GAPS_MS = st.integers(0, 70) | st.sampled_from((0, 1, 40, 41, 240, 241))
 STEPS = st.lists(st.tuples(st.sampled_from(DEVICES[:2]), GAPS_MS), max_size=20)
 
 
-@given(specs(), STEPS, st.integers(0, 300), st.integers(0, 40))
+@given(specs(), STEPS, st.integers(0, 30), st.integers(0, 40))
 @settings(max_examples=600)
 def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecond_give(
     spec: WindowSpec, steps: list[tuple[str, int]], rest_ms: int, restart_after: int
