@@ -5,6 +5,7 @@ import sys
 import click
 
 from dataflows import __version__
+from dataflows.command_line.ask import ask
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
 from dataflows.command_line.heartbeat import heartbeat
@@ -32,7 +33,7 @@ def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (run, serve, produce, heartbeat, broker, bench, test):
+for command in (run, serve, ask, produce, heartbeat, broker, bench, test):
     latecomer.add_command(command)
 
 

@@ -1,12 +1,12 @@
 """How settings become options: made from the fields that hold them."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any, TypeVar
 
 import click
 
-from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of, parsed_duration_ms
+from dataflows.settings import CHANNEL_SETTINGS, RunSettings, SettingsError, duration_text, flag_of, parsed_duration_ms
 
 __all__ = ["DURATION", "run_options", "say"]
 
@@ -38,23 +38,34 @@ def say(line: str) -> None:
 def run_options(command: Command) -> Command:
     """Give a command every option of a run, in the order of the settings."""
     for entry in reversed(fields(RunSettings)):
-        data = entry.metadata
-        kind = data["kind"]
-        is_switch = kind == "switch"
-        default = entry.default
-        if kind == "duration" and default is not None:
-            default = duration_text(default)
-        option = click.option(
-            flag_of(entry.name),
-            entry.name,
-            envvar="LATECOMER_RUN_" + flag_of(entry.name).removeprefix("--").replace("-", "_").upper(),
-            type={"integer": click.INT, "duration": DURATION, "switch": click.BOOL, "text": click.STRING}.get(kind)
-            or click.Choice(data["choices"]),
-            is_flag=is_switch,
-            default=default,
-            show_default=not is_switch,
-            metavar=data.get("shows") or ("DURATION" if kind == "duration" else None),
-            help=data["text"],
-        )
-        command = option(command)
+        command = _option(entry, "LATECOMER_RUN_")(command)
     return command
+
+
+def channel_options(command: Command) -> Command:
+    """Give a command the options of a run that are about the channels to the services."""
+    for entry in reversed(fields(RunSettings)):
+        if entry.name in CHANNEL_SETTINGS:
+            command = _option(entry, "LATECOMER_ASK_")(command)
+    return command
+
+
+def _option(entry: "Field[Any]", prefix: str) -> Callable[[Command], Command]:
+    data = entry.metadata
+    kind = data["kind"]
+    is_switch = kind == "switch"
+    default: Any = entry.default
+    if kind == "duration" and default is not None:
+        default = duration_text(default)
+    return click.option(
+        flag_of(entry.name),
+        entry.name,
+        envvar=prefix + flag_of(entry.name).removeprefix("--").replace("-", "_").upper(),
+        type={"integer": click.INT, "duration": DURATION, "switch": click.BOOL, "text": click.STRING}.get(kind)
+        or click.Choice(data["choices"]),
+        is_flag=is_switch,
+        default=default,
+        show_default=not is_switch,
+        metavar=data.get("shows") or ("DURATION" if kind == "duration" else None),
+        help=data["text"],
+    )
