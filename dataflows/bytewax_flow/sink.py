@@ -19,7 +19,7 @@ class OutputSink(FixedPartitionedSink[OutputRecord, Any]):
         """Write the kinds in ``targets`` to their topics, and the others to their files."""
         self._files = files
         self._targets = targets
-        self._kinds = [*files.list_parts(), *targets]
+        self._kinds = sorted([*files.list_parts(), *targets])  # the order in which Bytewax numbers them
 
     def list_parts(self) -> list[str]:
         return self._kinds
