@@ -1,12 +1,16 @@
-"""Both real services, in this process and on free ports, once for all tests of the pipeline."""
+"""Both real services, in this process and on free ports, once for all tests, and a client between bad ones."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 
-from dataflows.service_client import Services
+from dataflows.metrics import Metrics
+from dataflows.service_client import Answer, Prediction, ServiceClient, Services
+from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
+from tests.dataflows.asking import EVALUATIONS, Bench
 from tests.dataflows.pipelines import Pipelines
 
 
@@ -28,3 +32,20 @@ def inference_address() -> Iterator[str]:
 def pipelines(features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
     """Runs the shipped flow in this process."""
     return Pipelines(Services(features_address, inference_address), tmp_path_factory.mktemp("pipelines"))
+
+
+@pytest.fixture
+def bench(features_address: str, inference_address: str) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield Bench(stack, features_address, inference_address)
+
+
+@pytest.fixture(scope="session")
+def right(features_address: str, inference_address: str) -> list[Answer]:
+    """The answers of services that behave."""
+    services = Services(features_address, inference_address)
+    with closing(ServiceClient(services, RunSettings(timeout_ms=60_000), Metrics())) as client:
+        answers = client.answers(EVALUATIONS)
+    assert all(isinstance(answer, Prediction) for answer in answers)
+    assert len({answer.result["logistic_regression_result"] for answer in answers}) > 20  # an exchange would show
+    return answers

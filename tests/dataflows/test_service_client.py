@@ -1,0 +1,137 @@
+"""The client against services that answer what cannot be right, and the requests that it cuts for them."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from struct import pack
+from threading import Event as Flag
+from typing import Any
+
+import pytest
+
+from dataflows.metrics import Metrics
+from dataflows.service_calls import ServiceError
+from dataflows.service_client import Answer, ServiceClient, Services
+from dataflows.settings import RunSettings
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
+from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, as_it_should, told
+from tests.dataflows.misbehaving import Status, misbehaving
+
+
+@RPC
+@SERVICE
+def test_bytes_that_are_no_answer_fail_the_run(bench: Bench, rpc: str, service: str) -> None:
+    with pytest.raises(ServiceError, match=f"the {service} service at .* answered 3 bytes that are no "):
+        bench.asked(**told(service, lambda *_: b"\xff\xff\xff"), rpc=rpc)
+
+
+def fewer_rows(answer: Any) -> None:
+    del answer.evaluation_id[-1]
+
+
+def fewer_values(answer: Any) -> None:
+    if hasattr(answer, "values"):
+        answer.values = answer.values[:-4]
+    else:
+        del answer.value[-1]
+
+
+def more_rows(answer: Any) -> None:
+    answer.evaluation_id.append("d/0/99")
+    if hasattr(answer, "values"):
+        answer.values += pack("<4f", 1, 2, 3, 4)
+    else:
+        answer.value.append("0.5")
+
+
+def rows_in_another_order(answer: Any) -> None:
+    ids = list(answer.evaluation_id)
+    answer.evaluation_id[:] = [ids[1], ids[0], *ids[2:]]
+
+
+def rows_of_others(answer: Any) -> None:
+    answer.evaluation_id[0] = "another/0/0"
+
+
+def error_in_no_row(answer: Any) -> None:
+    answer.error.append(RowError(row=8, code=3))
+
+
+def nothing(answer: Any) -> None:
+    answer.Clear()
+
+
+@pytest.mark.parametrize("rpc", ["batch", "stream"])
+@SERVICE
+@pytest.mark.parametrize(
+    "change", [fewer_rows, fewer_values, more_rows, rows_in_another_order, rows_of_others, error_in_no_row, nothing]
+)
+def test_an_answer_that_does_not_fit_the_question_fails_the_run(
+    bench: Bench, rpc: str, service: str, change: Callable[[Any], None]
+) -> None:
+    with pytest.raises(ServiceError, match=f"the {service} service at .* answered "):
+        bench.asked(**told(service, lambda *_: change), rpc=rpc)
+
+
+def test_requests_are_cut_to_the_windows_and_bytes_that_are_set(bench: Bench, right: list[Answer]) -> None:
+    assert bench.asked(batch_windows=5) == right
+    assert [len(request.evaluation_id) for request in bench.inference.called("Predict")] == [5, 5, 5, 5, 4]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 500, 2_000, 1_000_000])
+def test_no_request_with_two_windows_is_larger_than_set(bench: Bench, right: list[Answer], batch_bytes: int) -> None:
+    assert bench.asked(batch_bytes=batch_bytes, batch_windows=1_000) == right
+    requests = bench.features.called("EngineerFeatures")
+    assert sum(len(request.evaluation_id) for request in requests) == 24
+    assert all(request.ByteSize() <= batch_bytes or len(request.evaluation_id) == 1 for request in requests)
+    assert len(requests) < 24 or batch_bytes <= 500
+
+
+def test_a_server_with_a_small_limit_gets_smaller_requests(bench: Bench, right: list[Answer]) -> None:
+    def limited(name: str, request: Any, number: int) -> Status | None:
+        return Status.RESOURCE_EXHAUSTED if request.ByteSize() > 1_500 else None
+
+    assert bench.asked(limited, limited, batch_windows=24) == right
+
+
+def test_several_addresses_take_turns(bench: Bench, right: list[Answer]) -> None:
+    client = bench.client()
+    client.close()
+    settings = RunSettings(batch_windows=1, in_flight=2)
+    with ExitStack() as stack:
+        other = stack.enter_context(misbehaving(bench.features.address, as_it_should))
+        services = Services(f"{bench.features.address},{other.address}", bench.inference.address)
+        client = stack.enter_context(closing(ServiceClient(services, settings, Metrics())))
+        assert client.answers(EVALUATIONS) == right
+        assert client.answers(EVALUATIONS) == right
+        assert other.called("EngineerFeatures")
+
+
+def test_retries_are_counted_by_service_and_status(bench: Bench, right: list[Answer]) -> None:
+    def away_once(name: str, request: object, number: int) -> Status | None:
+        return Status.UNAVAILABLE if number == 0 else None
+
+    assert bench.asked(inference=away_once, batch_windows=24) == right
+    assert bench.metrics.value("latecomer_retries_total", service="inference", status="UNAVAILABLE") == 1
+
+
+def test_nothing_is_asked_about_nothing(bench: Bench) -> None:
+    client = bench.client()
+    assert client.answers([]) == []
+    assert bench.features.calls == []
+
+
+def test_closing_ends_what_is_under_way(bench: Bench) -> None:
+    reached = Flag()
+
+    def silent(name: str, request: object, number: int) -> Status:
+        reached.set()
+        return bench.features.never()
+
+    client = bench.client(silent, timeout_ms=86_400_000)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(client.answers, EVALUATIONS)
+        assert reached.wait(60)
+        client.close()
+        with pytest.raises(ServiceError, match="the run has ended"):
+            asking.result(60)

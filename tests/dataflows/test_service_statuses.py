@@ -1,0 +1,143 @@
+"""What a status means: asked again, divided until it stands alone, refused, or asked in another way."""
+
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from dataflows.metrics import Metrics
+from dataflows.service_calls import ServiceError
+from dataflows.service_client import Answer, Refusal, ServiceClient, Services
+from dataflows.settings import RunSettings
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
+from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, told
+from tests.dataflows.misbehaving import Status
+
+
+@RPC
+@SERVICE
+@pytest.mark.parametrize(
+    "status", [Status.UNAVAILABLE, Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.DEADLINE_EXCEEDED]
+)
+def test_a_service_that_is_away_for_a_while_costs_nothing(
+    bench: Bench, right: list[Answer], rpc: str, service: str, status: Status
+) -> None:
+    def away_twice(name: str, request: object, number: int) -> Status | None:
+        return status if number < 2 else None
+
+    assert bench.asked(**told(service, away_twice), rpc=rpc, attempts=3) == right
+
+
+@RPC
+@SERVICE
+@pytest.mark.parametrize("status", [Status.UNAVAILABLE, Status.UNAUTHENTICATED])
+def test_a_service_that_stays_away_fails_the_run_and_says_which(
+    bench: Bench, rpc: str, service: str, status: Status
+) -> None:
+    with pytest.raises(ServiceError, match=f"the {service} service .* failed 2 attempts .*{status.name}: as told"):
+        bench.asked(**told(service, lambda *_: status), rpc=rpc, attempts=2)
+
+
+@RPC
+@SERVICE
+def test_a_service_that_never_answers_fails_the_run_by_its_deadline(bench: Bench, rpc: str, service: str) -> None:
+    def silent(name: str, request: object, number: int) -> Status:
+        return getattr(bench, service).never()
+
+    with pytest.raises(
+        ServiceError, match=f"the {service} service .* failed 2 attempts of up to 50ms: DEADLINE_EXCEEDED"
+    ):
+        bench.asked(**told(service, silent), rpc=rpc, attempts=2, timeout_ms=50, in_flight=2)
+
+
+def test_a_port_where_nobody_listens_fails_the_run(features_address: str) -> None:
+    services = Services(features_address, "127.0.0.1:1")
+    settings = RunSettings(attempts=2, pause_ms=1)
+    with (
+        closing(ServiceClient(services, settings, Metrics())) as client,
+        pytest.raises(ServiceError, match="UNAVAILABLE"),
+    ):
+        client.answers(EVALUATIONS[:1])
+
+
+def holds(request: Any, wanted: int) -> bool:
+    """Whether a request of any method asks about the evaluation of this number."""
+    if hasattr(request, "evaluation_id"):
+        return EVALUATIONS[wanted].evaluation_id in request.evaluation_id
+    if hasattr(request, "event"):
+        return len(request.event) == EVALUATIONS[wanted].events
+    # A window of n events 0, 1, .. n - 1 has the mean (n - 1) / 2.
+    return any(feature.name == "sensor_1/v1" and feature.value == wanted / 2 for feature in request.feature)
+
+
+@RPC
+@SERVICE
+@pytest.mark.parametrize("bad", [{0}, {23}, {3, 4, 17}, set(range(24))])
+@pytest.mark.parametrize("status", [Status.INVALID_ARGUMENT, Status.RESOURCE_EXHAUSTED, Status.INTERNAL])
+def test_only_the_windows_that_cause_it_are_refused(
+    bench: Bench, right: list[Answer], rpc: str, service: str, bad: set[int], status: Status
+) -> None:
+    def refuse(name: str, request: object, number: int) -> Status | None:
+        return status if any(holds(request, wanted) for wanted in bad) else None
+
+    expected = [Refusal(status.name, service) if row in bad else answer for row, answer in enumerate(right)]
+    assert bench.asked(**told(service, refuse), rpc=rpc) == expected
+
+
+@pytest.mark.parametrize("rpc", ["batch", "stream"])
+@SERVICE
+def test_a_row_that_fails_alone_is_refused_alone(bench: Bench, right: list[Answer], rpc: str, service: str) -> None:
+    def spoil(answer: Any) -> None:
+        answer.error.append(RowError(row=2, code=9, message="a row of its own"))
+
+    expected = [Refusal("FAILED_PRECONDITION", service) if row % 8 == 2 else answer for row, answer in enumerate(right)]
+    assert bench.asked(**told(service, lambda *_: spoil), rpc=rpc) == expected
+    assert bench.features.called("engineerFeatures") == []
+
+
+@SERVICE
+def test_a_row_that_fails_for_a_while_is_asked_again_with_its_batch(
+    bench: Bench, right: list[Answer], service: str
+) -> None:
+    def spoil(answer: Any) -> None:
+        answer.error.append(RowError(row=1, code=14))
+
+    assert bench.asked(**told(service, lambda name, request, number: spoil if number == 0 else None)) == right
+
+
+def test_rows_that_fail_in_both_services_are_told_apart(bench: Bench, right: list[Answer]) -> None:
+    def first(answer: Any) -> None:
+        answer.error.append(RowError(row=0, code=3))
+
+    answers = bench.asked(lambda *_: first, lambda *_: first, batch_windows=24)
+    assert answers[:2] == [Refusal("INVALID_ARGUMENT", "features"), Refusal("INVALID_ARGUMENT", "inference")]
+    assert answers[2:] == right[2:]
+
+
+@pytest.mark.parametrize("rpc", ["batch", "stream"])
+@pytest.mark.parametrize("known_for", [0, 1, 2])
+@pytest.mark.parametrize("services", [{"features"}, {"inference"}, {"features", "inference"}])
+def test_a_service_that_knows_one_window_at_a_time_only_is_asked_so(
+    bench: Bench, right: list[Answer], rpc: str, known_for: int, services: set[str]
+) -> None:
+    def seed_only(name: str, request: object, number: int) -> Status | None:
+        return Status.UNIMPLEMENTED if name[0].isupper() and number >= known_for else None
+
+    assert bench.asked(**dict.fromkeys(services, seed_only), rpc=rpc) == right
+    if known_for < 2:  # else a stream and a batch may have been enough
+        assert bool(bench.features.called("engineerFeatures")) == ("features" in services)
+        assert bool(bench.inference.called("predict")) == ("inference" in services)
+
+
+def test_a_stream_that_is_not_known_falls_back_to_batches(bench: Bench, right: list[Answer]) -> None:
+    def no_stream(name: str, request: object, number: int) -> Status | None:
+        return Status.UNIMPLEMENTED if name.startswith("Stream") else None
+
+    assert bench.asked(no_stream, no_stream, rpc="stream") == right
+    assert not bench.features.called("engineerFeatures")
+
+
+@SERVICE
+def test_a_server_that_knows_no_method_is_no_such_service(bench: Bench, service: str) -> None:
+    with pytest.raises(ServiceError, match=f"is no {service} service: it knows none of its methods"):
+        bench.asked(**told(service, lambda *_: Status.UNIMPLEMENTED))
