@@ -1,18 +1,26 @@
-"""``latecomer serve``: one of the two services."""
+"""``latecomer serve``: one of the two services, in Python or in Java."""
 
+import os
 import sys
 
 import click
+from click.core import ParameterSource
 
 from dataflows.command_line.options import DURATION
+from dataflows.settings import SettingsError
 
 __all__ = ["serve"]
 
 
 @click.command()
 @click.argument("service", type=click.Choice(["features", "inference"]))
+@click.option("--language", type=click.Choice(["python", "java"]), default="python", show_default=True, help="Whose.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
-@click.option("--port", type=click.INT, help="Port; 0 takes a free one.  [default: 10001 features, 10011 inference]")
+@click.option(
+    "--port",
+    type=click.INT,
+    help="Port; 0 takes a free one.  [default: 10001 features, 10011 inference; Java 9001, 9011]",
+)
 @click.option(
     "--features-from", metavar="MODULE:NAME", help="Features of your own.  [default: the means of the sensors]"
 )
@@ -46,6 +54,7 @@ __all__ = ["serve"]
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
 def serve(
     service: str,
+    language: str,
     host: str,
     port: int | None,
     features_from: str | None,
@@ -72,6 +81,8 @@ def serve(
 
     SERVICE is features (a window becomes features) or inference (features become a prediction).
     """
+    if language == "java":
+        _become_java(service)
     from grpc_services.python.serve import serve as serve_until_stopped
     from grpc_services.python.settings import ServerSettings
 
@@ -101,3 +112,28 @@ def serve(
         stop_at_end_of_input=stop_with_input,
     )
     return serve_until_stopped(settings)
+
+
+def _become_java(service: str) -> None:
+    """Run the Java server in place of this process, with the options that were given."""
+    from dataflows.java_services import java_command, services_jar
+
+    context = click.get_current_context()
+    options = []
+    for option in context.command.params:
+        assert option.name is not None
+        if (
+            option.name in ("service", "language")
+            or context.get_parameter_source(option.name) is ParameterSource.DEFAULT
+        ):
+            continue
+        if option.name in ("features_from", "model"):
+            raise SettingsError(f"{option.opts[0]} is for --language python: a Java service has its own")
+        value = context.params[option.name]
+        flag = "--stop-with-stdin" if option.name == "stop_with_input" else option.opts[0]
+        if value is True:
+            options.append(flag)
+        elif value is not False:
+            options.append(f"{flag}={value}ms" if option.type is DURATION else f"{flag}={value}")
+    java = java_command()
+    os.execv(java, [java, "-jar", str(services_jar()), service, *options])
