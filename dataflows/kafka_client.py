@@ -108,8 +108,13 @@ def client_settings(
     """
     ours = {name.replace("_", "."): value for name, value in settings.items()}
     return {
-        "bootstrap.servers": brokers, "logger": _SILENT, "error_cb": on_error or _ignored, **ours, **properties
-    }  # fmt: skip
+        "bootstrap.servers": brokers,
+        "logger": _SILENT,
+        "error_cb": on_error or _ignored,
+        "reconnect.backoff.max.ms": 1_000,  # by default it is 10 s, most of an outage of a few seconds
+        **ours,
+        **properties,
+    }
 
 
 def _ignored(error: object) -> None:

@@ -32,7 +32,7 @@ class KafkaLog:
         metrics: what it counts.
         format: what a value is.
         partitions: how many the topic has; each is a log with a clock of its own.
-        first_offsets: where each partition is read from without a state; ``None``: from its beginning.
+        first_offsets: where each partition is read from without a state.
         bounded: how far it is read; ``None``: for ever.
     """
 
@@ -41,7 +41,7 @@ class KafkaLog:
     metrics: Metrics
     format: EventFormat
     partitions: int
-    first_offsets: tuple[int, ...] | None
+    first_offsets: tuple[int, ...]
     bounded: BoundedLog | None
 
     def record(
@@ -101,7 +101,7 @@ def opened_log(
         metrics,
         settings.format,
         traits.partitions,
-        reader.first_offsets(traits.partitions, "latest") if settings.start == "latest" else None,
+        reader.first_offsets(traits.partitions, settings.start),
         reader.bounded(traits.partitions, settings.until_ms) if settings.bounded else None,
     )
 

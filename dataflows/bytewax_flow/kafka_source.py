@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dataflows.bytewax_flow.clock import PartitionClock
 from dataflows.bytewax_flow.failure import fails_quietly
@@ -23,6 +23,9 @@ __all__ = ["KafkaSource"]
 
 _PREFETCHED_KBYTES: Final = 16_384
 """Of one partition; the client's own 64 MiB would be 512 MiB with eight partitions."""
+
+_EMPTY_FETCH_MS: Final = 50
+"""How long a broker thinks before it says that there is nothing: at the end of a bounded log, that is waited for."""
 
 _PARTITIONS_LOOKED_AT_S: Final = 60
 """New partitions are read by nobody until a restart: how long that may go unseen."""
@@ -61,7 +64,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._records_max = settings.source_records
         self._pause = timedelta(milliseconds=settings.source_wait_ms)
         self._clock = PartitionClock(settings.spec)
-        self._offset = OFFSET_BEGINNING if log.first_offsets is None else log.first_offsets[number]
+        self._offset = log.first_offsets[number]
         self._end = None if log.bounded is None else log.bounded.end_offsets[number]
         self._until_ms = None if log.bounded is None else log.bounded.until_ms
         self._has_ended = False
@@ -80,6 +83,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
                 enable_auto_offset_store=False,
                 auto_offset_reset="error",  # what retention has removed is not skipped in silence
                 enable_partition_eof=log.bounded is not None,  # past markers of transactions, which are no records
+                fetch_wait_max_ms=500 if log.bounded is None else _EMPTY_FETCH_MS,
                 queued_max_messages_kbytes=_PREFETCHED_KBYTES,
                 fetch_queue_backoff_ms=10,  # by default a full queue makes it wait for 1 s
             )
