@@ -1,8 +1,12 @@
 package io.latecomer.services.client;
 
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.latecomer.services.command.Failure;
 import java.time.Duration;
@@ -14,33 +18,36 @@ import java.util.regex.Pattern;
  * it.
  */
 public final class Peer implements AutoCloseable {
-  /** As the servers' own default. */
-  private static final int MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
-
   /** What netty puts before the text of the operating system. */
   private static final Pattern SYSTEM_CALL =
       Pattern.compile("\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
   private final String name;
-  private final String target;
+  private final Addresses addresses;
   private final Duration deadline;
   private final ManagedChannel channel;
+  private final Channel calls;
 
   /**
    * Opens a channel; it connects with the first call.
    *
    * @param name features or inference
-   * @param target host and port
    * @param deadline of each call; on a stream, of each answer
    */
-  public Peer(String name, String target, Duration deadline) {
+  public Peer(String name, Addresses addresses, Duration deadline, Channels channels) {
     this.name = name;
-    this.target = target;
+    this.addresses = addresses;
     this.deadline = deadline;
-    this.channel =
-        Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())
-            .maxInboundMessageSize(MAX_MESSAGE_BYTES)
-            .build();
+    this.channel = channels.open(addresses);
+    this.calls = ClientInterceptors.intercept(channel, new Options(channels));
+  }
+
+  private record Options(Channels channels) implements ClientInterceptor {
+    @Override
+    public <Q, R> ClientCall<Q, R> interceptCall(
+        MethodDescriptor<Q, R> method, CallOptions given, Channel next) {
+      return next.newCall(method, channels.options(given));
+    }
   }
 
   String name() {
@@ -51,8 +58,8 @@ public final class Peer implements AutoCloseable {
     return deadline;
   }
 
-  ManagedChannel channel() {
-    return channel;
+  Channel channel() {
+    return calls;
   }
 
   /** The one line for a service that does not answer. */
@@ -61,7 +68,7 @@ public final class Peer implements AutoCloseable {
     if (status.getCause() != null && status.getCause().getMessage() != null) {
       text += ": " + SYSTEM_CALL.matcher(status.getCause().getMessage()).replaceAll("");
     }
-    return new Failure(name + " service at " + target + ": " + status.getCode() + text);
+    return new Failure(name + " service at " + addresses + ": " + status.getCode() + text);
   }
 
   @Override

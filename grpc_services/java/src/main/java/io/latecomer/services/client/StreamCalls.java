@@ -10,6 +10,7 @@ import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.WindowBatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 
 /**
  * Batches over one stream to each service: each request waits for its answer, and the deadline is
@@ -20,41 +21,76 @@ final class StreamCalls {
 
   static Exchange<WindowBatch, FeatureBatch> features(Peer peer) {
     return new Stream<>(
-        peer, FeatureServiceGrpc.newBlockingV2Stub(peer.channel()).streamFeatures());
+        peer, () -> FeatureServiceGrpc.newBlockingV2Stub(peer.channel()).streamFeatures());
   }
 
   static Exchange<FeatureBatch, PredictionBatch> predictions(Peer peer) {
     return new Stream<>(
-        peer, InferenceServiceGrpc.newBlockingV2Stub(peer.channel()).streamPredictions());
+        peer, () -> InferenceServiceGrpc.newBlockingV2Stub(peer.channel()).streamPredictions());
   }
 
-  private record Stream<Q, R>(Peer peer, BlockingClientCall<Q, R> call) implements Exchange<Q, R> {
+  private static final class Stream<Q, R> implements Exchange<Q, R> {
+    private final Peer peer;
+    private final Supplier<BlockingClientCall<Q, R>> opener;
+    private BlockingClientCall<Q, R> call;
+
+    Stream(Peer peer, Supplier<BlockingClientCall<Q, R>> opener) {
+      this.peer = peer;
+      this.opener = opener;
+    }
+
+    @Override
+    public Peer peer() {
+      return peer;
+    }
+
+    /**
+     * A server that stops, or wants a new connection, ends its streams between answers: then the
+     * request goes over a new one. Before its first answer gRPC itself tries that one again.
+     */
     @Override
     public R exchange(Q request) {
+      boolean fresh = call == null;
+      try {
+        if (fresh) {
+          call = opener.get();
+        }
+        return answer(request);
+      } catch (StatusException error) {
+        call = null;
+        if (fresh || error.getStatus().getCode() != Status.Code.UNAVAILABLE) {
+          throw peer.failure(error.getStatus());
+        }
+        return exchange(request);
+      }
+    }
+
+    private R answer(Q request) throws StatusException {
       try {
         long millis = peer.deadline().toMillis();
         boolean sent = call.write(request, millis, TimeUnit.MILLISECONDS);
         R answer = call.read(millis, TimeUnit.MILLISECONDS);
         if (!sent || answer == null) {
-          throw peer.failure(
-              Status.UNAVAILABLE.withDescription("the stream ended before its answer"));
+          throw Status.UNAVAILABLE
+              .withDescription("the stream ended before its answer")
+              .asException();
         }
         return answer;
-      } catch (StatusException error) {
-        throw peer.failure(error.getStatus());
       } catch (TimeoutException error) {
-        throw peer.failure(
-            Status.DEADLINE_EXCEEDED.withDescription(
-                "no answer on the stream in " + peer.deadline()));
+        throw Status.DEADLINE_EXCEEDED
+            .withDescription("no answer on the stream in " + peer.deadline())
+            .asException();
       } catch (InterruptedException error) {
         Thread.currentThread().interrupt();
-        throw peer.failure(Status.CANCELLED);
+        throw Status.CANCELLED.asException();
       }
     }
 
     @Override
     public void close() {
-      call.halfClose();
+      if (call != null) {
+        call.halfClose();
+      }
     }
   }
 }

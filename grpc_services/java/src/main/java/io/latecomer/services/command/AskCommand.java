@@ -1,7 +1,10 @@
 package io.latecomer.services.command;
 
+import io.latecomer.services.SettingsError;
+import io.latecomer.services.client.Addresses;
 import io.latecomer.services.client.Answer;
 import io.latecomer.services.client.Asking;
+import io.latecomer.services.client.Channels;
 import io.latecomer.services.client.Peer;
 import io.latecomer.services.client.Window;
 import io.latecomer.services.client.WindowLines;
@@ -15,8 +18,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.regex.Pattern;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -39,15 +44,12 @@ public final class AskCommand implements Callable<Integer> {
 
   private static final int EVENTS_IN_REQUEST = 100_000;
 
-  private static final Pattern ADDRESS =
-      Pattern.compile("(\\[[0-9a-fA-F:.%]+]|[^\\s:/\\[\\],]+):(\\d{1,5})");
-
   @Parameters(
       index = "0",
       arity = "0..1",
       paramLabel = "FEATURES",
       defaultValue = "localhost:10001",
-      description = "host:port of the feature service (${DEFAULT-VALUE})")
+      description = "host:port of the feature service, or several with commas (${DEFAULT-VALUE})")
   private String features;
 
   @Parameters(
@@ -55,7 +57,7 @@ public final class AskCommand implements Callable<Integer> {
       arity = "0..1",
       paramLabel = "INFERENCE",
       defaultValue = "localhost:10011",
-      description = "host:port of the inference service (${DEFAULT-VALUE})")
+      description = "host:port of the inference service, or several (${DEFAULT-VALUE})")
   private String inference;
 
   @Option(
@@ -81,17 +83,22 @@ public final class AskCommand implements Callable<Integer> {
       description = "windows as lines of JSON, - is standard input; one line of JSON for each")
   private String input;
 
+  @Mixin private ChannelOptions channel;
+
   @Spec private CommandSpec spec;
+
+  /** What goes wrong is one line at the end; held here, since loggers are forgotten otherwise. */
+  private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
 
   @Override
   public Integer call() throws IOException {
-    checkAddress(features);
-    checkAddress(inference);
     if (deadline.isZero()) {
       throw new ParameterException(spec.commandLine(), "--deadline must be above 0s");
     }
-    try (Peer engineer = new Peer("features", features, deadline);
-        Peer predictor = new Peer("inference", inference, deadline);
+    GRPC_LOG.setLevel(Level.SEVERE);
+    try (Channels channels = channels();
+        Peer engineer = new Peer("features", addresses(features), deadline, channels);
+        Peer predictor = new Peer("inference", addresses(inference), deadline, channels);
         Asking asking = rpc.open(engineer, predictor)) {
       if (input == null) {
         askAboutDemo(asking);
@@ -102,12 +109,19 @@ public final class AskCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void checkAddress(String address) {
-    var parts = ADDRESS.matcher(address);
-    if (!parts.matches()
-        || Integer.parseInt(parts.group(2)) > 65_535
-        || Integer.parseInt(parts.group(2)) == 0) {
-      throw new ParameterException(spec.commandLine(), "'" + address + "' is not host:port");
+  private Addresses addresses(String text) {
+    try {
+      return Addresses.parse(text);
+    } catch (SettingsError error) {
+      throw new ParameterException(spec.commandLine(), error.getMessage(), error);
+    }
+  }
+
+  private Channels channels() {
+    try {
+      return new Channels(channel.settings());
+    } catch (SettingsError error) {
+      throw new ParameterException(spec.commandLine(), "--" + error.getMessage(), error);
     }
   }
 
