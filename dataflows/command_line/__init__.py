@@ -9,6 +9,7 @@ from dataflows.command_line.ask import ask
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
 from dataflows.command_line.heartbeat import heartbeat
+from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
@@ -33,7 +34,7 @@ def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (run, serve, ask, produce, heartbeat, broker, bench, test):
+for command in (run, serve, ask, produce, heartbeat, broker, parity, bench, test):
     latecomer.add_command(command)
 
 

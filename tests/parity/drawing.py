@@ -1,0 +1,176 @@
+"""Logs that Hypothesis draws: every rule at its edge to the millisecond, and every kind of record.
+
+The core runs along while a log is drawn, only to know where its edges are now; what has to come out is told elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord, Record
+from window_core import DeviceWindow, Evaluation, WindowSpec
+from window_core.event import Event
+
+__all__ = ["drawn_logs", "logs"]
+
+Value = TypeVar("Value")
+Choose = Callable[[Any], Any]
+
+_START_MS: Final = 1_000_000
+"""Where a drawn log begins, before it is shifted: no time that is drawn lies below 0."""
+
+DEVICES: Final = (
+    "d1", "pump-7", "a/b/0", "/", " ", "Größe ☃ 𝄞", '\t"\\\u0000', "e\u0301", "\u00e9", "\u0301", "\u202eabc", "null",
+    "0", "x" * 256, "é" * 128, "👩‍🔧",
+)  # fmt: skip
+"""Ids with the separator of evaluation ids, with what JSON escapes, two that look the same, and the longest."""
+
+READINGS: Final = (
+    "1", "2", "-0.0", "0", "0.1", "16777217", "1e-45", "-1e-30", "3.4028234e38", "1.25e7", "-7.000001", "33.3333",
+    "12345678901234567890",
+)  # fmt: skip
+"""Over many decades, so that the order of a sum would show; 0 and -0.0 are equal but not the same bits."""
+
+_S: Final = b'"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":1'
+ODD: Final[tuple[tuple[bytes, str | None], ...]] = (
+    (b"", None),
+    (b"   \t", None),
+    (b"{", "not_an_event"),
+    (b"null", "not_an_event"),
+    (b"[1]", "not_an_event"),
+    (b"\xff\xfe\x00", "not_an_event"),
+    (b'{"device_id":"d1"}', "not_an_event"),
+    (b'{"device_id":"d1","time":1,%s,"x":"\xff"}' % _S, "not_an_event"),
+    (b'{"device_id":"d1","time":1,%s}{}' % _S, "not_an_event"),
+    (b'{"device_id":"d1","time":NaN,%s}' % _S, "not_an_event"),
+    (b"[" * 2_000, "not_an_event"),
+    (b'{"device_id":"d1","time":1.0,%s}' % _S, "wrong_type"),
+    (b'{"device_id":7,"time":1,%s}' % _S, "wrong_type"),
+    (b'{"device_id":"d1","time":1,"sensor1":true,"sensor2":1,"sensor3":1,"sensor4":1}', "wrong_type"),
+    (b'{"device_id":"","time":1,%s}' % _S, "device_id"),
+    (b'{"device_id":"%s","time":1,%s}' % (b"x" * 257, _S), "device_id"),
+    (b'{"device_id":"\\ud800","time":1,%s}' % _S, "device_id"),
+    (b'{"device_id":"d1","time":-1,%s}' % _S, "time"),
+    (b'{"device_id":"d1","time":253402300800000,%s}' % _S, "time"),
+    (b'{"device_id":"d1","time":1,"sensor1":1e39,"sensor2":1,"sensor3":1,"sensor4":1}', "sensor"),
+    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":%s}' % (b"9" * 400), "sensor"),
+)  # fmt: skip
+"""What is no event, and the error that it has."""
+
+ODD_LINES: Final = (
+    (b'{"device_id":"d1","time":1,%s,"arrival":1.5}' % _S, "wrong_type"),
+    (b'{"device_id":"d1","time":1,%s,"arrival":-1}' % _S, "time"),
+)
+
+
+@dataclass
+class _Drawing:
+    """One log while it is drawn."""
+
+    spec: WindowSpec
+    devices: list[str]
+    now_ms: int = _START_MS
+    records: list[Record] = field(default_factory=list)
+    windows: dict[str, DeviceWindow] = field(default_factory=dict)
+    accepted_ms: dict[str, int] = field(default_factory=dict)
+    newest_ms: dict[str, int] = field(default_factory=dict)
+    sent: list[EventRecord] = field(default_factory=list)
+
+    def later(self, choose: Choose, device_id: str) -> int:
+        """An arrival around which the clock of a device does something, or soon."""
+        spec, now_ms = self.spec, self.now_ms
+        accepted_ms = self.accepted_ms.get(device_id, now_ms)
+        limits = [accepted_ms + spec.idle_after_ms, now_ms + spec.interval_ms, now_ms + spec.tick_ms]
+        if spec.forget_after_ms < 100 * spec.interval_ms + 10_000:  # a log must not spread over weeks of ticks
+            limits += [accepted_ms + spec.forget_after_ms] * 2
+        window = self.windows.get(device_id)
+        wakeup_ms = None if window is None else window.next_wakeup_ms()
+        if wakeup_ms is not None and wakeup_ms < now_ms + 10 * spec.interval_ms + 10_000:
+            limits += [wakeup_ms] * 3
+        return max(now_ms, choose(limits) + choose((-1, 0, 1)))
+
+    def time(self, choose: Choose, device_id: str) -> int:
+        """A time at which the answer to an event changes."""
+        spec, now_ms = self.spec, self.now_ms
+        newest_ms = self.newest_ms.get(device_id, now_ms)
+        limits = (
+            now_ms, now_ms, newest_ms, newest_ms, newest_ms - spec.interval_ms, newest_ms - spec.interval_ms,
+            newest_ms - spec.interval_ms // 2, newest_ms + spec.interval_ms, now_ms + spec.max_ahead_ms,
+            now_ms - spec.interval_ms, now_ms + 50 * spec.interval_ms,
+        )  # fmt: skip
+        return max(0, choose(limits) + choose((0, 0, -1, 1, 2)))
+
+    def send(self, record: EventRecord) -> None:
+        """Add an event, and let the core show where the edges are then."""
+        self.records.append(record)
+        self.sent.append(record)
+        window = self.windows.setdefault(record.device_id, DeviceWindow(self.spec, record.device_id))
+        readings = [float(reading) for reading in record.readings]
+        if record.key != "own":
+            return
+        *_, output = window.on_event(Event(record.device_id, record.time_ms, *readings), record.arrival_ms)
+        if isinstance(output, Evaluation):
+            self.accepted_ms[record.device_id] = output.as_of_ms
+            self.newest_ms[record.device_id] = output.newest_ms
+
+
+@st.composite
+def logs(draw: st.DrawFn, spec: WindowSpec, *, goes_back: bool = False, most: int = 45) -> Log:
+    """A log of one to three devices under a spec. Arrivals go back only where asked for."""
+
+    def choose(values: Any) -> Any:
+        return values[draw(st.integers(0, len(values) - 1))]
+
+    others = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
+    devices = draw(st.lists(st.sampled_from(DEVICES) | others, min_size=1, max_size=3, unique=True))
+    drawing = _Drawing(spec, devices)
+    pace = choose(("burst", "edges", "both"))
+    for _ in range(draw(st.integers(1, most))):
+        device_id = choose(devices)
+        if pace == "edges" or (pace == "both" and choose((True, False, False))):
+            drawing.now_ms = drawing.later(choose, device_id)
+        arrival_ms = drawing.now_ms
+        if goes_back and choose((True, False, False)):
+            arrival_ms -= choose((1, 2, spec.interval_ms, 500))
+        _draw_record(drawing, choose, device_id, arrival_ms)
+        drawing.now_ms += choose((0, 0, 1, 3))
+    return tuple(drawing.records)
+
+
+def _draw_record(drawing: _Drawing, choose: Choose, device_id: str, arrival_ms: int) -> None:
+    kind = choose(("event",) * 16 + ("again",) * 2 + ("odd", "heartbeat"))
+    if kind == "heartbeat":
+        drawing.records.append(Heartbeat(arrival_ms))
+    elif kind == "odd":
+        is_line = choose((False,) * 9 + (True,))
+        data, error = choose(ODD_LINES if is_line else ODD)
+        drawing.records.append(OddRecord(data, error, arrival_ms, choose(("", device_id)), is_line))
+    elif kind == "again" and drawing.sent:
+        again = choose(drawing.sent[-6:])
+        drawing.send(again._replace(arrival_ms=arrival_ms, says_arrival=True, form=choose((0, 1, 2, 3))))
+    else:
+        time_ms = drawing.time(choose, device_id)
+        readings = choose(READINGS), choose(READINGS), choose(READINGS), choose(READINGS)
+        says_arrival = arrival_ms < drawing.now_ms or time_ms > arrival_ms or choose((True,) * 7 + (False,))
+        key = choose(("own",) * 30 + ("other", "none"))
+        drawing.send(EventRecord(device_id, time_ms, readings, arrival_ms, says_arrival, choose((0, 1, 2, 3)), key))
+
+
+def drawn_logs(number: int, of_seed: int, spec: WindowSpec, *, goes_back: bool = False) -> list[Log]:
+    """So many logs, the same for the same seed."""
+    drawn: list[Log] = []
+
+    @seed(of_seed)
+    @settings(
+        max_examples=number, phases=[Phase.generate], database=None, deadline=None, derandomize=False,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(logs(spec, goes_back=goes_back))
+    def draw(log: Log) -> None:
+        drawn.append(log)
+
+    draw()
+    return drawn

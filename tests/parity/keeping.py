@@ -1,0 +1,89 @@
+"""Shows a difference to a person, and keeps its log: as a transcript, where it can be one, and as a file of lines."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.oracle import plain
+from tests.parity.comparison import Difference
+from tests.parity.logs import EventRecord, Heartbeat, Log, as_lines
+from tests.transcript import Seen, seen
+from window_core import DeviceWindow, WindowSpec
+from window_core.event import Event
+
+__all__ = ["kept", "side_by_side"]
+
+_LINES_SHOWN: Final = 60
+
+
+def kept(folder: Path, name: str, log: Log, spec: WindowSpec, notes: Mapping[str, Any]) -> list[Path]:
+    """Write a log into a folder, with the numbers it was read under; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = folder / f"{name}.jsonl"
+    lines.write_bytes(as_lines(log)[0])
+    about = folder / f"{name}.yaml"
+    about.write_text(yaml.safe_dump({"spec": asdict(spec), **notes}, sort_keys=False, allow_unicode=True))
+    files = [lines, about]
+    if all(isinstance(record, Heartbeat | EventRecord) for record in log):
+        transcript = folder / f"{name}.transcript.yaml"
+        transcript.write_text(
+            yaml.safe_dump(transcript_of(f"{name}.transcript", log, spec), sort_keys=False, default_flow_style=None)
+        )
+        files.append(transcript)
+    return files
+
+
+def transcript_of(name: str, log: Log, spec: WindowSpec) -> dict[str, Any]:
+    """A transcript of the form of ``tests/transcripts``; what it expects is what the core gives."""
+    windows: dict[str, DeviceWindow] = {}
+    steps: list[dict[str, Any]] = []
+    for record in log:
+        if isinstance(record, Heartbeat):
+            continue
+        assert isinstance(record, EventRecord)
+        window = windows.setdefault(record.device_id, DeviceWindow(spec, record.device_id))
+        readings = [float(reading) for reading in record.readings]
+        outputs = window.on_event(Event(record.device_id, record.time_ms, *readings), record.arrival_ms)
+        step: dict[str, Any] = {
+            "event": [record.device_id, record.time_ms, *readings],
+            "arrival": record.arrival_ms,
+            "expect": [_expect(seen(plain(output), record.device_id)) for output in outputs],
+        }
+        steps.append(step)
+    until_ms = max(record.arrival_ms for record in log)
+    at_end = [
+        [*_expect(seen(plain(output), device_id)), device_id]
+        for device_id, window in windows.items()
+        for output in window.on_clock(until_ms)
+    ]
+    spec_fields = asdict(spec)
+    return {"name": name, "rule": [10], "spec": spec_fields, "steps": steps, "at_end": at_end}
+
+
+def _expect(output: Seen) -> list[Any]:
+    return [output.kind, output.number]
+
+
+def side_by_side(log: bytes, shown: Mapping[str, Difference | None]) -> str:
+    """A log, and where each engine parts from the loop on it."""
+    lines = log.decode(errors="backslashreplace").splitlines()
+    text = ["the log:", *(f"  {line}" for line in lines[:_LINES_SHOWN])]
+    if len(lines) > _LINES_SHOWN:
+        text.append(f"  ... and {len(lines) - _LINES_SHOWN:,} more lines")
+    for name, difference in shown.items():
+        if difference is None:
+            text.append(f"{name}: as the plain loop")
+            continue
+        device_id, sequence, number, expected, actual = difference
+        whose = "no device" if device_id is None else f"device {device_id!r}"
+        text.append(f"{name}: number {number} of the {sequence} of {whose}")
+        text.append(f"  the plain loop   {_text(expected)}")
+        text.append(f"  {name:<16} {_text(actual)}")
+    return "\n".join(text)
+
+
+def _text(output: bytes | None) -> str:
+    return "nothing more" if output is None else output.decode(errors="backslashreplace")

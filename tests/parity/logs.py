@@ -1,0 +1,221 @@
+"""What a log is to the suite, before it is a file or a topic; and how many small ones become one that an engine reads.
+
+A device's outputs depend on its own records and on the clock of its partition alone, so many logs fit into one: their
+devices get names of their own, their instants are shifted, and all is merged in the order of arrival.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from heapq import merge
+from itertools import chain, count
+from typing import Final, NamedTuple, TypeAlias
+from zlib import crc32
+
+from window_core import WindowSpec
+from window_core.event import MAX_DEVICE_ID_BYTES, Event, EventError, checked_event
+
+__all__ = [
+    "Combined",
+    "EventRecord",
+    "Heartbeat",
+    "Log",
+    "OddRecord",
+    "Placed",
+    "Record",
+    "as_lines",
+    "combined",
+    "number_of",
+]
+
+
+class EventRecord(NamedTuple):
+    """An event, as far as its form goes; whether its numbers are in range shows when it is placed.
+
+    Attributes:
+        readings: the sensors, as JSON writes them.
+        says_arrival: in a file, whether the line has its arrival; one without arrived when the file's clock says.
+        form: which of the ways to write the same event.
+        key: in a topic, the record's key: ``own``, that of another device, or ``none``.
+    """
+
+    device_id: str
+    time_ms: int
+    readings: tuple[str, str, str, str]
+    arrival_ms: int
+    says_arrival: bool = True
+    form: int = 0
+    key: str = "own"
+
+
+class OddRecord(NamedTuple):
+    """Bytes that are no event.
+
+    Attributes:
+        error: what is wrong with them; ``None`` for a blank line, which a file may have.
+        device_id: in a topic, whose key the record has; empty: none.
+        is_line: something that a file alone can have, as it is about the arrival in the line.
+    """
+
+    data: bytes
+    error: str | None
+    arrival_ms: int
+    device_id: str = ""
+    is_line: bool = False
+
+
+class Heartbeat(NamedTuple):
+    """Moves the clock of a topic's partition; a file has none."""
+
+    arrival_ms: int
+
+
+Record: TypeAlias = EventRecord | OddRecord | Heartbeat
+Log: TypeAlias = tuple[Record, ...]
+
+
+class Placed(NamedTuple):
+    """A record where it stands, read without any of the code that the engines read with.
+
+    Attributes:
+        arrival_ms: ``None`` for what is no event in a file before the first event.
+        event: what it holds, or
+        error: what is wrong with it; neither for what is skipped.
+        value: its bytes.
+        source: the record that it was made of, to find its way back.
+    """
+
+    position: str
+    arrival_ms: int | None
+    event: Event | None
+    error: str | None
+    value: bytes
+    source: Record
+
+
+_TICK_MAX_MS: Final = 2_000
+"""With longer ticks than these, a name of the same phase takes too long to find, and the device gets another phase."""
+
+_FORMS: Final = (
+    '{{"device_id":{id},"time":{time},{sensors}{arrival}}}',
+    '{{ "further": [{{"x": null}}], "device_id": {id}, "time": {time}, {sensors}{arrival} }}',
+    '{{"time":{time}{arrival},{sensors},"device_id":{id},"model":"\\u00e9\\ud83d\\ude00"}}',
+    '{{"device_id":{escaped},"time":{time},{sensors}{arrival}}}\r',
+)
+
+
+def value_of(record: EventRecord, *, in_file: bool) -> bytes:
+    """The JSON of an event, as a line of a file or as the value of a record."""
+    sensors = ",".join(f'"sensor{number}":{reading}' for number, reading in enumerate(record.readings, 1))
+    return (
+        _FORMS[record.form % len(_FORMS)]
+        .format(
+            id=json.dumps(record.device_id, ensure_ascii=False),
+            escaped=json.dumps(record.device_id),
+            time=record.time_ms,
+            sensors=sensors,
+            arrival=f',"arrival":{record.arrival_ms}' if in_file and record.says_arrival else "",
+        )
+        .encode()
+    )
+
+
+def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[bytes, list[Placed]]:
+    """The log as a file of JSON lines, and what a reader of it has to find."""
+    placed: list[Placed] = []
+    largest_ms: int | None = None
+    for record in log:
+        position = f"0/{len(placed)}"
+        if isinstance(record, Heartbeat):
+            placed.append(Placed(position, largest_ms, None, None, b"", record))
+        elif isinstance(record, OddRecord):
+            placed.append(Placed(position, largest_ms, None, record.error, record.data, record))
+        else:
+            value = value_of(record, in_file=True)
+            event, error = _event_of(record, record.arrival_ms if record.says_arrival else 0)
+            if event is not None:
+                arrived = record.arrival_ms if record.says_arrival else max(event.time_ms, largest_ms or 0)
+                largest_ms = max(arrived, largest_ms or 0)
+                placed.append(Placed(position, arrived, event, None, value, record))
+            else:
+                placed.append(Placed(position, largest_ms, None, error, value, record))
+    data = b"".join(entry.value + b"\n" for entry in placed)
+    return (data if ends_with_newline else data[:-1]), placed
+
+
+def _event_of(record: EventRecord, arrival_ms: int, key: bytes | None = None) -> tuple[Event | None, str | None]:
+    sensors = [json.loads(reading) for reading in record.readings]
+    try:
+        return checked_event(record.device_id, record.time_ms, sensors, arrival_ms, key=key), None
+    except EventError as error:
+        return None, error.error
+
+
+class Combined(NamedTuple):
+    """Many logs as one, and for each record the number of the log that it is from."""
+
+    log: Log
+    owners: tuple[int, ...]
+
+
+def combined(logs: Sequence[Log], spec: WindowSpec, start_ms: int, *, overlap: bool = True) -> Combined:
+    """Many logs as one, in which arrivals do not go back if they do not in each.
+
+    Args:
+        logs: each begins at any instant of its own.
+        spec: the one under which it is read; every device keeps its phase of the ticks.
+        start_ms: about the first arrival.
+        overlap: each begins while the one before still goes on; without it, they stand one after another.
+    """
+    step_ms = spec.tick_ms or 1
+    shifted: list[list[tuple[Record, int]]] = []
+    start_ms += -start_ms % step_ms
+    for number, log in enumerate(logs):
+        if not log:
+            continue
+        first_ms = min(record.arrival_ms for record in log)
+        span_ms = max(record.arrival_ms for record in log) - first_ms
+        shift_ms = start_ms - first_ms + first_ms % step_ms
+        shifted.append([(record, number) for record in _moved(log, number, shift_ms, spec)])
+        start_ms += (span_ms // 3 if overlap else span_ms) + step_ms
+        start_ms += -start_ms % step_ms
+    merged = list(merge(*shifted, key=lambda entry: entry[0].arrival_ms) if overlap else chain(*shifted))
+    return Combined(tuple(record for record, _ in merged), tuple(owner for _, owner in merged))
+
+
+def number_of(device_id: str) -> int:
+    """Which of the combined logs a device is from."""
+    return int(device_id.partition(".")[0])
+
+
+def _moved(log: Log, number: int, shift_ms: int, spec: WindowSpec) -> list[Record]:
+    """One log with its devices renamed and its instants shifted by a multiple of the tick."""
+    devices = dict.fromkeys(
+        record.device_id for record in log if not isinstance(record, Heartbeat) and record.device_id
+    )
+    names = {device: _name(device, f"{number}.{index}", spec.tick_ms) for index, device in enumerate(devices)}
+    names[""] = ""
+    moved: list[Record] = []
+    for record in log:
+        arrival_ms = record.arrival_ms + shift_ms
+        if isinstance(record, EventRecord):
+            time_ms = record.time_ms + shift_ms
+            moved.append(record._replace(device_id=names[record.device_id], time_ms=time_ms, arrival_ms=arrival_ms))
+        elif isinstance(record, OddRecord):
+            moved.append(record._replace(arrival_ms=arrival_ms, device_id=names[record.device_id]))
+        else:
+            moved.append(Heartbeat(arrival_ms))
+    return moved
+
+
+def _name(device_id: str, owner: str, tick_ms: int) -> str:
+    """A name for a device that no other log has, with the same phase of its ticks, and as long as ids may be."""
+    tick_ms = tick_ms if tick_ms <= _TICK_MAX_MS else 0
+    phase_ms = crc32(device_id.encode()) % tick_ms if tick_ms else 0
+    is_longest = len(device_id.encode()) == MAX_DEVICE_ID_BYTES
+    for salt in count():
+        name = f"{owner}.{salt}.{device_id}".encode()[:MAX_DEVICE_ID_BYTES].decode(errors="ignore")
+        if is_longest:
+            name += "x" * (MAX_DEVICE_ID_BYTES - len(name.encode()))
+        if not tick_ms or crc32(name.encode()) % tick_ms == phase_ms:
+            return name
+    raise AssertionError("unreachable")

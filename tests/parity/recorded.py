@@ -1,0 +1,121 @@
+"""A log that somebody recorded: through the plain loop and both engines, with their own features and model."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from dataflows.file_log import FileLog
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+from tests.parity.comparison import compared, differences
+from tests.parity.engines import BYTEWAX, FLINK, EngineError, EngineRun, LogFile, cuts_of
+from tests.parity.expected import Expectation, expectation_of, oracle_difference
+from tests.parity.jobs import Job
+from tests.parity.logs import Combined, EventRecord, Heartbeat, Log, Placed
+from tests.parity.suite import AT_ONCE, AskedServices, Finding, Outcome, Prepared
+from tests.reference import Outputs, lines_of
+from window_core import WindowSpec
+
+__all__ = ["run_recorded"]
+
+RUNS: Final = (
+    EngineRun(FLINK),
+    EngineRun(FLINK, {"parallelism": 2, "batch_windows": 7}),
+    EngineRun(BYTEWAX),
+    EngineRun(BYTEWAX, restarts=2),
+)
+
+_ORACLE_RECORDS: Final = 400
+"""Records of a device up to which the oracle is asked: it goes through all of them again for each."""
+
+
+def run_recorded(
+    data: bytes, spec: WindowSpec, until_ms: int | None, services: AskedServices, say: Callable[[str], None]
+) -> Outcome:
+    """Let a recorded log through every run.
+
+    Args:
+        data: lines of JSON.
+        spec: the numbers of the windows.
+        until_ms: records with a later arrival are not read.
+        services: those to ask.
+        say: takes a line about how far it is.
+    """
+    placed = _placed(data)
+    expectation = expectation_of(placed, spec, until_ms, services.asked)
+    file = LogFile(data, spec, until_ms, cuts_of(placed))
+    outcome = Outcome(logs=1, records=len(placed), jobs=1, occurred=expectation.occurred)
+    _ask_the_oracle(
+        outcome,
+        expectation,
+        spec,
+        Prepared(Job("recorded", spec, RUNS), [], Combined((), ()), file, placed, expectation),
+    )
+
+    def judge(run: EngineRun) -> tuple[Outputs, Finding | None]:
+        job = Job("recorded", spec, RUNS)
+        try:
+            outputs = run.outputs(file, services.services)
+        except EngineError as error:
+            return {}, Finding(
+                Prepared(job, [], Combined((), ()), file, placed, expectation), run, None, str(error), ()
+            )
+        difference = next(differences(expectation.outputs, outputs), None)
+        if difference is None:
+            return outputs, None
+        logs = [_log_of(placed, difference.device_id)]
+        suspects = (0,) if difference.device_id is not None else ()
+        whole = Prepared(job, logs, Combined((), ()), file, placed, expectation)
+        return outputs, Finding(whole, run, difference, "", suspects)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for run, (outputs, finding) in zip(RUNS, pool.map(judge, RUNS), strict=True):
+            if finding is None:
+                outcome.count(run.name, compared(outputs))
+            else:
+                outcome.findings.append(finding)
+            say(f"{run.name} {run.settings or ''}: {'equal' if finding is None else 'DIFFERENT'}")
+    return outcome
+
+
+def _placed(data: bytes) -> list[Placed]:
+    """The records of a file, as the shipped reader reads it."""
+    log = FileLog(Metrics())
+    placed = []
+    for line in lines_of(data):
+        position = f"0/{log.lines}"
+        record = log.record(line)
+        if isinstance(record, OutputRecord):
+            error = json.loads(record.value)["error"]
+            placed.append(Placed(position, log.largest_ms, None, error, line, Heartbeat(log.largest_ms or 0)))
+        elif record is None:
+            placed.append(Placed(position, log.largest_ms, None, None, line, Heartbeat(log.largest_ms or 0)))
+        else:
+            event, arrival_ms, _ = record
+            readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
+            source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
+            placed.append(Placed(position, arrival_ms, event, None, line, source))
+    return placed
+
+
+def _log_of(placed: list[Placed], device_id: str | None) -> Log:
+    """The records of one device as a log, to make it smaller."""
+    return tuple(entry.source for entry in placed if entry.event is not None and entry.event.device_id == device_id)
+
+
+def _ask_the_oracle(outcome: Outcome, expectation: Expectation, spec: WindowSpec, job: Prepared) -> None:
+    """Compare the loop with the oracle for the devices with few records."""
+    few = defaultdict(
+        list, {d: records for d, records in expectation.devices.items() if len(records) <= _ORACLE_RECORDS}
+    )
+    asked = Expectation(
+        {device: expectation.outputs[device] for device in few}, expectation.placed, expectation.until_ms,
+        expectation.occurred, dict(few), expectation.evaluations,
+    )  # fmt: skip
+    difference = oracle_difference(asked, spec)
+    if difference:
+        outcome.findings.append(Finding(job, None, None, difference, ()))
+    else:
+        outcome.count("plain loop, against the oracle", compared(asked.outputs))
