@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from dataflows.settings import SettingsError
-from window_core import Event, checked_event
+from window_core import MAX_TIME_MS, Event, checked_event
 
 __all__ = ["SimulatedFleet"]
 
@@ -53,6 +53,8 @@ class SimulatedFleet:
                 raise SettingsError(f"--{name.removesuffix('_ms')} must be above 0")
         if self.start_ms < 0:
             raise SettingsError("--start must not be negative")
+        if self.start_ms + self.duration_ms + self.interval_ms + 2 * _AHEAD_MS[1] > MAX_TIME_MS:
+            raise SettingsError("--start and --duration reach beyond the year 9999")
         shares = (self.late, self.too_late, self.duplicates, self.wrong_clock)
         if min(shares) < 0 or sum(shares) > 1:
             raise SettingsError(

@@ -117,7 +117,7 @@ def _lines_written(fleet: SimulatedFleet, file: BinaryIO) -> Iterator[int]:
 def _shown(written: Iterable[int], fleet: SimulatedFleet, messages: Console) -> int:
     """Show on a terminal how far the writing has come, and give the number at its end."""
     number = 0
-    with Progress(console=messages, transient=True) as progress:
+    with Progress(console=messages, transient=True, disable=not messages.is_terminal) as progress:
         task = progress.add_task("simulating a fleet", total=fleet.events)
         for number in written:
             if number % 1_000 == 0:
