@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.latecomer.services.command.Failure;
+import io.latecomer.services.server.Access;
+import io.latecomer.services.server.Limits;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
@@ -95,6 +97,33 @@ final class SeveralServersTest {
     enough.set(true);
     load.get();
     assertTrue(answered.get() >= 60);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Asking.Rpc.class)
+  void aConnectionThatIsTooOldIsReplacedAndCostsNoAnswer(Asking.Rpc rpc) throws Exception {
+    Duration second = Duration.ofSeconds(1);
+    Limits usual = Limits.DEFAULT;
+    Limits limits =
+        new Limits(
+            usual.maxMessageBytes(),
+            usual.maxConcurrentCalls(),
+            Duration.ZERO,
+            usual.grace(),
+            second,
+            second);
+    ServiceServer server =
+        ServiceServer.start(
+            new ServerSettings(Service.FEATURES, "127.0.0.1", 0, limits, Access.LOCAL));
+    features.add(server);
+    try (Peer engineer = peer("features", Addresses.parse(server.address()));
+        Peer predictor = predictor();
+        Asking asking = rpc.open(engineer, predictor)) {
+      long end = System.nanoTime() + Duration.ofSeconds(3).toNanos(); // beyond age and grace
+      while (System.nanoTime() < end) {
+        assertEquals(1, asking.ask(WINDOW).size());
+      }
+    }
   }
 
   @Test
