@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dataflows.bytewax_flow.run import run_on_bytewax
-from dataflows.kafka_log import opened_log
-from dataflows.locations import located
+from dataflows.file_log import FileLog
+from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.locations import Locations, located
 from dataflows.metrics import Metrics
 from dataflows.service_client import Services
 from dataflows.settings import RunSettings
@@ -45,6 +46,11 @@ class KafkaPipelines:
         """What the flow writes for a bounded log. Without an ``output``, it writes to topics of its own."""
         output = output or self._topics.made()
         rejections = rejections or self._topics.made()
+        self.run_only(log, spec, output, rejections, **more)
+        return self.outputs(output, rejections)
+
+    def run_only(self, log: str, spec: WindowSpec, output: str, rejections: str, **more: Any) -> None:
+        """Run the flow over a bounded log."""
         numbers = {field.name: getattr(spec, field.name) for field in fields(spec)}
         more = {"timeout_ms": 60_000, "bounded": True, **more}
         settings = RunSettings(input=log, output=output, rejections=rejections, **numbers, **more)
@@ -52,7 +58,16 @@ class KafkaPipelines:
         locations = located(settings)
         opened = opened_log(settings, locations, self.metrics, self.said.append)
         run_on_bytewax(settings, locations, self._services, self.metrics, opened)
-        return self.outputs(output, rejections)
+
+    def opened(self, log: str) -> tuple[RunSettings, Locations, FileLog | KafkaLog]:
+        """A log that is read for ever, with its settings, before it is run."""
+        settings = RunSettings(input=log, output=self._topics.made(), rejections=self._topics.made())
+        locations = located(settings)
+        return settings, locations, opened_log(settings, locations, Metrics(), self.said.append)
+
+    def run_opened(self, opened: tuple[RunSettings, Locations, FileLog | KafkaLog]) -> None:
+        settings, locations, log = opened
+        run_on_bytewax(settings, locations, self._services, Metrics(), log)
 
     def outputs(self, output: str, rejections: str) -> Outputs:
         """What stands in two topics, or files."""

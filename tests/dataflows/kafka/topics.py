@@ -1,10 +1,11 @@
-"""Topics of the tests' broker: made, filled and read back. Their timestamps are the producers', so that logs are given."""
+"""Topics of the tests' broker: made, filled and read back. Timestamps are the producers', so a log is given."""
 
 from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from dataflows.file_log import FileLog
 from dataflows.kafka_broker.topics import make_topics
@@ -35,12 +36,17 @@ def records_of(data: bytes) -> list[Record]:
     return records
 
 
+def _topic(location: str) -> str:
+    return kafka_location("topic", location).topic
+
+
 class Topics:
     """The topics of one broker, which has a new one for each test."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._numbers = count()
+        self._admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
 
     def made(self, partitions: int = 1, **settings: str) -> str:
         """The location of a new topic. ``settings`` with underscores for points."""
@@ -49,12 +55,21 @@ class Topics:
         make_topics(self.address, {name: named}, partitions)
         return f"kafka://{self.address}/{name}"
 
+    def add_partitions(self, location: str, total: int) -> None:
+        [added] = self._admin.create_partitions([NewPartitions(_topic(location), total)]).values()
+        added.result()
+
+    def remove_up_to(self, location: str, offset: int) -> None:
+        """Remove what stands before an offset of partition 0, as retention does."""
+        [removed] = self._admin.delete_records([TopicPartition(_topic(location), 0, offset)]).values()
+        removed.result()
+
     def fill(self, location: str, records: Iterable[Record], partition: int = -1) -> None:
         """Append records, each to the partition of its key if no other is named."""
         settings = {"partitioner": "murmur2_random", "message.max.bytes": 16_000_000, "enable.idempotence": True}
         producer = Producer({"bootstrap.servers": self.address, "log_level": 2, **settings})
         failed: list[KafkaError] = []
-        topic = kafka_location("topic", location).topic
+        topic = _topic(location)
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -68,7 +83,7 @@ class Topics:
 
     def records(self, location: str, until: Callable[[list[Message]], bool] | None = None) -> list[Message]:
         """What a topic holds, in the order of each partition; or what it holds once ``until`` is true of it."""
-        topic = kafka_location("topic", location).topic
+        topic = _topic(location)
         settings = {"group.id": "tests", "enable.partition.eof": until is None, "enable.auto.commit": False}
         consumer = Consumer({"bootstrap.servers": self.address, "log_level": 2, **settings})
         left = set(consumer.list_topics(topic, timeout=_GIVE_UP_S).topics[topic].partitions)
