@@ -62,7 +62,7 @@ class _FilePartition(StatefulSinkPartition[OutputRecord, int]):
             whole = lines.rfind(b"\n", 0, len(lines) - len(left)) + 1
             if self._is_regular and self._path != "-":
                 os.truncate(self._file, self._size + whole)  # only whole lines stay
-            raise OSError(error.errno, error.strerror, self._path) from None
+            raise OSError(error.errno, error.strerror, "standard output" if self._path == "-" else self._path) from None
         self._size += len(lines)
 
     @fails_quietly

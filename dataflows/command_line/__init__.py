@@ -41,7 +41,11 @@ for command in (run, serve, ask, produce, heartbeat, broker, parity, bench, test
 def main() -> None:
     """Run the command line. Exit status: 0, 1 for a failure, 2 for a wrong argument."""
     try:
-        status = latecomer.main(prog_name="latecomer", standalone_mode=False)
+        # Not by its ``main``, which puts an empty line in front of what is said of an interrupt.
+        with latecomer.make_context("latecomer", sys.argv[1:]) as context:
+            status = latecomer.invoke(context)
+    except click.exceptions.Exit as end:
+        status = end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
