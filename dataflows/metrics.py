@@ -4,9 +4,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from grpc_services.python.service_metrics import ServiceMetrics
 from window_core import CAUSES, REASONS
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "metric_names"]
 
 _LATENESS_S: Final = (1, 10, 60, 300, 900, 3_600, 10_800, 36_000)
 _CALL_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -70,3 +71,12 @@ class Metrics:
     def by_reason(self) -> dict[str, int]:
         """Rejections by reason."""
         return {reason: self.value("latecomer_rejections_total", reason=reason) for reason in REASONS}
+
+
+def metric_names() -> dict[str, str]:
+    """Every metric of a run and of a service, with what it is: names as they stand in front of ``_total`` and such."""
+    return {
+        family.name: family.documentation
+        for registry in (Metrics().registry, ServiceMetrics().registry)
+        for family in registry.collect()
+    }

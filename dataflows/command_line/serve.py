@@ -44,13 +44,12 @@ __all__ = ["serve"]
     "--clock-skew", type=DURATION, default="30s", show_default=True, help="Between the issuer's clock and ours."
 )
 @click.option("--scope", metavar="NAME", help="What a token has to allow.  [default: latecomer.SERVICE]")
-@click.option(
-    "--max-connection-age", type=DURATION, default="5m", show_default=True, help="Clients then connect anew; 0: never."
-)
+@click.option("--max-connection-age", type=DURATION, default="5m", show_default=True, help="Clients then connect anew.")
 @click.option(
     "--max-connection-age-grace", type=DURATION, default="30s", show_default=True, help="Time for its calls to finish."
 )
 @click.option("--allow-plain", is_flag=True, help="Listen without TLS where other machines can connect.")
+@click.option("--metrics-port", type=click.INT, help="Port of the metrics, in Prometheus' format; 0 takes a free one.")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
 def serve(
     service: str,
@@ -75,6 +74,7 @@ def serve(
     max_connection_age: int,
     max_connection_age_grace: int,
     allow_plain: bool,
+    metrics_port: int | None,
     stop_with_input: bool,
 ) -> int:
     """Serve features or inference until told to stop by SIGTERM or Ctrl-C.
@@ -109,6 +109,7 @@ def serve(
         max_connection_age_ms=max_connection_age,
         max_connection_age_grace_ms=max_connection_age_grace,
         allow_plain=allow_plain,
+        metrics_port=metrics_port,
         stop_at_end_of_input=stop_with_input,
     )
     return serve_until_stopped(settings)

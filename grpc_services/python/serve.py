@@ -8,6 +8,8 @@ import sys
 import threading
 from typing import Final
 
+from prometheus_client import start_http_server
+
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
 
@@ -39,6 +41,9 @@ def serve(settings: ServerSettings) -> int:
     except ListenError as error:
         print(f"{settings.service}: {error}", file=sys.stderr)
         return 1
+    if settings.metrics_port is not None and not _serves_metrics(server, settings):
+        server.stop(0.0)
+        return 1
     print(f"{settings.service}: listening on {server.address}", flush=True)
     if settings.stop_at_end_of_input:
         threading.Thread(target=_watch_input, args=(told,), daemon=True).start()
@@ -47,6 +52,18 @@ def serve(settings: ServerSettings) -> int:
         print(f"{settings.service}: calls that did not finish were cut", file=sys.stderr, flush=True)
         os._exit(1)  # their threads would hold an orderly end up for ever
     return 0
+
+
+def _serves_metrics(server: RunningServer, settings: ServerSettings) -> bool:
+    """Serve the numbers until the process ends, and say where; if the port is taken, say that."""
+    assert settings.metrics_port is not None
+    try:
+        metrics, _ = start_http_server(settings.metrics_port, registry=server.metrics.registry)
+    except OSError as error:
+        print(f"{settings.service}: metrics_port {settings.metrics_port}: {error.strerror}", file=sys.stderr)
+        return False
+    print(f"{settings.service}: metrics: http://localhost:{metrics.server_port}/metrics", file=sys.stderr)
+    return True
 
 
 def _keep_freed_memory() -> None:

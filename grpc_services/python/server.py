@@ -13,6 +13,7 @@ from grpc_services.python.feature_service import BatchFeatureService, SeedFeatur
 from grpc_services.python.inference_service import BatchInferenceService, SeedInferenceService
 from grpc_services.python.interceptor import CallInterceptor
 from grpc_services.python.plugins import load_features, load_model
+from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings, address_of
 from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
@@ -40,11 +41,21 @@ class RunningServer:
     Attributes:
         host: as it was set.
         port: the one it listens on, also where a free one was asked for.
+        metrics: what it counts.
     """
 
-    def __init__(self, settings: ServerSettings, server: grpc.Server, gate: CallGate, health: Any, port: int) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        server: grpc.Server,
+        gate: CallGate,
+        health: Any,
+        port: int,
+        metrics: ServiceMetrics,
+    ) -> None:
         self.host = settings.host
         self.port = port
+        self.metrics = metrics
         self._grace_s = settings.grace_ms / 1000
         self._server = server
         self._gate = gate
@@ -85,9 +96,10 @@ def start(settings: ServerSettings) -> RunningServer:
     credentials = _credentials(settings)
     token_check = None if settings.jwks is None else TokenCheck(settings)
     gate = CallGate(settings.max_concurrent_calls)
+    metrics = ServiceMetrics()
     server = grpc.server(
         ThreadPoolExecutor(settings.max_concurrent_calls + _SPARE_THREADS, thread_name_prefix="call"),
-        interceptors=[CallInterceptor(gate, token_check)],
+        interceptors=[CallInterceptor(gate, metrics, token_check)],
         options=_options(settings),
     )
     _add_service(server, settings)
@@ -99,23 +111,19 @@ def start(settings: ServerSettings) -> RunningServer:
     for name in names:
         health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
     server.start()
-    return RunningServer(settings, server, gate, health_service, port)
+    return RunningServer(settings, server, gate, health_service, port, metrics)
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
-    options = [
+    return [
         ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_connection_age_ms", settings.max_connection_age_ms),  # gRPC moves it by up to a tenth
+        ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
     ]
-    if settings.max_connection_age_ms:
-        options += [
-            ("grpc.max_connection_age_ms", settings.max_connection_age_ms),
-            ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
-        ]
-    return options
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:

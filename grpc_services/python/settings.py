@@ -54,9 +54,11 @@ class ServerSettings:
         clock_skew_ms: how far the issuer's clock may be from ours. Default 30 s.
         scope: what a token's ``scope`` has to hold; ``None`` is ``latecomer.`` with the service behind it.
         max_connection_age_ms: a connection that is older, by up to a tenth more or less, takes no new calls, so that
-            its client looks for servers anew; 0: never. Default 5 min, of the 1 to 5 min that suit a cluster.
+            its client looks for servers anew. Default 5 min, of the 1 to 5 min that suit a cluster.
         max_connection_age_grace_ms: how long the calls on it then have to finish.
         allow_plain: listen without TLS where other machines can connect.
+        metrics_port: where the numbers of the server are served in Prometheus' format, on all addresses; 0 takes a free
+            one, ``None``: nowhere.
     """
 
     service: Service
@@ -81,6 +83,7 @@ class ServerSettings:
     max_connection_age_ms: int = 300_000
     max_connection_age_grace_ms: int = 30_000
     allow_plain: bool = False
+    metrics_port: int | None = None
 
     def __post_init__(self) -> None:
         if self.service not in SERVICES:
@@ -89,6 +92,8 @@ class ServerSettings:
             raise SettingsError(f"host must be a name or an address, not {self.host!r}")
         if self.port is not None:
             self._check_range("port", 0, 65_535)
+        if self.metrics_port is not None:
+            self._check_range("metrics_port", 0, 65_535)
         if self.features_from is not None and self.service != "features":
             raise SettingsError("features_from is a setting of the feature service only")
         if self.model is not None and self.service != "inference":
@@ -98,8 +103,8 @@ class ServerSettings:
         self._check_range("drain_delay_ms", 0, 3_600_000)
         self._check_range("grace_ms", 0, 3_600_000)
         self._check_range("clock_skew_ms", 0, 300_000)  # above, a token outlives its end by more than most live
-        self._check_range("max_connection_age_ms", 0, 2**31 - 1)  # gRPC holds it in an int32
-        self._check_range("max_connection_age_grace_ms", 0, 2**31 - 1)
+        self._check_range("max_connection_age_ms", 1_000, 86_400_000)
+        self._check_range("max_connection_age_grace_ms", 0, 3_600_000)
         self._check_channel()
         self._check_tokens()
 

@@ -1,0 +1,51 @@
+"""What a service counts, in a registry of its own; names begin with ``latecomer_service``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["ServiceMetrics"]
+
+_ANSWER_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class ServiceMetrics:
+    """The numbers of one server. A call on a stream counts once when it ends; its answers count one by one."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.calls = Counter(
+            "latecomer_service_calls", "Calls that ended, by gRPC status", ["method", "status"], registry=registry
+        )
+        self.answers = Histogram(
+            "latecomer_service_answer_seconds", "From a request to its answer", ["method"], buckets=_ANSWER_S,
+            registry=registry,
+        )  # fmt: skip
+        self.windows = Counter(
+            "latecomer_service_windows", "Windows, or rows of features, asked about", ["method"], registry=registry
+        )
+        self.running = Gauge("latecomer_service_calls_running", "Calls that run now", registry=registry)
+
+    def asked(self, method: str, request: Any) -> float:
+        """Count what a request asks about, and give the instant for ``answered``. One without ids holds one window."""
+        ids = getattr(request, "evaluation_id", None)
+        self.windows.labels(method).inc(1 if ids is None else len(ids))
+        return perf_counter()
+
+    def answered(self, method: str, asked_s: float) -> None:
+        self.answers.labels(method).observe(perf_counter() - asked_s)
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Around the handler of a call."""
+        self.running.inc()
+        try:
+            yield
+        finally:
+            self.running.dec()
+
+    def ended(self, method: str, status: str) -> None:
+        self.calls.labels(method, status).inc()
