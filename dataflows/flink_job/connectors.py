@@ -88,8 +88,10 @@ def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
         ends = enumerate(map(int, settings.end_offsets.split(",")))
         offsets = {KafkaTopicPartition(location.topic, number): end for number, end in ends}
         builder.set_bounded(KafkaOffsetsInitializer.offsets(offsets))
-    builder._j_builder.setDeserializer(get_gateway().jvm.io.latecomer.flink.KafkaRecords())
-    return builder.build().get_java_function()
+    operators = get_gateway().jvm.io.latecomer.flink
+    builder._j_builder.setDeserializer(operators.KafkaRecords())
+    j_source = builder.build().get_java_function()
+    return j_source if settings.end_offsets is None else operators.BoundedTopicSource(j_source)
 
 
 def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
