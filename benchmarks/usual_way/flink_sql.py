@@ -1,4 +1,4 @@
-"""Averages over ten hours in Flink SQL, in Java, without late events and without calls: what a window costs at the least.
+"""Averages over ten hours in Flink SQL, in Java, without late events and without calls: the least that a window costs.
 
 Usage: flink_sql.py BROKERS INPUT OUTPUT INTERVAL_MS CHECKPOINTS END_OFFSET[,...]
 """
@@ -29,7 +29,7 @@ def main(brokers: str, topic: str, output: str, interval_ms: str, checkpoints: s
     tables.execute_sql(f"""
         CREATE TABLE events (
           device_id STRING, `time` BIGINT, {columns},
-          at AS TO_TIMESTAMP_LTZ(`time`, 3), WATERMARK FOR at AS at
+          taken AS TO_TIMESTAMP_LTZ(`time`, 3), WATERMARK FOR taken AS taken
         ) WITH (
           'connector' = 'kafka', 'properties.bootstrap.servers' = '{brokers}', 'topic' = '{topic}', 'format' = 'json',
           'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'specific-offsets',
@@ -42,7 +42,7 @@ def main(brokers: str, topic: str, output: str, interval_ms: str, checkpoints: s
     averages = ", ".join(f"CAST(AVG(CAST({name} AS DOUBLE)) OVER w AS FLOAT)" for name in sensors)
     tables.execute_sql(f"""
         INSERT INTO averages SELECT device_id, COUNT(*) OVER w, {averages} FROM events WINDOW w AS (
-          PARTITION BY device_id ORDER BY at
+          PARTITION BY device_id ORDER BY taken
           RANGE BETWEEN INTERVAL '{int(interval_ms) / 1000:.3f}' SECOND(8,3) PRECEDING AND CURRENT ROW
         )""").wait()
 

@@ -1,0 +1,227 @@
+"""Kafka to Kafka on one machine: both engines, the usual way on each, and Flink SQL, all from one run.
+
+Windows of 300 events, filled first; both services; checkpoints or recovery every 10 s. A rate is taken from the
+broker's own timestamps of the outputs, between the tenth and the ninetieth percent of those from full windows, so that
+no start and no end is in it. The usual ways get fewer events: they would take hours.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+import numpy as np
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from dataflows.embedded_services import embedded_service
+from dataflows.kafka_broker.broker import running_broker
+from dataflows.kafka_broker.topics import make_topics
+from dataflows.kafka_client import producer_settings
+from dataflows.records import encoded_event
+from dataflows.service_client import Services
+from window_core import Event
+
+__all__ = ["main"]
+
+PARTITIONS: Final = 8
+INTERVAL_MS: Final = 36_000_000
+LATENCY_S: Final = 20
+LOG_APPEND_TIME: Final = {"message.timestamp.type": "LogAppendTime"}
+
+
+class Load(NamedTuple):
+    """Events to send: ``devices`` with a window of ``held`` events each, then ``new`` more each."""
+
+    topic: str
+    devices: int
+    held: int
+    new: int
+
+    def events(self, first: int, last: int) -> Iterator[Event]:
+        """The events of all devices from number ``first`` up to, without, ``last``."""
+        period_ms = INTERVAL_MS // self.held
+        start_ms = int(time.time() * 1000) - period_ms * (self.held + self.new)
+        for number in range(first, last):
+            for device in range(self.devices):
+                time_ms = start_ms + period_ms * number + device
+                yield Event(f"device-{device:04d}", time_ms, 0.5, float(number), 2.5, device / 7)
+
+
+class Bench:
+    """A broker, both services, and a folder for states."""
+
+    def __init__(self, broker: str, services: Services, folder: Path) -> None:
+        self.broker = broker
+        self.services = services
+        self.folder = folder
+        self._runs = 0
+
+    def send(self, load: Load) -> list[int]:
+        """Send all events of a load; the end offset of each partition."""
+        make_topics(self.broker, {load.topic: LOG_APPEND_TIME}, PARTITIONS)
+        producer = Producer(producer_settings(self.broker, {}))
+        for event in load.events(0, load.held + load.new):
+            while True:
+                try:
+                    producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+                    break
+                except BufferError:
+                    producer.poll(0.05)
+            producer.poll(0)
+        producer.flush()
+        return [end for _, end in self._watermarks(load.topic)]
+
+    def rate(self, load: Load, *command: str) -> float:
+        """Windows/s of a command that reads a load and writes ``{output}``, where it stands in its words."""
+        output = self._new_output()
+        start = time.perf_counter()
+        subprocess.run([word.replace("{output}", output) for word in command], env=self._environment(), check=True)
+        print(f"    {load.topic} took {time.perf_counter() - start:.0f} s", flush=True)
+        times = np.sort(
+            [at for at, value in self.records(output) if b'"events":%d' % load.held in value.replace(b" ", b"")]
+        )
+        first, last = len(times) // 10, len(times) * 9 // 10
+        return float((last - first) / max((times[last] - times[first]) / 1000, 1e-3))
+
+    def latest_run(self) -> str:
+        return f"output-{self._runs}"
+
+    def records(self, topic: str) -> list[tuple[int, bytes]]:
+        """The broker's timestamp and the value of each record of a topic."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.broker, "group.id": "bench", "fetch.message.max.bytes": 8_000_000}
+        )
+        ends = self._watermarks(topic)
+        consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in enumerate(ends)])
+        wanted = sum(high - low for low, high in ends)
+        records: list[tuple[int, bytes]] = []
+        while len(records) < wanted:
+            for message in consumer.consume(10_000, 1.0):
+                records.append((message.timestamp()[1], message.value() or b""))
+        consumer.close()
+        return records
+
+    def latency(self, engine: str, load: Load, rate: float) -> tuple[float, float]:
+        """Median and 99th percentile of the ms from append to prediction, at a steady rate, windows full."""
+        make_topics(self.broker, {load.topic: LOG_APPEND_TIME}, PARTITIONS)
+        output = self._new_output()
+        process = subprocess.Popen(self.latecomer(engine, load.topic, output), env=self._environment())
+        producer = Producer({**producer_settings(self.broker, {}), "linger.ms": 1})
+        for number, event in enumerate(load.events(0, load.held)):
+            producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+            if number % 1_000 == 0:
+                producer.flush()
+        producer.flush()
+        while sum(high - low for low, high in self._watermarks(output)) < load.devices * load.held:
+            assert process.poll() is None
+            time.sleep(0.5)
+        start = time.time()
+        for number, event in enumerate(load.events(load.held, load.held + load.new)):
+            wait = start + number / rate - time.time()
+            if wait > 0:
+                producer.poll(wait)
+            producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+        producer.flush()
+        time.sleep(3)
+        process.terminate()
+        process.wait()
+        steady_ms = (start + 3) * 1000
+        ages = []
+        for at, value in self.records(output):
+            as_of_ms = int(value[value.index(b'"as_of_ms":') + 11 :].split(b",", 1)[0])
+            if as_of_ms >= steady_ms and b'"cause":"tick"' not in value:
+                ages.append(at - as_of_ms)
+        return float(np.percentile(ages, 50)), float(np.percentile(ages, 99))
+
+    def latecomer(self, engine: str, topic: str, output: str, *more: str) -> list[str]:
+        topics = ["--input", f"kafka://{self.broker}/{topic}", "--output", f"kafka://{self.broker}/{output}"]
+        rejections = ["--rejections", f"kafka://{self.broker}/rejections"]
+        services = ["--features", self.services.features, "--inference", self.services.inference]
+        state = ["--state", str(self.folder / output)]
+        command = [sys.executable, "-m", "dataflows.command_line", "run", "--quiet", "--engine", engine]
+        return [*command, *topics, *rejections, *services, *state, *more]
+
+    def script(self, name: str, load: Load, *rest: str) -> list[str]:
+        """One of ``benchmarks/usual_way``."""
+        command = [sys.executable, "-m", f"benchmarks.usual_way.{name}", self.broker, load.topic, "{output}"]
+        return [*command, *rest]
+
+    def _new_output(self) -> str:
+        self._runs += 1
+        make_topics(self.broker, {self.latest_run(): LOG_APPEND_TIME}, PARTITIONS)
+        return self.latest_run()
+
+    def _watermarks(self, topic: str) -> list[tuple[int, int]]:
+        consumer = Consumer({"bootstrap.servers": self.broker, "group.id": "bench"})
+        ends = [consumer.get_watermark_offsets(TopicPartition(topic, number), 10) for number in range(PARTITIONS)]
+        consumer.close()
+        return ends
+
+    def _environment(self) -> dict[str, str]:
+        folder = str(Path(sys.executable).parent)
+        path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
+        return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
+
+
+def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
+    """Print the table, and give windows/s by name."""
+    with (
+        TemporaryDirectory(prefix="latecomer-bench-") as name,
+        running_broker() as broker,
+        embedded_service("features") as features,
+        embedded_service("inference") as inference,
+    ):
+        bench = Bench(broker.address, Services(features, inference), Path(name))
+        make_topics(broker.address, {"rejections": {}}, PARTITIONS)
+        fleet, few = Load("fleet", devices, 300, new), Load("few", 10, 300, 200)
+        wide = Load("wide", max(devices // 10, 1), 3_000, new // 2)
+        ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, few, wide)}
+        tail = (bench.services.features, bench.services.inference, str(INTERVAL_MS))
+        checkpoints = [(Path(name) / f"usual-{number}").as_uri() for number in range(2)]
+        rates: dict[str, float] = {}
+        for engine in ("bytewax", "flink"):
+            rates[engine] = bench.rate(fleet, *bench.latecomer(engine, "fleet", "{output}", "--bounded"))
+            outputs = {value for _, value in bench.records(bench.latest_run())}
+            print(f"    {engine}: {len(outputs):,} different outputs, digest {digest(outputs)}", flush=True)
+        rates["flink, 3,000 events a window"] = bench.rate(
+            wide, *bench.latecomer("flink", "wide", "{output}", "--bounded")
+        )
+        rates["flink SQL, no calls"] = bench.rate(
+            fleet, *bench.script("flink_sql", fleet, str(INTERVAL_MS), checkpoints[0], ends["fleet"])
+        )
+        rates["usual way, flink"] = bench.rate(few, *bench.script("flink_job", few, *tail, checkpoints[1], ends["few"]))
+        rates["usual way, bytewax"] = bench.rate(few, *bench.script("bytewax_flow", few, *tail, f"{name}/usual"))
+        print_table(rates)
+        for engine in ("bytewax", "flink"):
+            rate = rates[engine] / 4
+            load = Load(f"steady-{engine}", 100, 300, int(rate * LATENCY_S / 100))
+            median_ms, worst_ms = bench.latency(engine, load, rate)
+            print(
+                f"  {engine}: append to prediction at {rate:,.0f} events/s: {median_ms:.0f} ms, p99 {worst_ms:.0f} ms"
+            )
+    return rates
+
+
+def digest(outputs: set[bytes]) -> str:
+    """The same for the same set."""
+    whole = sha256()
+    for value in sorted(outputs):
+        whole.update(value)
+    return whole.hexdigest()[:16]
+
+
+def print_table(rates: dict[str, float]) -> None:
+    print("Kafka to Kafka, windows of 300 events, both services, state kept every 10 s")
+    base = {"bytewax": "usual way, bytewax"}
+    for name, rate in rates.items():
+        usual = rates[base.get(name, "usual way, flink")]
+        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / usual:>8.1f} x the usual way on the same engine")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
