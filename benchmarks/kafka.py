@@ -101,8 +101,8 @@ class Bench:
         wanted = sum(high - low for low, high in ends)
         records: list[tuple[int, bytes]] = []
         while len(records) < wanted:
-            for message in consumer.consume(10_000, 1.0):
-                records.append((message.timestamp()[1], message.value() or b""))
+            messages = consumer.consume(10_000, 1.0)
+            records += [(message.timestamp()[1], message.value() or b"") for message in messages]
         consumer.close()
         return records
 
@@ -165,7 +165,7 @@ class Bench:
     def _environment(self) -> dict[str, str]:
         folder = str(Path(sys.executable).parent)
         path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
-        return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))}
+        return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), *sys.path]))}
 
 
 def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
