@@ -60,8 +60,12 @@ def measured(seconds: float) -> dict[str, float]:
     size = len(answer.SerializeToString())
     with _server(f"floor {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
         data = many.SerializeToString()
-        rates["floor of batch unary"] = _calls_rate(channel.unary_unary("/floor/unary"), data, seconds, 2) * WINDOWS
-        rates["floor of batch stream"] = _stream_rate(channel.stream_stream("/floor/stream"), data, seconds) * WINDOWS
+        rates["floor of batch unary"] = (
+            _calls_rate(channel.unary_unary("/floor/unary", None, None), data, seconds, 2) * WINDOWS
+        )
+        rates["floor of batch stream"] = (
+            _stream_rate(channel.stream_stream("/floor/stream", None, None), data, seconds) * WINDOWS
+        )
     return rates
 
 

@@ -24,7 +24,7 @@ from benchmarks.usual_way.services import UsualServices, with_event
 from dataflows.flink_job.installation import jars
 
 
-class Predictions(KeyedProcessFunction):  # type: ignore[misc]  # Flink's Python has no types
+class Predictions(KeyedProcessFunction):
     def __init__(self, features: str, inference: str, interval_ms: int) -> None:
         self._addresses = (features, inference)
         self._interval_ms = interval_ms

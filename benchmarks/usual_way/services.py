@@ -14,8 +14,8 @@ Row = tuple[int, float, float, float, float]
 
 class UsualServices:
     def __init__(self, features: str, inference: str) -> None:
-        self._features = FeatureEngineeringServiceStub(grpc.insecure_channel(features))  # type: ignore[no-untyped-call]
-        self._inference = PredictionServiceStub(grpc.insecure_channel(inference))  # type: ignore[no-untyped-call]
+        self._features = FeatureEngineeringServiceStub(grpc.insecure_channel(features))
+        self._inference = PredictionServiceStub(grpc.insecure_channel(inference))
 
     def prediction(self, device_id: str, window: list[Row]) -> str:
         """The JSON to write for a window, ordered by time."""
