@@ -57,7 +57,7 @@ def run(**options: Any) -> None:
         services = Services(features, inference)
         if isinstance(log, KafkaLog) and settings.heartbeat_ms is not None:
             stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.heartbeat_ms))
-        if settings.metrics_port is not None:
+        if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
             address = stack.enter_context(served_metrics(metrics.registry, settings.metrics_port))
             messages.print(f"metrics: {address}")
         start = perf_counter()

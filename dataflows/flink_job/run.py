@@ -65,10 +65,11 @@ def run_on_flink(
         elif log.bounded is not None:
             ends = ",".join(map(str, log.bounded.end_offsets))
             job = replace(job, end_offsets=ends, until_ms=log.bounded.until_ms)
-        if job.web_port is None:
-            job = replace(job, web_port=_free_port())
+        job = replace(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
             print(f"Flink's web page: http://127.0.0.1:{job.web_port}", file=sys.stderr)
+            if job.metrics_port is not None:
+                print(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics", file=sys.stderr)
         _run_job(job, folder)
         metrics.add(json.loads((folder / "report.json").read_text()))
 
@@ -78,6 +79,10 @@ def _free_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+def _chosen_port(port: int | None) -> int | None:
+    return _free_port() if port == 0 else port
 
 
 def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
