@@ -8,14 +8,25 @@ from pathlib import Path
 from time import perf_counter
 
 from dataflows.flink_job.installation import check_installation
+from tests.parity.comparison import Difference
 from tests.parity.engines import EngineRun
 from tests.parity.jobs import JOBS, Job
 from tests.parity.keeping import kept, side_by_side
-from tests.parity.logs import as_lines
+from tests.parity.logs import Log, as_lines
 from tests.parity.recorded import run_recorded
 from tests.parity.report import Report
 from tests.parity.shrinking import shrunk
-from tests.parity.suite import AskedServices, Finding, asking, chosen_jobs, judged, prepared, run_jobs, running_services
+from tests.parity.suite import (
+    Finding,
+    Surrounding,
+    Surroundings,
+    asking,
+    chosen_jobs,
+    judged,
+    prepared,
+    run_jobs,
+    running_services,
+)
 from window_core import WindowSpec
 
 __all__ = ["parity"]
@@ -57,17 +68,14 @@ def parity(
     start = perf_counter()
     with ExitStack() as stack:
         own = _own_services(stack, features_from, model)
+        surrounding = Surrounding(stack, own)
         if recorded is None:
             jobs = chosen_jobs(examples) if spec is None else (Job("numbers of your own", spec, JOBS[0].runs),)
-            outcome = run_jobs(jobs, examples, seed, say, own)
+            outcome = run_jobs(jobs, examples, seed, say, surrounding)
         else:
-            spec = spec or WindowSpec()
-            services = own or AskedServices(stack.enter_context(running_services()), None)
-            outcome = run_recorded(recorded.read_bytes(), spec, until_ms, services, say)
+            outcome = run_recorded(recorded.read_bytes(), spec or WindowSpec(), until_ms, surrounding, say)
         done = Report(seed if recorded is None else None, outcome, 0.0)
-        for number, finding in enumerate(_to_explain(outcome.findings)):
-            services = own or _services_of(stack, finding)
-            done.shown.append(explained(finding, services, keep, f"difference-{seed}-{number}", say))
+        _explain(done, surrounding, keep, say)
     done.minutes = (perf_counter() - start) / 60
     say(done.as_text())
     if report is not None:
@@ -75,30 +83,39 @@ def parity(
     return 0 if done.is_identical else 1
 
 
-def explained(finding: Finding, services: AskedServices, keep: Path, name: str, say: Callable[[str], None]) -> str:
-    """A difference made small, kept, and told."""
+def _explain(done: Report, surrounding: Surrounding, keep: Path, say: Callable[[str], None]) -> None:
+    """Make differences small, keep their logs, and tell of them."""
+    known: list[Log] = []
+    for number, finding in enumerate(_to_explain(done.outcome.findings)):
+        say(f"{_heading(finding)}: looking for a small log that shows it")
+        around = surrounding.of(finding.job.job)
+        small = shrunk(finding, around, known)
+        if small is not None:
+            known.append(small[0])
+        done.shown.append(_told(finding, small, around, keep, f"difference-{done.seed or 0}-{number}"))
+
+
+def _heading(finding: Finding) -> str:
     job = finding.job.job
-    heading = f"{finding.run.name if finding.run else 'the oracle'} differs in the job '{job.name}', {job.spec}"
-    if finding.difference is None:
-        files = kept(keep, name, finding.job.whole.log, job.spec, {"job": job.name})
-        return f"{heading}:\n{finding.failure}\nthe log is kept in {files[0]}"
-    say(f"{heading}: looking for a small log that shows it")
-    small = shrunk(finding, *services)
-    if small is None:
-        log, found = finding.job.whole.log, finding
-        heading += "; no small log shows it alone"
-    else:
-        log, found = small
-    assert found.run is not None
-    differences = {found.run.name: found.difference}
-    for run in _other_runs(job, found.run):
-        other = judged(prepared(replace(job, has_until=False), found.job.logs, services.asked), run, services.services)
-        differences[run.name] = other[1].difference if other[1] is not None else None
-    files = kept(
-        keep, name, log, job.spec, {"job": job.name, "run": found.run.name, "settings": dict(found.run.settings)}
-    )
-    text = side_by_side(as_lines(log)[0], differences)
-    return f"{heading}\n{text}\nkept in " + ", ".join(map(str, files))
+    return f"{finding.run.name if finding.run else 'the oracle'} differs in the job '{job.name}', {job.spec}"
+
+
+def _told(finding: Finding, small: tuple[Log, Finding] | None, around: Surroundings, keep: Path, name: str) -> str:
+    """A difference in words; its log is kept."""
+    job = finding.job.job
+    run = finding.run
+    notes = {"job": job.name, "run": run.name if run else None, "settings": dict(run.settings) if run else {}}
+    log, found = small or (finding.job.whole.log, finding)
+    files = ", ".join(map(str, kept(keep, name, log, job.spec, notes)))
+    if found.difference is None or run is None:
+        return f"{_heading(finding)}:\n{finding.failure}\nkept in {files}"
+    shown: dict[str, Difference | None] = {run.name: found.difference}
+    if small is not None:
+        for other in _other_runs(job, run):
+            beside = judged(prepared(replace(job, has_until=False), found.job.logs, around.asked), other, around)[1]
+            shown[other.name] = None if beside is None else beside.difference
+    alone = "" if small is not None else "; no small log shows it alone"
+    return f"{_heading(finding)}{alone}\n{side_by_side(as_lines(log)[0], shown)}\nkept in {files}"
 
 
 def _other_runs(job: Job, run: EngineRun) -> list[EngineRun]:
@@ -113,18 +130,11 @@ def _to_explain(findings: list[Finding]) -> list[Finding]:
     return list(kinds.values())[:_EXPLAINED]
 
 
-def _own_services(stack: ExitStack, features_from: str | None, model: str | None) -> AskedServices | None:
+def _own_services(stack: ExitStack, features_from: str | None, model: str | None) -> Surroundings | None:
     """The services with what is the user's own; ``None`` if nothing is."""
     if features_from is None and model is None:
         return None
     feature_options = () if features_from is None else ("--features-from", features_from)
     model_options = () if model is None else ("--model", model)
     services = stack.enter_context(running_services(*feature_options, inference_options=model_options))
-    return AskedServices(services, stack.enter_context(asking(services)))
-
-
-def _services_of(stack: ExitStack, finding: Finding) -> AskedServices:
-    if finding.job.job.is_refusing:
-        services = stack.enter_context(running_services("--features-from", "tests.parity.refusing:FEATURES"))
-        return AskedServices(services, stack.enter_context(asking(services)))
-    return AskedServices(stack.enter_context(running_services()), None)
+    return Surroundings(services, stack.enter_context(asking(services)), None)

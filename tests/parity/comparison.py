@@ -1,15 +1,26 @@
 """Compares what two runs wrote, device by device, byte by byte, and counts what was compared."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tests.parity.logs import Placed, number_of
 from tests.reference import DeviceOutputs, Outputs
 
-__all__ = ["Compared", "Difference", "compared", "differences", "owners_of", "positions"]
+__all__ = ["Compared", "Difference", "compared", "differences", "in_sequence", "owners_of", "positions"]
 
-NO_OUTPUTS = DeviceOutputs([], [], [])
+NO_OUTPUTS: Final = DeviceOutputs([], [], [])
+
+_POSITION: Final = re.compile(rb'"position":"(\d+)/(\d+)"')
+
+
+def in_sequence(outputs: Outputs) -> Outputs:
+    """What is of no device has no order of its own: by position. All else stays as it was written."""
+    if None in outputs:
+        nobodys = sorted(outputs[None].rejected, key=_position_of)
+        outputs[None] = DeviceOutputs(outputs[None].predictions, outputs[None].refused, nobodys)
+    return outputs
 
 
 class Difference(NamedTuple):
@@ -75,3 +86,9 @@ def _parts_at(wanted: list[bytes], given: list[bytes]) -> int:
 
 def _at(lines: list[bytes], number: int) -> bytes | None:
     return lines[number] if number < len(lines) else None
+
+
+def _position_of(line: bytes) -> tuple[int, int]:
+    match = _POSITION.search(line)
+    assert match is not None
+    return int(match[1]), int(match[2])

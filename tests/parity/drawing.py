@@ -90,7 +90,8 @@ class _Drawing:
         wakeup_ms = None if window is None else window.next_wakeup_ms()
         if wakeup_ms is not None and wakeup_ms < now_ms + 10 * spec.interval_ms + 10_000:
             limits += [wakeup_ms] * 3
-        return max(now_ms, choose(limits) + choose((-1, 0, 1)))
+        instant_ms: int = choose(limits) + choose((-1, 0, 1))
+        return max(now_ms, instant_ms)
 
     def time(self, choose: Choose, device_id: str) -> int:
         """A time at which the answer to an event changes."""
@@ -101,7 +102,8 @@ class _Drawing:
             newest_ms - spec.interval_ms // 2, newest_ms + spec.interval_ms, now_ms + spec.max_ahead_ms,
             now_ms - spec.interval_ms, now_ms + 50 * spec.interval_ms,
         )  # fmt: skip
-        return max(0, choose(limits) + choose((0, 0, -1, 1, 2)))
+        time_ms: int = choose(limits) + choose((0, 0, -1, 1, 2))
+        return max(0, time_ms)
 
     def send(self, record: EventRecord) -> None:
         """Add an event, and let the core show where the edges are then."""

@@ -1,31 +1,31 @@
 """Runs what is shipped, by its command line, over one log: nothing of an engine is put together here."""
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from dataflows.flink_job.run import options_of
 from dataflows.service_client import Services
 from dataflows.settings import RunSettings
-from tests.parity.logs import Placed
-from tests.reference import DeviceOutputs, Outputs, read_outputs
+from tests.dataflows.kafka.topics import Topics
+from tests.parity.comparison import in_sequence
+from tests.parity.logs import Placed, TopicRecord
+from tests.reference import Outputs, read_outputs
 from window_core import WindowSpec
 
-__all__ = ["BYTEWAX", "FLINK", "EngineError", "EngineRun", "LogFile", "checkout_on_path"]
+__all__ = ["BYTEWAX", "FILE", "FLINK", "KAFKA", "EngineError", "EngineRun", "LogFile", "LogTopic", "checkout_on_path"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 _TIMEOUT_S: Final = 1_200
 """Of one run; far above any, so that a run that hangs ends the suite and not the day."""
-
-_POSITION: Final = re.compile(rb'"position":"(\d+)/(\d+)"')
 
 
 class EngineError(RuntimeError):
@@ -43,6 +43,17 @@ class LogFile:
 
 
 @dataclass(frozen=True)
+class LogTopic:
+    """A log as the records of a topic, and before which of them it may be cut for a restart."""
+
+    records: Sequence[TopicRecord]
+    partitions: int
+    spec: WindowSpec
+    until_ms: int | None = None
+    cuts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class EngineRun:
     """One way of running one engine.
 
@@ -50,48 +61,80 @@ class EngineRun:
         engine: ``bytewax`` or ``flink``.
         settings: fields of the run's settings.
         restarts: how often it ends and goes on from its state, the log having grown meanwhile.
+        medium: whether it reads a ``file`` and writes files, or topics of ``Kafka``.
     """
 
     engine: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     restarts: int = 0
+    medium: Literal["file", "Kafka"] = "file"
 
     @property
     def name(self) -> str:
         """The same for all runs that are counted together."""
-        return f"{self.engine}, file" + (", restarted" if self.restarts else "")
+        return f"{self.engine}, {self.medium}" + (", restarted" if self.restarts else "")
 
-    def outputs(self, log: LogFile, services: Services) -> Outputs:
+    def outputs(self, log: LogFile | LogTopic, services: Services, topics: Topics | None) -> Outputs:
         """What it writes.
 
+        Args:
+            log: of the kind that it reads.
+            services: those to ask.
+            topics: those of a broker, if it needs one.
         Raises:
             EngineError: it failed.
         """
         with TemporaryDirectory(prefix="parity-") as name:
             folder = Path(name)
-            lines, predictions, rejections = (folder / file for file in ("log.jsonl", "predictions", "rejections"))
-            settings = RunSettings(
-                engine=self.engine,  # type: ignore[arg-type]  # one of the two
-                input=str(lines), output=str(predictions), rejections=str(rejections),
-                features=services.features, inference=services.inference, until_ms=log.until_ms,
-                state=str(folder / "state") if self.restarts else None,
-                quiet=True, timeout_ms=60_000, **asdict(log.spec), **self.settings,
-            )  # fmt: skip
-            for end in self._ends(log):
-                lines.write_bytes(log.data[:end])
-                run_command("run", "--engine", self.engine, *options_of(settings))
-            return in_sequence(read_outputs(predictions, rejections))
+            if isinstance(log, LogFile):
+                return self._outputs_of_file(folder, log, services)
+            assert topics is not None
+            return self._outputs_of_topic(folder, log, services, topics)
 
-    def _ends(self, log: LogFile) -> list[int]:
-        """Up to which byte the log goes at each start."""
-        if not self.restarts or not log.cuts:
-            return [len(log.data)]
-        step = max(len(log.cuts) // (self.restarts + 1), 1)
-        return [*log.cuts[step - 1 :: step][: self.restarts], len(log.data)]
+    def _outputs_of_file(self, folder: Path, log: LogFile, services: Services) -> Outputs:
+        lines, predictions, rejections = (folder / file for file in ("log.jsonl", "predictions", "rejections"))
+        where = {"input": str(lines), "output": str(predictions), "rejections": str(rejections)}
+        for end in self._ends(log.cuts, len(log.data)):
+            lines.write_bytes(log.data[:end])
+            self._run(folder, log, services, **where)
+        return in_sequence(read_outputs(predictions, rejections))
+
+    def _outputs_of_topic(self, folder: Path, log: LogTopic, services: Services, topics: Topics) -> Outputs:
+        source = topics.made(log.partitions)
+        where = {"input": source, "output": topics.made(2), "rejections": topics.made(2)}
+        start = 0
+        for end in self._ends(log.cuts, len(log.records)):
+            for partition in range(log.partitions):
+                records = [record[1:] for record in log.records[start:end] if record.partition == partition]
+                topics.fill(source, records, partition)
+            self._run(folder, log, services, bounded=True, **where)
+            start = end
+        files = {name: folder / name for name in ("output", "rejections")}
+        for name, file in files.items():
+            file.write_bytes(b"".join((message.value() or b"") + b"\n" for message in topics.records(where[name])))
+        return in_sequence(read_outputs(files["output"], files["rejections"]))
+
+    def _run(self, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
+        settings = RunSettings(
+            engine=self.engine,  # type: ignore[arg-type]  # one of the two
+            features=services.features, inference=services.inference, until_ms=log.until_ms,
+            state=str(folder / "state") if self.restarts else None,
+            quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
+        )  # fmt: skip
+        run_command("run", "--engine", self.engine, *options_of(settings))
+
+    def _ends(self, cuts: Sequence[int], whole: int) -> list[int]:
+        """Up to where the log goes at each start."""
+        if not self.restarts or not cuts:
+            return [whole]
+        step = max(len(cuts) // (self.restarts + 1), 1)
+        return [*cuts[step - 1 :: step][: self.restarts], whole]
 
 
 BYTEWAX: Final = "bytewax"
 FLINK: Final = "flink"
+FILE: Final = "file"
+KAFKA: Final = "Kafka"
 
 
 def run_command(*arguments: str) -> None:
@@ -106,26 +149,22 @@ def run_command(*arguments: str) -> None:
         )
 
 
-def in_sequence(outputs: Outputs) -> Outputs:
-    """What is of no device has no order of its own: by position. All else stays as it was written."""
-    if None in outputs:
-        nobodys = sorted(outputs[None].rejected, key=_position_of)
-        outputs[None] = DeviceOutputs(outputs[None].predictions, outputs[None].refused, nobodys)
-    return outputs
-
-
 def cuts_of(placed: list[Placed]) -> tuple[int, ...]:
-    """Where a file of these records may end for a while: no later record shares the millisecond of an earlier one."""
+    """Before which records a log may end for a while: no later one shares the millisecond of an earlier one."""
     cuts = []
-    size = 0
     largest_ms = -1
-    for entry in placed:
-        if entry.event is not None and entry.arrival_ms is not None:
+    for number, entry in enumerate(placed):
+        if entry.arrival_ms is not None:
             if 0 <= largest_ms < entry.arrival_ms:
-                cuts.append(size)
+                cuts.append(number)
             largest_ms = max(largest_ms, entry.arrival_ms)
-        size += len(entry.value) + 1
     return tuple(cuts)
+
+
+def bytes_before(placed: list[Placed], cuts: Sequence[int]) -> tuple[int, ...]:
+    """The same places as bytes of a file."""
+    sizes = [0, *accumulate(len(entry.value) + 1 for entry in placed)]
+    return tuple(sizes[cut] for cut in cuts)
 
 
 @contextmanager
@@ -140,9 +179,3 @@ def checkout_on_path() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
-
-
-def _position_of(line: bytes) -> tuple[int, int]:
-    match = _POSITION.search(line)
-    assert match is not None
-    return int(match[1]), int(match[2])

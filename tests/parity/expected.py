@@ -12,6 +12,7 @@ from hashlib import sha256
 from dataflows.records import encoded_prediction, encoded_refusal
 from dataflows.service_client import Answer, Refusal
 from tests.oracle import expected_outputs, plain
+from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed
 from tests.reference import DeviceOutputs, Outputs
 from tests.reference import _encoded as encoded_json
@@ -82,7 +83,7 @@ def expectation_of(
         outputs[device_id] = _lines(device.outputs, asked)
     _count(devices, outputs, spec, occurred)
     return Expectation(
-        dict(outputs),
+        in_sequence(dict(outputs)),
         placed,
         end_ms,
         occurred,

@@ -1,9 +1,10 @@
 """The jobs of the suite: under which numbers its logs are read, and how the engines are set while they read them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from tests.parity.engines import BYTEWAX, FLINK, EngineRun
+from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
 from window_core import MAX_TIME_MS, WindowSpec
 
 __all__ = ["JOBS", "Job"]
@@ -22,6 +23,7 @@ class Job:
         compares: ``bytes``, or only which ``positions`` were answered.
         is_refusing: the services refuse some windows.
         has_until: the run has an end before that of the log.
+        partitions: of the topic.
     """
 
     name: str
@@ -32,67 +34,87 @@ class Job:
     compares: Literal["bytes", "positions"] = "bytes"
     is_refusing: bool = False
     has_until: bool = False
+    partitions: int = 3
 
 
 _NEVER_MS: Final = 10**15
 
-_PLAIN: Final = EngineRun(BYTEWAX), EngineRun(FLINK)
+_FILES: Final = EngineRun(BYTEWAX), EngineRun(FLINK)
+_TOPICS: Final = EngineRun(BYTEWAX, medium=KAFKA), EngineRun(FLINK, medium=KAFKA)
+_PLAIN: Final = *_FILES, *_TOPICS
+
+
+def _on(
+    medium: Literal["file", "Kafka"], bytewax: Mapping[str, Any], flink: Mapping[str, Any]
+) -> tuple[EngineRun, ...]:
+    return EngineRun(BYTEWAX, bytewax, medium=medium), EngineRun(FLINK, flink, medium=medium)
+
 
 JOBS: Final = (
     Job(
         "every limit a few steps away",
         WindowSpec(40, 7, 20, 80, 5, 6),
-        (EngineRun(BYTEWAX), EngineRun(BYTEWAX, restarts=2), EngineRun(FLINK, {"parallelism": 2, "batch_windows": 5})),
+        (
+            *_on("file", {}, {"parallelism": 2, "batch_windows": 5}),
+            *_on(KAFKA, {"parallelism": 2}, {"parallelism": 2}),
+            EngineRun(BYTEWAX, restarts=2),
+            EngineRun(BYTEWAX, restarts=2, medium=KAFKA),
+        ),
     ),
     Job(
         "a service that refuses",
         WindowSpec(50, 10, 60, 200, 5, 12),
-        (EngineRun(BYTEWAX, {"batch_windows": 16}), EngineRun(FLINK, {"rpc": "stream"})),
+        (*_on("file", {"batch_windows": 16}, {"rpc": "stream"}), *_TOPICS),
         is_refusing=True,
     ),
     Job(
         "no ticks, nothing ahead",
         WindowSpec(50, 0, 30, 200, 0, 5),
-        (EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 2}), EngineRun(FLINK, {"rpc": "unary"})),
+        (
+            *_on("file", {"rpc": "stream", "batch_windows": 2}, {"rpc": "unary"}),
+            *_on(KAFKA, {"source_records": 7}, {"batch_windows": 3}),
+        ),
         has_until=True,
     ),
     Job(
         "a tick each millisecond",
         WindowSpec(10, 1, 5, 12, 3, 100),
         (
-            EngineRun(BYTEWAX, {"parallelism": 2, "batch_windows": 3, "in_flight": 2}),
-            EngineRun(FLINK, {"batch_windows": 3, "in_flight": 2, "batch_wait_ms": 1}),
+            *_on("file", {"parallelism": 2, "batch_windows": 3}, {"batch_windows": 3, "batch_wait_ms": 1}),
+            *_on(KAFKA, {"rpc": "stream"}, {"parallelism": 3}),
         ),
     ),
     Job("idle and forgotten at once", WindowSpec(10, 10, 0, 0, 100, 3), _PLAIN),
     Job(
         "forgotten as soon as idle",
         WindowSpec(200, 50, 70, 70, 30, 12),
-        (EngineRun(BYTEWAX, {"rpc": "unary"}), EngineRun(FLINK, {"parallelism": 2, "rpc": "stream"})),
+        (*_on("file", {"rpc": "unary"}, {"parallelism": 2, "rpc": "stream"}), *_TOPICS),
         has_until=True,
     ),
     Job(
         "windows of one event",
         WindowSpec(1, 3, 7, 37, 1, 1),
-        (EngineRun(BYTEWAX, restarts=1), EngineRun(FLINK, {"batch_windows": 1, "in_flight": 1})),
+        (*_FILES, EngineRun(BYTEWAX, restarts=1), *_on(KAFKA, {"parallelism": 3}, {"batch_windows": 1})),
     ),
     Job(
         "idle at once, forgotten later",
         WindowSpec(40, 7, 0, 61, 5, 2),
-        (EngineRun(BYTEWAX, {"batch_windows": 1}), EngineRun(FLINK, {"parallelism": 3})),
+        (*_on("file", {"batch_windows": 1}, {"parallelism": 3}), *_TOPICS),
+        partitions=1,
     ),
     Job(
         "long windows",
         WindowSpec(5_000, 401, 1_000, 20_000, 30, 1_000),
-        (EngineRun(BYTEWAX, {"batch_bytes": 700}), EngineRun(FLINK, {"batch_bytes": 700})),
+        (*_on("file", {"batch_bytes": 700}, {"batch_bytes": 700}), *_TOPICS),
+        partitions=8,
     ),
     Job("the default, a ten-thousandth", WindowSpec(3_600, 30, 3_600, 60_480, 30, 100_000), _PLAIN),
-    Job("from the beginning of time", WindowSpec(77, 31, 30, 1_000, 11, 4), _PLAIN, start_ms=0),
-    Job("to the end of time", WindowSpec(60, 11, 33, 50, 9, 3), _PLAIN, start_ms=MAX_TIME_MS - 1_500),
+    Job("from the beginning of time", WindowSpec(77, 31, 30, 1_000, 11, 4), _FILES, start_ms=0),
+    Job("to the end of time", WindowSpec(60, 11, 33, 50, 9, 3), _FILES, start_ms=MAX_TIME_MS - 1_500),
     Job(
         "arrivals that go back, without ticks",
         WindowSpec(50, 0, _NEVER_MS, _NEVER_MS, 20, 8),
-        (EngineRun(BYTEWAX, {"parallelism": 2}), EngineRun(FLINK, {"parallelism": 2})),
+        (*_on("file", {"parallelism": 2}, {"parallelism": 2}), *_TOPICS),
         goes_back=True,
     ),
     Job(
@@ -103,4 +125,4 @@ JOBS: Final = (
         compares="positions",
     ),
 )  # fmt: skip
-"""The first ones show the most: a small sample takes them."""
+"""The first ones show the most: a small sample takes them. Kafka takes no timestamp of 0, and none of the year 9999."""

@@ -16,7 +16,7 @@ from window_core.event import Event
 
 __all__ = ["kept", "side_by_side"]
 
-_LINES_SHOWN: Final = 60
+_LINES_SHOWN: Final = 20
 
 
 def kept(folder: Path, name: str, log: Log, spec: WindowSpec, notes: Mapping[str, Any]) -> list[Path]:

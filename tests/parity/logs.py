@@ -22,7 +22,9 @@ __all__ = [
     "OddRecord",
     "Placed",
     "Record",
+    "TopicRecord",
     "as_lines",
+    "as_topic",
     "combined",
     "number_of",
 ]
@@ -92,6 +94,22 @@ class Placed(NamedTuple):
     source: Record
 
 
+class TopicRecord(NamedTuple):
+    """A record as it is produced to a topic."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+
+
+class Combined(NamedTuple):
+    """Many logs as one, and for each record the number of the log that it is from."""
+
+    log: Log
+    owners: tuple[int, ...]
+
+
 _TICK_MAX_MS: Final = 2_000
 """With longer ticks than these, a name of the same phase takes too long to find, and the device gets another phase."""
 
@@ -142,19 +160,45 @@ def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[
     return (data if ends_with_newline else data[:-1]), placed
 
 
+def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[Placed], tuple[int, ...]]:
+    """The log as the records of a topic, what a reader of it has to find, and whose each record is.
+
+    All records of one of the combined logs stand in one partition, whatever their keys are.
+    """
+    records: list[TopicRecord] = []
+    placed: list[Placed] = []
+    offsets = [0] * partitions
+    owners = []
+    for record, owner in zip(*whole, strict=True):
+        if isinstance(record, OddRecord) and record.is_line:
+            continue
+        partition = owner % partitions
+        key, value, event, error = _keyed(record)
+        position = f"{partition}/{offsets[partition]}"
+        offsets[partition] += 1
+        records.append(TopicRecord(partition, key, value, record.arrival_ms))
+        placed.append(Placed(position, record.arrival_ms, event, error, value or b"", record))
+        owners.append(owner)
+    return records, placed, tuple(owners)
+
+
+def _keyed(record: Record) -> tuple[bytes | None, bytes | None, Event | None, str | None]:
+    """Key, value, event and error of a record of a topic."""
+    if isinstance(record, Heartbeat):
+        return None, None, None, None
+    if isinstance(record, OddRecord):
+        return record.device_id.encode() or None, record.data, None, record.error or "not_an_event"
+    keys = {"own": record.device_id.encode(), "other": b"another device", "none": None}
+    key = keys[record.key]
+    return key, value_of(record, in_file=False), *_event_of(record, record.arrival_ms, key or b"")
+
+
 def _event_of(record: EventRecord, arrival_ms: int, key: bytes | None = None) -> tuple[Event | None, str | None]:
     sensors = [json.loads(reading) for reading in record.readings]
     try:
         return checked_event(record.device_id, record.time_ms, sensors, arrival_ms, key=key), None
     except EventError as error:
         return None, error.error
-
-
-class Combined(NamedTuple):
-    """Many logs as one, and for each record the number of the log that it is from."""
-
-    log: Log
-    owners: tuple[int, ...]
 
 
 def combined(logs: Sequence[Log], spec: WindowSpec, start_ms: int, *, overlap: bool = True) -> Combined:

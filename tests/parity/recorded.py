@@ -1,20 +1,20 @@
 """A log that somebody recorded: through the plain loop and both engines, with their own features and model."""
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 from tests.parity.comparison import compared, differences
-from tests.parity.engines import BYTEWAX, FLINK, EngineError, EngineRun, LogFile, cuts_of
+from tests.parity.engines import BYTEWAX, FILE, FLINK, EngineError, EngineRun, LogFile, bytes_before, cuts_of
 from tests.parity.expected import Expectation, expectation_of, oracle_difference
 from tests.parity.jobs import Job
 from tests.parity.logs import Combined, EventRecord, Heartbeat, Log, Placed
-from tests.parity.suite import AT_ONCE, AskedServices, Finding, Outcome, Prepared
+from tests.parity.suite import AT_ONCE, Finding, Outcome, Prepared, Reading, Surrounding
 from tests.reference import Outputs, lines_of
 from window_core import WindowSpec
 
@@ -32,7 +32,7 @@ _ORACLE_RECORDS: Final = 400
 
 
 def run_recorded(
-    data: bytes, spec: WindowSpec, until_ms: int | None, services: AskedServices, say: Callable[[str], None]
+    data: bytes, spec: WindowSpec, until_ms: int | None, surrounding: Surrounding, say: Callable[[str], None]
 ) -> Outcome:
     """Let a recorded log through every run.
 
@@ -40,35 +40,29 @@ def run_recorded(
         data: lines of JSON.
         spec: the numbers of the windows.
         until_ms: records with a later arrival are not read.
-        services: those to ask.
+        surrounding: starts what is needed.
         say: takes a line about how far it is.
     """
+    job = Job("recorded", spec, RUNS)
+    around = surrounding.of(job)
     placed = _placed(data)
-    expectation = expectation_of(placed, spec, until_ms, services.asked)
-    file = LogFile(data, spec, until_ms, cuts_of(placed))
+    expectation = expectation_of(placed, spec, until_ms, around.asked)
+    file = LogFile(data, spec, until_ms, bytes_before(placed, cuts_of(placed)))
+    devices = {device: number for number, device in enumerate(expectation.devices)}
+    logs = [_log_of(placed, device) for device in devices]
+    whole = Combined(tuple(entry.source for entry in placed), ())
+    of_job = Prepared(job, logs, whole, {FILE: Reading(file, placed, (), expectation)})
     outcome = Outcome(logs=1, records=len(placed), jobs=1, occurred=expectation.occurred)
-    _ask_the_oracle(
-        outcome,
-        expectation,
-        spec,
-        Prepared(Job("recorded", spec, RUNS), [], Combined((), ()), file, placed, expectation),
-    )
+    _ask_the_oracle(outcome, of_job, expectation)
 
     def judge(run: EngineRun) -> tuple[Outputs, Finding | None]:
-        job = Job("recorded", spec, RUNS)
         try:
-            outputs = run.outputs(file, services.services)
+            outputs = run.outputs(file, around.services, None)
         except EngineError as error:
-            return {}, Finding(
-                Prepared(job, [], Combined((), ()), file, placed, expectation), run, None, str(error), ()
-            )
-        difference = next(differences(expectation.outputs, outputs), None)
-        if difference is None:
-            return outputs, None
-        logs = [_log_of(placed, difference.device_id)]
-        suspects = (0,) if difference.device_id is not None else ()
-        whole = Prepared(job, logs, Combined((), ()), file, placed, expectation)
-        return outputs, Finding(whole, run, difference, "", suspects)
+            return {}, Finding(of_job, run, None, str(error), ())
+        found = list(differences(expectation.outputs, outputs))
+        suspects = tuple(devices[one.device_id] for one in found if one.device_id in devices)
+        return outputs, Finding(of_job, run, found[0], "", suspects) if found else None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for run, (outputs, finding) in zip(RUNS, pool.map(judge, RUNS), strict=True):
@@ -76,7 +70,7 @@ def run_recorded(
                 outcome.count(run.name, compared(outputs))
             else:
                 outcome.findings.append(finding)
-            say(f"{run.name} {run.settings or ''}: {'equal' if finding is None else 'DIFFERENT'}")
+            say(f"{run.name} {dict(run.settings) or ''}: {'equal' if finding is None else 'DIFFERENT'}")
     return outcome
 
 
@@ -105,17 +99,13 @@ def _log_of(placed: list[Placed], device_id: str | None) -> Log:
     return tuple(entry.source for entry in placed if entry.event is not None and entry.event.device_id == device_id)
 
 
-def _ask_the_oracle(outcome: Outcome, expectation: Expectation, spec: WindowSpec, job: Prepared) -> None:
+def _ask_the_oracle(outcome: Outcome, job: Prepared, expectation: Expectation) -> None:
     """Compare the loop with the oracle for the devices with few records."""
-    few = defaultdict(
-        list, {d: records for d, records in expectation.devices.items() if len(records) <= _ORACLE_RECORDS}
-    )
-    asked = Expectation(
-        {device: expectation.outputs[device] for device in few}, expectation.placed, expectation.until_ms,
-        expectation.occurred, dict(few), expectation.evaluations,
-    )  # fmt: skip
-    difference = oracle_difference(asked, spec)
+    few = {device: records for device, records in expectation.devices.items() if len(records) <= _ORACLE_RECORDS}
+    difference = oracle_difference(replace(expectation, devices=few), job.job.spec)
     if difference:
         outcome.findings.append(Finding(job, None, None, difference, ()))
     else:
-        outcome.count("plain loop, against the oracle", compared(asked.outputs))
+        outcome.count(
+            "plain loop, against the oracle", compared({device: expectation.outputs[device] for device in few})
+        )

@@ -4,49 +4,52 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dataflows.service_client import Services
-from tests.parity.engines import EngineError, EngineRun
-from tests.parity.expected import Asked
+from tests.parity.engines import EngineRun
 from tests.parity.jobs import Job
 from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord
-from tests.parity.suite import Finding, judged, prepared
+from tests.parity.suite import Finding, Surroundings, judged, prepared
 
 __all__ = ["shrunk", "shrunk_by"]
 
 _ROUNDS: Final = 10
 """Jobs that a difference is worth at most: half a dozen make 45 records a handful."""
 
+_SMALL: Final = 3
+"""Records that nobody wants fewer of."""
+
 _SUSPECTS: Final = 8
 """Logs of a job that are looked at: an error that shows in many shows in these."""
 
 
-def shrunk(finding: Finding, services: Services, asked: Asked | None) -> tuple[Log, Finding] | None:
+def shrunk(finding: Finding, around: Surroundings, known: Sequence[Log] = ()) -> tuple[Log, Finding] | None:
     """The smallest log found that shows a difference alone among its like, and what it shows.
 
     ``None``: no log does so on its own; the job as a whole is what shows it.
+
+    Args:
+        finding: what a run gave.
+        around: what stood around it.
+        known: small logs that other differences were shown by; they are tried first.
     """
     run = finding.run
     if run is None or not finding.suspects:
         return None
-    job = replace(finding.job.job, has_until=False)
+    job = replace(finding.job.job, has_until=False, runs=(run,))
 
     def fails(candidates: Sequence[Log]) -> list[bool]:
-        try:
-            found = judged(prepared(job, candidates, asked), run, services)[1]
-        except EngineError:
-            return [False] * len(candidates)
+        found = judged(prepared(job, candidates, around.asked), run, around)[1]
         suspects = set(found.suspects) if found is not None else set()
         return [number in suspects for number in range(len(candidates))]
 
     logs = [finding.job.logs[number] for number in finding.suspects[:_SUSPECTS]]
-    smallest = shrunk_by(fails, logs)
-    return None if smallest is None else _alone(job, smallest, run, services, asked)
+    smallest = shrunk_by(fails, [*known, *logs])
+    return None if smallest is None else _alone(job, smallest, run, around)
 
 
-def _alone(job: Job, log: Log, run: EngineRun, services: Services, asked: Asked | None) -> tuple[Log, Finding] | None:
+def _alone(job: Job, log: Log, run: EngineRun, around: Surroundings) -> tuple[Log, Finding] | None:
     """What one log shows in a job of its own; where it needs company, beside copies of itself."""
     for copies in (1, 8):
-        found = judged(prepared(job, [log] * copies, asked), run, services)[1]
+        found = judged(prepared(job, [log] * copies, around.asked), run, around)[1]
         if found is not None and found.difference is not None:
             return log, found
     return None
@@ -56,14 +59,14 @@ def shrunk_by(fails: Callable[[Sequence[Log]], list[bool]], logs: Sequence[Log])
     """The smallest log that still fails.
 
     Args:
-        fails: which of many logs fail; called at most ten times.
+        fails: which of many logs fail; called a handful of times.
         logs: some that did.
     """
     logs = [log for log, failed in zip(logs, fails(logs), strict=True) if failed]
     if not logs:
         return None
     smallest = min(logs, key=len)
-    for _ in range(_ROUNDS - 1):
+    for _ in range(_ROUNDS if len(smallest) > _SMALL else 0):
         candidates = list(dict.fromkeys(_smaller(smallest)))
         verdicts = fails(candidates) if candidates else []
         failing = [log for log, failed in zip(candidates, verdicts, strict=True) if failed]

@@ -1,25 +1,50 @@
 """The suite itself: draws logs, lets every run of every job read them, and compares what they wrote with the loop."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dataflows.embedded_services import embedded_service
+from dataflows.kafka_broker.broker import running_broker
 from dataflows.metrics import Metrics
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
+from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import Compared, Difference, compared, differences, owners_of, positions
 from tests.parity.drawing import drawn_logs
-from tests.parity.engines import EngineError, EngineRun, LogFile, checkout_on_path, cuts_of
+from tests.parity.engines import (
+    FILE,
+    KAFKA,
+    EngineError,
+    EngineRun,
+    LogFile,
+    LogTopic,
+    bytes_before,
+    checkout_on_path,
+    cuts_of,
+)
 from tests.parity.expected import Asked, Expectation, expectation_of, oracle_difference
 from tests.parity.jobs import JOBS, Job
-from tests.parity.logs import Combined, Log, Placed, as_lines, combined
+from tests.parity.logs import Combined, Log, Placed, as_lines, as_topic, combined
 from tests.reference import Outputs
 
-__all__ = ["AskedServices", "Finding", "Outcome", "chosen_jobs", "judged", "prepared", "run_jobs", "running_services"]
+__all__ = [
+    "Finding",
+    "Outcome",
+    "Prepared",
+    "Reading",
+    "Surrounding",
+    "Surroundings",
+    "asking",
+    "chosen_jobs",
+    "judged",
+    "prepared",
+    "run_jobs",
+    "running_services",
+]
 
 LOGS_A_JOB: Final = 40
 """Fewer are not worth the start of a job: a small sample goes through fewer jobs."""
@@ -28,23 +53,42 @@ AT_ONCE: Final = 2
 """Runs side by side: a small machine has two cores."""
 
 
-class AskedServices(NamedTuple):
-    """The services of a job, and how the loop asks them; ``None``: it knows what they do."""
+class Surroundings(NamedTuple):
+    """What stands around the engines.
+
+    Attributes:
+        services: those to ask.
+        asked: how the loop asks them; ``None``: it knows what they do.
+        topics: those of a broker; ``None``: Kafka is left out.
+    """
 
     services: Services
     asked: Asked | None
+    topics: Topics | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A log as a file or as a topic, and what has to come out of it.
+
+    Attributes:
+        owners: for each record the number of the combined log that it is from.
+    """
+
+    log: LogFile | LogTopic
+    placed: list[Placed]
+    owners: tuple[int, ...]
+    expectation: Expectation
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job with its logs, and what has to come out."""
+    """A job with its logs, ready to be read as whatever its runs read."""
 
     job: Job
     logs: Sequence[Log]
     whole: Combined
-    file: LogFile
-    placed: list[Placed]
-    expectation: Expectation
+    readings: Mapping[str, Reading]
 
 
 @dataclass(frozen=True)
@@ -114,36 +158,54 @@ def asking(services: Services) -> Iterator[Asked]:
 def prepared(job: Job, logs: Sequence[Log], asked: Asked | None = None) -> Prepared:
     """A job over these logs."""
     whole = combined(logs, job.spec, job.start_ms, overlap=not job.goes_back)
-    data, placed = as_lines(whole.log, ends_with_newline=len(logs) % 2 == 0)
-    until_ms = None
-    if job.has_until:
-        arrivals = [entry.arrival_ms for entry in placed if entry.arrival_ms is not None]
-        until_ms = arrivals[len(arrivals) * 9 // 10]
-    expectation = expectation_of(placed, job.spec, until_ms, asked)
+    media: set[str] = {run.medium for run in job.runs}
+    readings = {medium: (_as_file if medium == FILE else _as_topic)(job, whole, asked) for medium in sorted(media)}
+    return Prepared(job, logs, whole, readings)
+
+
+def _as_file(job: Job, whole: Combined, asked: Asked | None) -> Reading:
+    data, placed = as_lines(whole.log, ends_with_newline=len(whole.log) % 2 == 0)
+    until_ms = _until_ms(job, placed)
+    cuts = () if job.goes_back else bytes_before(placed, cuts_of(placed))
+    log = LogFile(data, job.spec, until_ms, cuts)
+    return Reading(log, placed, whole.owners, expectation_of(placed, job.spec, until_ms, asked))
+
+
+def _as_topic(job: Job, whole: Combined, asked: Asked | None) -> Reading:
+    records, placed, owners = as_topic(whole, job.partitions)
+    until_ms = _until_ms(job, placed)
     cuts = () if job.goes_back else cuts_of(placed)
-    return Prepared(job, logs, whole, LogFile(data, job.spec, until_ms, cuts), placed, expectation)
+    log = LogTopic(records, job.partitions, job.spec, until_ms, cuts)
+    return Reading(log, placed, owners, expectation_of(placed, job.spec, until_ms, asked))
 
 
-def judged(job: Prepared, run: EngineRun, services: Services) -> tuple[Outputs, Finding | None]:
+def _until_ms(job: Job, placed: Sequence[Placed]) -> int | None:
+    if not job.has_until:
+        return None
+    arrivals = [entry.arrival_ms for entry in placed if entry.arrival_ms is not None]
+    return arrivals[len(arrivals) * 9 // 10] if arrivals else None
+
+
+def judged(job: Prepared, run: EngineRun, around: Surroundings) -> tuple[Outputs, Finding | None]:
     """What a run gave, and what is wrong with it."""
+    reading = job.readings[run.medium]
     try:
-        outputs = run.outputs(job.file, services)
+        outputs = run.outputs(reading.log, around.services, around.topics)
     except EngineError as error:
         return {}, Finding(job, run, None, str(error), ())
-    expected, actual = job.expectation.outputs, outputs
+    expected, actual = reading.expectation.outputs, outputs
     if job.job.compares == "positions":
         expected, actual = positions(expected), positions(actual)
-    found = list(differences(expected, actual))
+    found = [(one, owners_of(one, reading.placed, reading.owners)) for one in differences(expected, actual)]
     if not found:
         return outputs, None
-    suspects = Counter(owner for difference in found for owner in owners_of(difference, job.placed, job.whole.owners))
-    first = min(suspects) if suspects else 0
-    shown = next((one for one in found if owners_of(one, job.placed, job.whole.owners) == {first}), found[0])
+    suspects = set().union(*(owners for _, owners in found))
+    shown = min(found, key=lambda one: sorted(one[1]))[0]
     return outputs, Finding(job, run, shown, "", tuple(sorted(suspects)))
 
 
 def run_jobs(
-    jobs: Sequence[Job], examples: int, seed: int, say: Callable[[str], None], own: AskedServices | None = None
+    jobs: Sequence[Job], examples: int, seed: int, say: Callable[[str], None], surrounding: "Surrounding"
 ) -> Outcome:
     """Draw logs, and let them through every run of these jobs.
 
@@ -152,29 +214,19 @@ def run_jobs(
         examples: logs in all.
         seed: another gives other logs.
         say: takes a line about how far it is.
-        own: services to ask in place of the suite's.
+        surrounding: starts what the jobs need.
     """
     outcome = Outcome()
-    with ExitStack() as stack:
-        kinds: dict[bool, AskedServices] = {}
-        for is_refusing in sorted({job.is_refusing for job in jobs}):
-            if own is not None:
-                kinds[is_refusing] = own
-                continue
-            options = ("--features-from", "tests.parity.refusing:FEATURES") if is_refusing else ()
-            services = stack.enter_context(running_services(*options))
-            asked = stack.enter_context(asking(services)) if is_refusing else None
-            kinds[is_refusing] = AskedServices(services, asked)
-        pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting: list[tuple[Prepared, list[tuple[EngineRun, Future[tuple[Outputs, Finding | None]]]]]] = []
         for number, job in enumerate(jobs):
+            around = surrounding.of(job)
             share = -(-examples // len(jobs))
             logs = drawn_logs(share, 1_000 * seed + number, job.spec, goes_back=job.goes_back)
-            of_job = prepared(job, logs, kinds[job.is_refusing].asked)
+            of_job = prepared(job, logs, around.asked)
             _count(outcome, of_job)
-            services = kinds[job.is_refusing].services
             runs = sorted(job.runs, key=lambda run: run.engine, reverse=True)  # the longer ones first
-            waiting.append((of_job, [(run, pool.submit(judged, of_job, run, services)) for run in runs]))
+            waiting.append((of_job, [(run, pool.submit(judged, of_job, run, around)) for run in runs]))
             while waiting and all(future.done() for _, future in waiting[0][1]):
                 _finish(outcome, *waiting.pop(0), say)
         for of_job, futures in waiting:
@@ -182,16 +234,50 @@ def run_jobs(
     return outcome
 
 
+class Surrounding:
+    """Starts services and a broker when a job first needs them."""
+
+    def __init__(self, stack: ExitStack, own: Surroundings | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            stack: what is started ends with it.
+            own: the services to ask in place of the suite's, if a user has some.
+        """
+        self._stack = stack
+        self._own = own
+        self._kinds: dict[bool, Surroundings] = {}
+        self._topics: Topics | None = None
+
+    def of(self, job: Job) -> Surroundings:
+        """What a job needs."""
+        topics = self._with_broker() if any(run.medium == KAFKA for run in job.runs) else None
+        if self._own is not None:
+            return self._own._replace(topics=topics)
+        if job.is_refusing not in self._kinds:
+            options = ("--features-from", "tests.parity.refusing:FEATURES") if job.is_refusing else ()
+            services = self._stack.enter_context(running_services(*options))
+            asked = self._stack.enter_context(asking(services)) if job.is_refusing else None
+            self._kinds[job.is_refusing] = Surroundings(services, asked, None)
+        return self._kinds[job.is_refusing]._replace(topics=topics)
+
+    def _with_broker(self) -> Topics:
+        if self._topics is None:
+            self._topics = Topics(self._stack.enter_context(running_broker()).address)
+        return self._topics
+
+
 def _count(outcome: Outcome, job: Prepared) -> None:
     outcome.jobs += 1
     outcome.logs += len(job.logs)
-    outcome.records += len(job.placed)
-    outcome.occurred.update(job.expectation.occurred)
-    difference = oracle_difference(job.expectation, job.job.spec)
-    if difference:
-        outcome.findings.append(Finding(job, None, None, difference, ()))
-    else:
-        outcome.count("plain loop, against the oracle", compared(job.expectation.outputs))
+    outcome.records += len(job.whole.log)
+    for reading in job.readings.values():
+        outcome.occurred.update(reading.expectation.occurred)
+        difference = oracle_difference(reading.expectation, job.job.spec)
+        if difference:
+            outcome.findings.append(Finding(job, None, None, difference, ()))
+        else:
+            outcome.count("plain loop, against the oracle", compared(reading.expectation.outputs))
 
 
 def _finish(
@@ -209,4 +295,4 @@ def _finish(
         else:
             outcome.findings.append(finding)
         verdicts.append(f"{run.name} {'equal' if finding is None else 'DIFFERENT'}")
-    say(f"{job.job.name}: {len(job.logs):,} logs, {len(job.placed):,} records: {'; '.join(verdicts)}")
+    say(f"{job.job.name}: {len(job.logs):,} logs, {len(job.whole.log):,} records: {'; '.join(verdicts)}")
