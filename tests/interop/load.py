@@ -14,6 +14,9 @@ from dataflows.metrics import Metrics
 from dataflows.service_client import Prediction, ServiceClient, Services
 from dataflows.settings import RunSettings
 
+QUICK_START = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""These servers live for seconds."""
+
 LIMIT_S = 120  # nothing here waits for time to pass; what hangs fails
 WAYS = ("unary", "batch", "stream")
 SCORE = {"logistic_regression_result": "0.515127767"}
@@ -83,7 +86,9 @@ class Server:
     def start(self) -> None:
         options = ["--port", self._port, "--stop-with-input", "--drain", "200ms", "--grace", "5s"]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen([*self._command, *options], stdin=pipe, stdout=pipe, text=True)
+        self._process = subprocess.Popen(
+            [*self._command, *options], env=os.environ | QUICK_START, stdin=pipe, stdout=pipe, text=True
+        )
 
     def wait_until_it_listens(self) -> None:
         line = self.process.stdout.readline()
@@ -111,9 +116,9 @@ class Server:
 
 
 @contextmanager
-def running_servers(language: str, number: int) -> Iterator[dict[str, list[Server]]]:
-    """So many servers of each service."""
-    servers = {service: [Server(service, language) for _ in range(number)] for service in ("features", "inference")}
+def running_servers(*languages: str) -> Iterator[dict[str, list[Server]]]:
+    """A server of each service in each of the languages."""
+    servers = {service: [Server(service, language) for language in languages] for service in ("features", "inference")}
     everyone = [server for several in servers.values() for server in several]
     with ExitStack() as ends:
         for server in everyone:

@@ -1,24 +1,24 @@
 """Servers that restart, die or hang under a steady load cost no evaluation."""
 
+import os
 import signal
-from itertools import zip_longest
+from pathlib import Path
 
 import pytest
 
 from tests.interop.load import Load, addresses_of, running_servers
 
-
-@pytest.fixture(params=["python", "java"])
-def language(request: pytest.FixtureRequest) -> str:
-    if request.param == "java":
-        request.getfixturevalue("jar")
-    return str(request.param)
+MIXED = ("python", "java", "java")
+ALL_ALIKE = [("python",) * 3, ("java",) * 3] if os.environ.get("LATECOMER_HYPOTHESIS") == "thorough" else []
 
 
-def test_a_rolling_restart_of_three_servers_of_each_kind_costs_no_evaluation(language: str) -> None:
-    with running_servers(language, 3) as servers:
+@pytest.mark.parametrize("languages", [MIXED, *ALL_ALIKE], ids=",".join)
+def test_a_rolling_restart_of_three_servers_of_each_kind_costs_no_evaluation(
+    languages: tuple[str, ...], jar: Path
+) -> None:
+    with running_servers(*languages) as servers:
         with Load(addresses_of(servers["features"]), addresses_of(servers["inference"])) as load:
-            for several in zip_longest(servers["features"], servers["inference"]):
+            for several in zip(servers["features"], servers["inference"], strict=True):
                 for server in several:
                     assert server.end() == 0
                     load.wait_for_more()
@@ -30,7 +30,7 @@ def test_a_rolling_restart_of_three_servers_of_each_kind_costs_no_evaluation(lan
 
 
 def test_servers_that_are_killed_cost_no_evaluation() -> None:
-    with running_servers("python", 2) as servers:
+    with running_servers("python", "python") as servers:
         with Load(addresses_of(servers["features"]), addresses_of(servers["inference"])) as load:
             for several in servers.values():
                 several[0].end(signal.SIGKILL)
@@ -39,7 +39,7 @@ def test_servers_that_are_killed_cost_no_evaluation() -> None:
 
 
 def test_servers_that_hang_cost_no_evaluation_and_are_asked_again_when_they_are_back() -> None:
-    with running_servers("python", 2) as servers:
+    with running_servers("python", "python") as servers:
         features, inference = servers.values()
         with Load(addresses_of(features), addresses_of(inference), timeout_ms=1_000) as load:
             for several in (features, inference):
