@@ -32,6 +32,7 @@ TOPICS: Final[tuple[Topic, ...]] = ("predictions", "rejections")
 
 _RECORD: Final = 0
 _REJECTED: Final = 2
+_WITHOUT_VALUE: Final = 3
 _RECORD_HEADER: Final = Struct(">bqiqi")
 _EVALUATION_HEADER: Final = Struct(">BqqqHHI")
 _SIZE: Final = Struct(">i")
@@ -44,21 +45,21 @@ class RecordFrame(NamedTuple):
         arrival_ms: its arrival.
         position: ``partition/offset``.
         key: the record's key.
-        value: its value; empty where the record has none.
+        value: its value, if it has one.
         is_rejected: the value is an encoded rejection already.
     """
 
     arrival_ms: int
     position: str
     key: bytes | None
-    value: bytes
+    value: bytes | None
     is_rejected: bool
 
 
 def encoded_record(frame: RecordFrame) -> bytes:
     """A record as a file of frames holds it, behind its size."""
     partition, _, offset = frame.position.partition("/")
-    key = frame.key or b""
+    key, value = frame.key or b"", frame.value or b""
     header = _RECORD_HEADER.pack(
         _REJECTED if frame.is_rejected else _RECORD,
         frame.arrival_ms,
@@ -66,7 +67,7 @@ def encoded_record(frame: RecordFrame) -> bytes:
         int(offset),
         -1 if frame.key is None else len(key),
     )
-    return b"".join((_SIZE.pack(len(header) + len(key) + len(frame.value)), header, key, frame.value))
+    return b"".join((_SIZE.pack(len(header) + len(key) + len(value)), header, key, value))
 
 
 def decoded_record(frame: bytes) -> RecordFrame:
@@ -75,7 +76,8 @@ def decoded_record(frame: bytes) -> RecordFrame:
     start = _RECORD_HEADER.size
     end = start + max(key_size, 0)
     key = None if key_size < 0 else frame[start:end]
-    return RecordFrame(arrival_ms, f"{partition}/{offset}", key, frame[end:], kind == _REJECTED)
+    value = None if kind == _WITHOUT_VALUE else frame[end:]
+    return RecordFrame(arrival_ms, f"{partition}/{offset}", key, value, kind == _REJECTED)
 
 
 def device_id_of(key: Sequence[str]) -> str:

@@ -67,14 +67,15 @@ class WindowFunction(KeyedProcessFunction):
             return
         self._metrics.records.inc()
         if record.is_rejected:
-            yield self._rejection("INVALID", "", record.value)
+            yield self._rejection("INVALID", "", record.value or b"")
             return
         try:
-            event = decoded_event(record.value, record.key, self._settings.format)
+            if record.value is None:
+                raise EventError("not_an_event")
+            event = decoded_event(record.value, record.key, self._settings.format, record.arrival_ms)
         except EventError as error:
-            yield self._rejection(
-                "INVALID", "", encoded_invalid(error, record.value, record.position, record.arrival_ms)
-            )
+            invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
+            yield self._rejection("INVALID", "", invalid)
             return
         logged = LoggedEvent(event, record.arrival_ms, record.position)
         at_hand = self._taken_up(event.device_id) or _AtHand(DeviceWindow(self._spec, event.device_id))

@@ -16,6 +16,7 @@ import org.apache.flink.types.Row;
 final class RecordFrame {
   static final byte RECORD = 0;
   static final byte HEARTBEAT = 1;
+  static final byte WITHOUT_VALUE = 3;
 
   private static final int HEADER_BYTES = 1 + 8 + 4 + 8 + 4;
   private static final int KEY_SIZE_AT = HEADER_BYTES - 4;
@@ -31,7 +32,8 @@ final class RecordFrame {
     int keySize = key == null ? 0 : key.length;
     int valueSize = value == null ? 0 : value.length;
     ByteBuffer frame = ByteBuffer.allocate(HEADER_BYTES + keySize + valueSize);
-    frame.put(key == null && value == null ? HEARTBEAT : RECORD);
+    byte kindWithoutValue = key == null ? HEARTBEAT : WITHOUT_VALUE;
+    frame.put(value == null ? kindWithoutValue : RECORD);
     frame.putLong(arrivalMs).putInt(partition).putLong(offset).putInt(key == null ? -1 : keySize);
     if (key != null) {
       frame.put(key);
