@@ -1,0 +1,191 @@
+"""What is wrong is said in one line, with exit status 2 before anything starts and 1 for a failure."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+
+from tests.dataflows.commands import command_of, environment, latecomer, latecomer_here, one_line, sample_log
+from tests.dataflows.misbehaving import Status, misbehaving
+
+
+@pytest.fixture(autouse=True)
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(sample_log(devices=2, hours=1))
+    (tmp_path / "folder").mkdir()
+    return path
+
+
+@pytest.fixture
+def services(features_address: str, inference_address: str) -> tuple[str, ...]:
+    return "--features", features_address, "--inference", inference_address
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--input", "missing.jsonl"), "--input missing.jsonl does not exist"),
+        (("--input", "folder"), "--input folder is a folder, not a file"),
+        (("--output", "folder"), "--output folder is a folder, not a file"),
+        (("--output", "."), "--output . is a folder, not a file"),
+        (("--output", "/"), "--output / is a folder, not a file"),
+        (("--output", ""), "--output must name a file"),
+        (("--rejections", ""), "--rejections must name a file"),
+        (("--rejections", "folder"), "--rejections folder is a folder, not a file"),
+        (("--output", "events.jsonl/p.jsonl"), "--output events.jsonl/p.jsonl: "),
+        (("--output", "events.jsonl"), "--output and --input are the same file"),
+        (("--output", "./folder/../events.jsonl"), "--output and --input are the same file"),
+        (("--output", "linked.jsonl"), "--output and --input are the same file"),
+        (("--output", "hard.jsonl"), "--output and --input are the same file"),
+        (("--rejections", "p.jsonl"), "--rejections and --output are the same file"),
+        (("--output", "-"), "--rejections must be given where --output is standard output"),
+        (("--interval", "ten"), "'ten' is not a duration"),
+        (("--interval", "0"), "--interval must be above 0"),
+        (("--max-events", "0"), "--max-events must be above 0"),
+        (("--tick", "-5m"), "is not a duration"),
+        (("--idle-after", "8d"), "--forget-after is 604800000, below"),
+        (("--until", "-1"), "--until must be ms since the Unix epoch"),
+        (("--until", "253402300800000"), "--until must be ms since the Unix epoch"),
+        (("--epoch", "0"), "--epoch must be above 0"),
+        (("--epoch", "999999999d"), "--epoch must be at most 1d"),
+        (("--timeout", "999999999d"), "--timeout must be at most 1d"),
+        (("--batch-windows", "0"), "--batch-windows must be above 0"),
+        (("--in-flight", "0"), "--in-flight must be above 0"),
+        (("--parallelism", "0"), "--parallelism must be above 0"),
+        (("--features", "nonsense"), "--features must be HOST:PORT"),
+        (("--features", "localhost:70000"), "--features must be HOST:PORT"),
+        (("--inference", "localhost:1,"), "--inference must be HOST:PORT"),
+        (("--inference", "localhost:"), "--inference must be HOST:PORT"),
+        (("--rpc", "carrier-pigeon"), "'carrier-pigeon' is not one of"),
+        (("--nonsense",), "No such option"),
+        (("events.jsonl",), "unexpected extra argument"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_nothing_is_written(
+    tmp_path: Path, events: Path, services: tuple[str, ...], arguments: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "linked.jsonl").symlink_to(events)
+    os.link(events, tmp_path / "hard.jsonl")
+    before = sorted(tmp_path.rglob("*")), events.read_bytes()
+    usual = ("--input", "events.jsonl", "--output", "p.jsonl")
+    finished = latecomer_here("run", *services, *usual, *arguments, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    line = one_line(finished.stderr)
+    assert line.startswith("latecomer: ")
+    assert says in line
+    assert (sorted(tmp_path.rglob("*")), events.read_bytes()) == before
+
+
+def test_a_process_of_its_own_says_it_in_the_same_way(tmp_path: Path) -> None:
+    finished = latecomer("run", "--input", "missing.jsonl", cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert one_line(finished.stderr) == "latecomer: --input missing.jsonl does not exist"
+
+
+def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ...]) -> None:
+    finished = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *command_of("run", *services, "--input", "-", "--output", "p.jsonl")],
+        cwd=tmp_path, env=environment(), capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 2
+    assert "--input - needs a standard input" in one_line(finished.stderr)
+
+
+@pytest.mark.parametrize("flag", ["--output", "--rejections"])
+def test_a_full_device_fails_the_run(tmp_path: Path, services: tuple[str, ...], flag: str) -> None:
+    places = {"--input": "events.jsonl", "--output": "p.jsonl", "--rejections": "r.jsonl", flag: "/dev/full"}
+    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=2, hours=1) + b"{\n")
+    flags = [part for place in places.items() for part in place]
+    finished = latecomer("run", *services, *flags, cwd=tmp_path)
+    assert finished.returncode == 1
+    assert one_line(finished.stderr) == "latecomer: /dev/full: No space left on device"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 200 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, services: tuple[str, ...], small_disk: Path, name: str) -> None:
+    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=5, hours=3))
+    output = ("--output", f"disk/{name}", "--rejections", "r.jsonl")
+    finished = latecomer("run", *services, "--input", "events.jsonl", *output, cwd=tmp_path)
+    assert finished.returncode == 1
+    assert "No space left on device" in one_line(finished.stderr)
+    [left] = [path.read_bytes() for path in small_disk.iterdir()]
+    assert left.endswith(b"}\n")
+    assert len(left) > 150_000
+
+
+def test_a_port_that_is_taken_is_not_shared(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finished = latecomer("serve", "features", "--port", port, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (1, b"")
+    assert f"cannot listen on 127.0.0.1:{port}" in one_line(finished.stderr)
+
+
+def away(name: str, request: object, number: int) -> Status:
+    return Status.UNAVAILABLE
+
+
+def garbage(name: str, request: object, number: int) -> bytes:
+    return b"\xff\xff"
+
+
+def too_few_rows(name: str, request: object, number: int) -> object:
+    def change(answer: object) -> None:
+        del answer.evaluation_id[-1]  # type: ignore[attr-defined]
+
+    return change
+
+
+def silence(name: str, request: object, number: int) -> Status:
+    ENDED.wait()
+    return Status.UNAVAILABLE
+
+
+ENDED = Flag()
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (away, "failed 2 attempts of up to 300ms: UNAVAILABLE: as told"),
+        (silence, "failed 2 attempts of up to 300ms: DEADLINE_EXCEEDED"),
+        (garbage, "answered 2 bytes that are no PredictionBatch"),
+        (too_few_rows, "predictions to "),
+    ],
+)
+@pytest.mark.parametrize("parallelism", ["1", "2"])
+def test_a_service_that_cannot_be_worked_with_fails_the_run(
+    tmp_path: Path, features_address: str, inference_address: str, rule: object, says: str, parallelism: str
+) -> None:
+    with misbehaving(inference_address, rule) as inference:
+        ENDED.clear()
+        finished = latecomer(
+            "run", "--features", features_address, "--inference", inference.address, "--input", "events.jsonl",
+            "--output", "p.jsonl", "--attempts", "2", "--timeout", "300ms" if rule in (away, silence) else "30s",
+            "--pause", "1ms", "--parallelism", parallelism, cwd=tmp_path,
+        )  # fmt: skip
+        ENDED.set()
+    assert finished.returncode == 1
+    line = one_line(finished.stderr)
+    assert line.startswith(f"latecomer: the inference service at {inference.address} ")
+    assert says in line
+    assert (tmp_path / "p.jsonl").read_bytes() == b""
