@@ -24,6 +24,7 @@ from dataflows.metrics import Metrics
 from dataflows.prediction_step import PredictionStep, Topic
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
+from dataflows.state_folder import identity_of
 
 __all__ = ["run_on_bytewax"]
 
@@ -44,7 +45,7 @@ def run_on_bytewax(
     """
     recovery, is_new = None, True
     if settings.state is not None:
-        recovery, is_new = opened_state(Path(settings.state), _identity(locations, log))
+        recovery, is_new = opened_state(Path(settings.state), identity_of("bytewax", locations, log))
     files, targets = _sink(locations, settings)
     files.begin(anew=is_new)
     stopped = Flag()
@@ -68,15 +69,6 @@ def run_on_bytewax(
             )
         except BaseException as error:
             raise _cause_of(error) from None
-
-
-def _identity(locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
-    """What a state belongs to. Where a topic has other partitions than it had, a device may be in another one."""
-    places = {"input": locations.input, "output": locations.predictions, "rejections": locations.rejections}
-    identity = {name: place if is_kafka(place) else str(Path(place).resolve()) for name, place in places.items()}
-    if isinstance(log, KafkaLog):
-        identity["input"] += f" of {log.partitions} partitions"
-    return identity
 
 
 def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[Topic, KafkaTarget]]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +18,12 @@ from dataflows.file_log import FileLog
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
 from dataflows.kafka_log import KafkaLog
-from dataflows.locations import Locations
+from dataflows.locations import STANDARD, Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 from dataflows.service_client import Services
-from dataflows.settings import RunSettings, duration_text, flag_of
+from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of
+from dataflows.state_folder import claim, identity_of, is_claimed
 
 __all__ = ["JobError", "run_on_flink"]
 
@@ -45,7 +47,12 @@ def run_on_flink(
         SettingsError: Java, the package or a jar is missing.
         JobError: the job failed.
     """
+    _check_places(settings, locations, log)
     check_installation()
+    if settings.state is not None:
+        folder, identity = Path(settings.state), identity_of("flink", locations, log)
+        if not is_claimed(folder, identity):
+            claim(folder, identity)
     with TemporaryDirectory(prefix="latecomer-") as name:
         folder = Path(name)
         job = replace(
@@ -74,6 +81,22 @@ def run_on_flink(
         metrics.add(json.loads((folder / "report.json").read_text()))
 
 
+def _check_places(settings: RunSettings, locations: Locations, log: FileLog | KafkaLog) -> None:
+    """Refuse what the job cannot do on one machine.
+
+    Raises:
+        SettingsError: an output is standard output, or a state would not hold what a file holds.
+    """
+    outputs = {"--output": locations.predictions, "--rejections": locations.rejections}
+    for flag, place in outputs.items():
+        if place == STANDARD:
+            raise SettingsError(f"{flag} -: --engine flink writes to files and topics, not to standard output")
+        if settings.state is not None and not is_kafka(place):
+            raise SettingsError(f"{flag} {place}: --engine flink with --state writes to topics; a file is written anew")
+    if settings.state is not None and isinstance(log, FileLog):
+        raise SettingsError("--state: --engine flink reads a file from its beginning; a topic can be gone on with")
+
+
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -87,7 +110,8 @@ def _chosen_port(port: int | None) -> int | None:
 
 def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
     """Give each line of a file its position and arrival, and write it as the job reads it."""
-    with lines.open("rb") as source, frames.open("wb") as target:
+    standard = nullcontext(sys.stdin.buffer)
+    with standard if str(lines) == STANDARD else lines.open("rb") as source, frames.open("wb") as target:
         for line in source:
             value = line.removesuffix(b"\n")
             position = f"0/{log.lines}"
