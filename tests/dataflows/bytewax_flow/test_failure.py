@@ -17,11 +17,10 @@ def test_what_is_said_after_a_failure_is_not_heard_until_the_end(capfd: pytest.C
         say("before ")
         raise ValueError("the reason")
 
-    with pytest.raises(ValueError, match="the reason"), StandardError.opened_at_the_end():
-        try:
+    with StandardError.opened_at_the_end():
+        with pytest.raises(ValueError, match="the reason"):
             fail()
-        finally:
-            say("not heard ")
+        say("not heard ")
     say("after")
     assert capfd.readouterr().err == "before after"
 
