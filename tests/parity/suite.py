@@ -30,6 +30,7 @@ from tests.parity.expected import Asked, Expectation, expectation_of, oracle_dif
 from tests.parity.jobs import JOBS, Job
 from tests.parity.logs import Combined, Log, Placed, as_lines, as_topic, combined
 from tests.reference import Outputs
+from window_core import Evaluation
 
 __all__ = [
     "Finding",
@@ -180,10 +181,14 @@ def _as_topic(job: Job, whole: Combined, asked: Asked | None) -> Reading:
 
 
 def _until_ms(job: Job, placed: Sequence[Placed]) -> int | None:
+    """The end of a run that has one: the very instant of a tick, late in the log."""
     if not job.has_until:
         return None
-    arrivals = [entry.arrival_ms for entry in placed if entry.arrival_ms is not None]
-    return arrivals[len(arrivals) * 9 // 10] if arrivals else None
+    outputs = [output for of in expectation_of(placed, job.spec).evaluations.values() for output, _ in of]
+    evaluations = [output for output in outputs if isinstance(output, Evaluation)]
+    ticks = [output.as_of_ms for output in evaluations if output.cause == "tick"]
+    instants = sorted(ticks or [output.as_of_ms for output in evaluations])
+    return instants[len(instants) * 9 // 10] if instants else None
 
 
 def judged(job: Prepared, run: EngineRun, around: Surroundings) -> tuple[Outputs, Finding | None]:

@@ -4,8 +4,8 @@
 not apply any more.
 
 A file of errors: ``copy`` names the folders that its tests need, ``tests`` what pytest runs, ``memory_mb`` what it may
-take (without it, any), ``errors`` is a list of ``name``, ``rule``, ``file``, ``find`` (once in that file), ``replace``,
-and ``tests`` where it differs.
+take (without it, any), ``build_java`` the command that builds what an error in Java is in, ``errors`` is a list of
+``name``, ``rule``, ``file``, ``find`` (once in that file), ``replace``, and ``tests`` where it differs.
 """
 
 import argparse
@@ -50,6 +50,7 @@ class PlantedError:
     copy: tuple[str, ...]
     tests: tuple[str, ...]
     memory_mb: int | None
+    build: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def load_planted(path: Path) -> list[PlantedError]:
             copy=tuple(content["copy"]),
             tests=tuple(error.get("tests", content["tests"])),
             memory_mb=content.get("memory_mb"),
+            build=tuple(content.get("build_java", ())) if error["file"].endswith(".java") else (),
         )
         for error in content["errors"]
     ]
@@ -102,6 +104,10 @@ def plant(error: PlantedError) -> Outcome:
         source = path.read_text(encoding="utf-8").replace(error.find, error.replace)
         compile(source, error.file, "exec") if path.suffix == ".py" else None
         path.write_text(source, encoding="utf-8")
+        if error.build:
+            built = subprocess.run(error.build, cwd=copied, capture_output=True, text=True, check=False)
+            if built.returncode != 0:
+                return Outcome(error, "broken", built.stdout + built.stderr, monotonic() - began)
         status, output = run_tests(error.tests, copied, error.memory_mb)
     verdict = {_TESTS_FAILED: "red", 0: "green"}.get(status, "broken")
     found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)

@@ -1,0 +1,73 @@
+"""A sample of ``latecomer parity``: generated logs give the same bytes on every engine, from files and from Kafka."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from tests.parity.comparison import compared
+from tests.parity.drawing import drawn_logs
+from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
+from tests.parity.jobs import JOBS
+from tests.parity.keeping import side_by_side
+from tests.parity.logs import Log
+from tests.parity.suite import Surrounding, chosen_jobs, judged, prepared
+from window_core import WindowSpec
+
+LOGS = 50
+SEED = 7
+
+EDGES, REFUSING, *_ = JOBS
+
+CASES = {
+    "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 3})),
+    "bytewax-restarted": (EDGES, EngineRun(BYTEWAX, restarts=2)),
+    "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
+    "flink-file": (EDGES, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 5})),
+    "flink-kafka": (REFUSING, EngineRun(FLINK, {"parallelism": 2}, medium=KAFKA)),
+}
+
+
+@cache
+def logs_under(spec: WindowSpec) -> list[Log]:
+    return drawn_logs(LOGS, SEED, spec)
+
+
+@pytest.fixture
+def needs(request: pytest.FixtureRequest, case: str) -> None:
+    """Skip what cannot run here."""
+    _, run = CASES[case]
+    if run.engine == FLINK:
+        request.getfixturevalue("has_flink")
+    if run.medium == KAFKA:
+        request.getfixturevalue("has_broker")
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("needs")
+def test_an_engine_writes_the_bytes_of_the_plain_loop(case: str, surrounding: Surrounding) -> None:
+    job, run = CASES[case]
+    job = replace(job, runs=(run,))
+    around = surrounding.of(job)
+    of_job = prepared(job, logs_under(job.spec), around.asked)
+    outputs, finding = judged(of_job, run, around)
+    shown = "" if finding is None else finding.failure or side_by_side(b"", {run.name: finding.difference})
+    assert finding is None, f"{len(finding.suspects)} of {LOGS} logs\n{shown}"
+    assert compared(outputs) == compared(of_job.readings[run.medium].expectation.outputs)
+    assert compared(outputs).outputs > 10 * LOGS
+
+
+def test_all_jobs_together_run_both_engines_on_both_media_in_every_way_to_call() -> None:
+    runs = [run for job in JOBS for run in job.runs]
+    for engine in (BYTEWAX, FLINK):
+        assert {run.medium for run in runs if run.engine == engine} == {"file", "Kafka"}
+        assert {run.settings.get("rpc", "batch") for run in runs if run.engine == engine} == {
+            "batch",
+            "stream",
+            "unary",
+        }
+    assert all({BYTEWAX, FLINK} == {run.engine for run in job.runs} for job in JOBS)
+
+
+def test_few_logs_go_through_few_jobs() -> None:
+    assert [len(chosen_jobs(examples)) for examples in (1, 100, 200, 2_000)] == [2, 2, 5, len(JOBS)]
