@@ -83,9 +83,10 @@ class _Drawing:
         """An arrival around which the clock of a device does something, or soon."""
         spec, now_ms = self.spec, self.now_ms
         accepted_ms = self.accepted_ms.get(device_id, now_ms)
-        limits = [accepted_ms + spec.idle_after_ms, now_ms + spec.interval_ms, now_ms + spec.tick_ms]
-        if spec.forget_after_ms < 100 * spec.interval_ms + 10_000:  # a log must not spread over weeks of ticks
-            limits += [accepted_ms + spec.forget_after_ms] * 2
+        limits = [now_ms + spec.interval_ms, now_ms + spec.tick_ms]
+        longest_ms = 100 * spec.interval_ms + 10_000  # a log must not spread over weeks of ticks
+        limits += [accepted_ms + spec.idle_after_ms] if spec.idle_after_ms < longest_ms else []
+        limits += [accepted_ms + spec.forget_after_ms] * 2 if spec.forget_after_ms < longest_ms else []
         window = self.windows.get(device_id)
         wakeup_ms = None if window is None else window.next_wakeup_ms()
         if wakeup_ms is not None and wakeup_ms < now_ms + 10 * spec.interval_ms + 10_000:
