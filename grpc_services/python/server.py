@@ -2,14 +2,15 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from grpc_services.python.call_gate import CallGate
 from grpc_services.python.feature_service import BatchFeatureService, SeedFeatureService
+from grpc_services.python.health import HealthService
 from grpc_services.python.inference_service import BatchInferenceService, SeedInferenceService
 from grpc_services.python.interceptor import CallInterceptor
 from grpc_services.python.plugins import load_features, load_model
@@ -49,7 +50,7 @@ class RunningServer:
         settings: ServerSettings,
         server: grpc.Server,
         gate: CallGate,
-        health: Any,
+        health: HealthService,
         port: int,
         metrics: ServiceMetrics,
     ) -> None:
@@ -67,7 +68,7 @@ class RunningServer:
 
     def stop_being_healthy(self) -> None:
         """Say NOT_SERVING to whoever asks or watches, and go on serving."""
-        self._health.enter_graceful_shutdown()
+        self._health.stop_being_healthy()
 
     def stop(self, grace_s: float | None = None) -> bool:
         """Take no new calls, let those that run finish, end idle streams with UNAVAILABLE.
@@ -103,15 +104,14 @@ def start(settings: ServerSettings) -> RunningServer:
         options=_options(settings),
     )
     _add_service(server, settings)
-    health_service = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     names = _SERVICE_NAMES[settings.service]
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    health = HealthService(names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+    reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
     port = _listen(server, settings, credentials)
-    for name in names:
-        health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
     server.start()
-    return RunningServer(settings, server, gate, health_service, port, metrics)
+    return RunningServer(settings, server, gate, health, port, metrics)
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:

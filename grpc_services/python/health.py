@@ -1,0 +1,91 @@
+"""Whether a server takes calls, for balancers and probes: ``grpc.health.v1``.
+
+The servicer of grpcio-health-checking (1.65 and before it) holds one lock while it sends, and takes the same lock where
+gRPC's only thread for events tells it that a watcher is gone: a watcher that goes while another is told something stops
+the whole server for ever. Here nothing that gRPC waits for is ever held while sending.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Lock, Thread
+from typing import Final, TypeAlias
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+__all__ = ["HealthService"]
+
+_TOLD_WITHIN_S: Final = 1.0
+"""What is waited for watchers that do not read; they learn of the end by their connection."""
+
+Status: TypeAlias = health_pb2.HealthCheckResponse
+
+
+class _Watcher:
+    """One who wants to know; what is sent last is what was true last."""
+
+    def __init__(self, send: Callable[[Status], None], status: Callable[[], int]) -> None:
+        self._send = send
+        self._status = status
+        self._sending = Lock()
+
+    def tell(self) -> None:
+        with self._sending:
+            self._send(Status(status=self._status()))
+
+
+class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # generated, without types
+    """SERVING from the start, until the server is about to stop."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        """All services share one status, which is also that of the server as a whole."""
+        self._services = {"", *services}
+        self._lock = Lock()
+        self._watchers: set[_Watcher] = set()
+        self._serving = True
+
+    def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext) -> Status:  # noqa: N802 - the contract's name
+        if request.service not in self._services:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+        return Status(status=self._status_of(request.service))
+
+    def Watch(  # noqa: N802 - the contract's name
+        self,
+        request: health_pb2.HealthCheckRequest,
+        context: grpc.ServicerContext,
+        send_response_callback: Callable[[Status], None],
+    ) -> None:
+        watcher = _Watcher(send_response_callback, lambda: self._status_of(request.service))
+        with self._lock:
+            self._watchers.add(watcher)
+        if context.add_callback(lambda: self._forget(watcher)):
+            watcher.tell()
+        else:
+            self._forget(watcher)
+
+    Watch.experimental_non_blocking = True  # type: ignore[attr-defined]  # or each watcher would hold a thread
+    Watch.experimental_thread_pool = None  # type: ignore[attr-defined]
+
+    def stop_being_healthy(self) -> None:
+        """Say NOT_SERVING from now on, first to those who watch."""
+        with self._lock:
+            if not self._serving:
+                return
+            self._serving = False
+            watchers = list(self._watchers)
+
+        def tell_all() -> None:
+            for watcher in watchers:
+                watcher.tell()
+
+        telling = Thread(target=tell_all, daemon=True)
+        telling.start()
+        telling.join(_TOLD_WITHIN_S)
+
+    def _status_of(self, service: str) -> int:
+        if service not in self._services:
+            return int(Status.SERVICE_UNKNOWN)
+        return int(Status.SERVING if self._serving else Status.NOT_SERVING)
+
+    def _forget(self, watcher: _Watcher) -> None:
+        with self._lock:
+            self._watchers.discard(watcher)

@@ -1,0 +1,54 @@
+"""Health while watchers come, go and are told."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+LIMIT_S = 60
+
+
+def test_watchers_that_come_and_go_never_stop_the_server(started):
+    _, channel = started("features")
+    stub = health_pb2_grpc.HealthStub(channel)
+
+    def watch(_: int) -> int:
+        call = stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S)
+        status = next(call).status
+        call.cancel()
+        return status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(watch, range(2_000))) == {SERVING}
+    assert stub.Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_S).status == SERVING
+
+
+def test_watchers_are_told_of_the_end_however_many_go_at_that_moment(started):
+    server, channel = started("inference", drain_delay_ms=0)
+    stub = health_pb2_grpc.HealthStub(channel)
+    calls = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S) for _ in range(100)]
+    for call in calls:
+        assert next(call).status == SERVING
+    going = threading.Thread(target=lambda: [call.cancel() for call in calls[::2]])
+    going.start()
+    server.stop_being_healthy()
+    going.join()
+    for call in calls[1::2]:
+        assert next(call).status == NOT_SERVING
+    late = stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S)
+    assert next(late).status == NOT_SERVING
+
+
+def test_a_watcher_of_an_unknown_service_is_told_so_and_stays(started):
+    _, channel = started("inference")
+    stub = health_pb2_grpc.HealthStub(channel)
+    call = stub.Watch(health_pb2.HealthCheckRequest(service="other"), timeout=LIMIT_S)
+    assert next(call).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    call.cancel()
+    with pytest.raises(grpc.RpcError) as ended:
+        next(call)
+    assert ended.value.code() is grpc.StatusCode.CANCELLED
