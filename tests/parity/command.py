@@ -8,6 +8,8 @@ from pathlib import Path
 from time import perf_counter
 
 from dataflows.flink_job.installation import check_installation
+from dataflows.settings import SettingsError
+from grpc_services.python.plugins import load_features, load_model
 from tests.parity.comparison import Difference
 from tests.parity.engines import EngineRun
 from tests.parity.jobs import JOBS, Job
@@ -27,6 +29,7 @@ from tests.parity.suite import (
     run_jobs,
     running_services,
 )
+from tests.parity.transcript_jobs import transcript_jobs
 from window_core import WindowSpec
 
 __all__ = ["parity"]
@@ -65,12 +68,16 @@ def parity(
         SettingsError: something is missing or wrong.
     """
     check_installation()
+    load_features(features_from)  # what is wrong with them is said before anything starts
+    load_model(model)
+    if report is not None and not report.resolve().parent.is_dir():
+        raise SettingsError(f"--report {report}: there is no such folder")
     start = perf_counter()
     with ExitStack() as stack:
         own = _own_services(stack, features_from, model)
         surrounding = Surrounding(stack, own)
         if recorded is None:
-            jobs = chosen_jobs(examples) if spec is None else (Job("numbers of your own", spec, JOBS[0].runs),)
+            jobs = _jobs(examples, spec)
             outcome = run_jobs(jobs, examples, seed, say, surrounding)
         else:
             outcome = run_recorded(recorded.read_bytes(), spec or WindowSpec(), until_ms, surrounding, say)
@@ -81,6 +88,14 @@ def parity(
     if report is not None:
         report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n")
     return 0 if done.is_identical else 1
+
+
+def _jobs(examples: int, spec: WindowSpec | None) -> list[Job]:
+    """What generated logs go through; with enough for every job, the transcripts go along."""
+    if spec is not None:
+        return [Job("numbers of your own", spec, JOBS[0].runs)]
+    jobs = chosen_jobs(examples)
+    return [*jobs, *(transcript_jobs() if len(jobs) == len(JOBS) else [])]
 
 
 def _explain(done: Report, surrounding: Surrounding, keep: Path, say: Callable[[str], None]) -> None:

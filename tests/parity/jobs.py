@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
+from tests.parity.logs import Log
 from window_core import MAX_TIME_MS, WindowSpec
 
 __all__ = ["JOBS", "Job"]
@@ -24,6 +25,7 @@ class Job:
         is_refusing: the services refuse some windows.
         has_until: the run has an end before that of the log.
         partitions: of the topic.
+        logs: these, in place of generated ones.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Job:
     is_refusing: bool = False
     has_until: bool = False
     partitions: int = 3
+    logs: tuple[Log, ...] = ()
 
 
 _NEVER_MS: Final = 10**15

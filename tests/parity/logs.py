@@ -110,7 +110,7 @@ class Combined(NamedTuple):
     owners: tuple[int, ...]
 
 
-_TICK_MAX_MS: Final = 2_000
+_TICK_MAX_MS: Final = 20_000
 """With longer ticks than these, a name of the same phase takes too long to find, and the device gets another phase."""
 
 _FORMS: Final = (

@@ -47,7 +47,7 @@ class Report:
                 name: {"runs": outcome.runs[name], "outputs": amount.outputs, "bytes": amount.size}
                 for name, amount in sorted(outcome.amounts.items())
             },
-            "occurred": dict(sorted(outcome.occurred.items())),
+            "occurred": {name: number for name, number in sorted(outcome.occurred.items()) if number},
             "minutes": round(self.minutes, 2),
             "differences": self.shown,
         }

@@ -226,8 +226,10 @@ def run_jobs(
         waiting: list[tuple[Prepared, list[tuple[EngineRun, Future[tuple[Outputs, Finding | None]]]]]] = []
         for number, job in enumerate(jobs):
             around = surrounding.of(job)
-            share = -(-examples // len(jobs))
-            logs = drawn_logs(share, 1_000 * seed + number, job.spec, goes_back=job.goes_back)
+            logs: Sequence[Log] = job.logs
+            if not logs:
+                share = -(-examples // sum(not other.logs for other in jobs))
+                logs = drawn_logs(share, 1_000 * seed + number, job.spec, goes_back=job.goes_back)
             of_job = prepared(job, logs, around.asked)
             _count(outcome, of_job)
             runs = sorted(job.runs, key=lambda run: run.engine, reverse=True)  # the longer ones first

@@ -12,6 +12,7 @@ from tests.parity.jobs import JOBS
 from tests.parity.keeping import side_by_side
 from tests.parity.logs import Log
 from tests.parity.suite import Surrounding, chosen_jobs, judged, prepared
+from tests.parity.transcript_jobs import transcript_jobs
 from window_core import WindowSpec
 
 LOGS = 50
@@ -55,6 +56,15 @@ def test_an_engine_writes_the_bytes_of_the_plain_loop(case: str, surrounding: Su
     assert finding is None, f"{len(finding.suspects)} of {LOGS} logs\n{shown}"
     assert compared(outputs) == compared(of_job.readings[run.medium].expectation.outputs)
     assert compared(outputs).outputs > 10 * LOGS
+
+
+@pytest.mark.usefixtures("has_broker")
+def test_the_transcripts_of_one_spec_give_the_same_bytes_on_a_topic(surrounding: Surrounding) -> None:
+    job = max(transcript_jobs(), key=lambda job: (job.spec.tick_ms > 0, len(job.logs)))
+    run = next(run for run in job.runs if run.engine == BYTEWAX)
+    around = surrounding.of(job)
+    _, finding = judged(prepared(job, job.logs, around.asked), run, around)
+    assert finding is None, side_by_side(b"", {run.name: finding.difference})
 
 
 def test_all_jobs_together_run_both_engines_on_both_media_in_every_way_to_call() -> None:
