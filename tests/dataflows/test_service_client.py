@@ -75,7 +75,8 @@ def test_an_answer_that_does_not_fit_the_question_fails_the_run(
 
 def test_requests_are_cut_to_the_windows_and_bytes_that_are_set(bench: Bench, right: list[Answer]) -> None:
     assert bench.asked(batch_windows=5) == right
-    assert [len(request.evaluation_id) for request in bench.inference.called("Predict")] == [5, 5, 5, 5, 4]
+    sizes = [len(request.evaluation_id) for request in bench.inference.called("Predict")]
+    assert sorted(sizes) == [4, 5, 5, 5, 5]  # several are under way at once
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 500, 2_000, 1_000_000])

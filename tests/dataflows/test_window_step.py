@@ -1,0 +1,53 @@
+"""What an engine does around the core for one record: a place for each output, a count of each lifted arrival."""
+
+from dataflows.metrics import Metrics
+from dataflows.records import LoggedEvent
+from dataflows.window_step import outputs_at, outputs_of
+from window_core import DeviceWindow, Evaluation, Event, Rejection, WindowSpec
+
+SPEC = WindowSpec(interval_ms=1_000, tick_ms=100, idle_after_ms=1_000)
+
+
+def logged(time_ms: int, arrival_ms: int, position: str) -> LoggedEvent:
+    return LoggedEvent(Event("d", time_ms, 1.0, 2.0, 3.0, 4.0), arrival_ms, position)
+
+
+def test_the_ticks_before_a_record_come_first_and_have_no_position() -> None:
+    window, metrics = DeviceWindow(SPEC, "d"), Metrics()
+    outputs_of(window, logged(1_000, 1_000, "0/0"), metrics)
+    *ticks, last = outputs_of(window, logged(1_250, 1_250, "0/1"), metrics)
+    assert [(type(tick.output), tick.position) for tick in ticks] == [(Evaluation, None)] * len(ticks)
+    assert len(ticks) in (2, 3)
+    assert isinstance(last.output, Evaluation)
+    assert (last.output.cause, last.position) == ("event", "0/1")
+
+
+def test_a_rejection_has_the_position_of_its_record() -> None:
+    window, metrics = DeviceWindow(SPEC, "d"), Metrics()
+    outputs_of(window, logged(5_000, 5_000, "0/0"), metrics)
+    [located] = outputs_of(window, logged(3_999, 5_000, "0/1"), metrics)
+    assert isinstance(located.output, Rejection)
+    assert (located.output.reason, located.position) == ("TOO_LATE", "0/1")
+
+
+def test_the_clock_gives_ticks_without_a_position() -> None:
+    window = DeviceWindow(SPEC, "d")
+    outputs_of(window, logged(1_000, 1_000, "0/0"), Metrics())
+    ticks = outputs_at(window, 1_200)
+    assert [tick.position for tick in ticks] == [None] * len(ticks)
+    assert len(ticks) in (2, 3)
+
+
+def test_an_arrival_that_was_lifted_is_counted_whatever_became_of_its_event() -> None:
+    window, metrics = DeviceWindow(WindowSpec(tick_ms=0), "d"), Metrics()
+    for number, (time_ms, arrival_ms) in enumerate([(1_000, 2_000), (1_001, 1_999), (1_001, 1_500), (900, 2_000)]):
+        outputs_of(window, logged(time_ms, arrival_ms, f"0/{number}"), metrics)
+    assert metrics.value("latecomer_arrivals_lifted_total") == 2
+
+
+def test_how_late_late_events_are_is_measured() -> None:
+    window, metrics = DeviceWindow(WindowSpec(tick_ms=0), "d"), Metrics()
+    for number, time_ms in enumerate((60_000, 30_000, 60_001)):
+        outputs_of(window, logged(time_ms, 60_000, f"0/{number}"), metrics)
+    assert metrics.registry.get_sample_value("latecomer_lateness_seconds_sum") == 30
+    assert metrics.registry.get_sample_value("latecomer_lateness_seconds_count") == 1
