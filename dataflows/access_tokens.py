@@ -156,7 +156,7 @@ class TokenEndpoint:
         try:
             with self._opener.open(self._request(), timeout=_ANSWER_WITHIN_S) as answer:
                 said = json.loads(answer.read(_ANSWER_BYTES_MAX))
-            token, kind = said["access_token"], said["token_type"]
+            token, kind = said["access_token"], said["token_type"].lower()
             life_s = float(said.get("expires_in", _LIFE_UNSAID_S))
         except HTTPError as error:
             error.close()
@@ -164,9 +164,9 @@ class TokenEndpoint:
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise TokenError(f"the token endpoint {self._url} does not answer: {reason}") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise TokenError(f"the token endpoint {self._url} answered no token") from None
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or kind.lower() != "bearer":
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or kind != "bearer":
             raise TokenError(f"the token endpoint {self._url} answered no bearer token")
         return _Held(token, asked_at_s + _RENEWED_AT * life_s, asked_at_s + life_s)
 

@@ -67,7 +67,7 @@ class TokenCheck:
         values = [value for key, value in context.invocation_metadata() if key == "authorization"]
         try:
             claims = self._claims(_bearer_token(values))
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             _logger.info("a call was refused: %s", type(error).__name__)
             raise UnauthenticatedError from None
         if self._settings.required_scope not in _scopes(claims):

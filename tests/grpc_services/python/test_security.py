@@ -111,6 +111,7 @@ BAD_TOKENS = {
     "no_token_at_all": lambda issuer: "abc",
     "empty": lambda issuer: "",
     "huge": lambda issuer: issuer.token(junk="x" * 5_000)[:-1],
+    "deep": lambda issuer: ".".join([b64(b"[" * 5_000), b64(b"{}"), b64(b"x")]),
     "not_json": lambda issuer: ".".join([b64(b"[]"), b64(b"{}"), b64(b"x")]),
 }
 
