@@ -22,7 +22,7 @@ from grpc_services.python.stubs import mlpipeline_pb2 as seed
 from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 
-__all__ = ["main", "measured"]
+__all__ = ["batch_request", "calls_rate", "main", "measured", "seed_request"]
 
 EVENTS = 300
 WINDOWS = 256
@@ -51,8 +51,8 @@ def measured(seconds: float) -> dict[str, float]:
         answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(many)
         assert not answer.error
         rates = {
-            "seed unary": _calls_rate(seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds),
-            "batch unary": _calls_rate(batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, many, seconds, 2)
+            "seed unary": calls_rate(seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds),
+            "batch unary": calls_rate(batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, many, seconds, 2)
             * WINDOWS,
             "batch stream": _stream_rate(batch_pb2_grpc.FeatureServiceStub(channel).StreamFeatures, many, seconds)
             * WINDOWS,
@@ -61,7 +61,7 @@ def measured(seconds: float) -> dict[str, float]:
     with _server(f"floor {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
         data = many.SerializeToString()
         rates["floor of batch unary"] = (
-            _calls_rate(channel.unary_unary("/floor/unary", None, None), data, seconds, 2) * WINDOWS
+            calls_rate(channel.unary_unary("/floor/unary", None, None), data, seconds, 2) * WINDOWS
         )
         rates["floor of batch stream"] = (
             _stream_rate(channel.stream_stream("/floor/stream", None, None), data, seconds) * WINDOWS
@@ -100,7 +100,7 @@ def batch_request(windows: int = WINDOWS, events: int = EVENTS) -> batch_pb2.Win
     )
 
 
-def _calls_rate(call: Callable[[Any], Any], request: Any, seconds: float, callers: int = CALLERS) -> float:
+def calls_rate(call: Callable[[Any], Any], request: Any, seconds: float, callers: int = CALLERS) -> float:
     """Calls a second by so many callers, each of which waits for its answer before it asks again."""
     call(request)
     until_s = time.monotonic() + seconds

@@ -1,16 +1,28 @@
 """``latecomer bench``: the benchmarks, all ratios from one run."""
 
+from collections.abc import Callable
+
 import click
 
 __all__ = ["bench"]
 
 
 @click.command()
-@click.option("--only", type=click.Choice(["core", "services", "pipeline"]), help="One part; without it, all.")
+@click.option(
+    "--only",
+    type=click.Choice(["core", "services", "pipeline", "languages", "security"]),
+    help="One part; without it, the first three. The last two need the Java services.",
+)
 def bench(only: str | None) -> None:
     """Measure the core, the services and the whole local pipeline on this machine."""
-    from benchmarks import core, feature_service, pipeline
+    from benchmarks import core, feature_service, pipeline, secured_services
 
-    for name, measure in (("core", core.main), ("services", feature_service.main), ("pipeline", pipeline.main)):
-        if only in (None, name):
-            measure()
+    parts: dict[str, Callable[[], object]] = {
+        "core": core.main,
+        "services": feature_service.main,
+        "pipeline": pipeline.main,
+        "languages": secured_services.languages,
+        "security": secured_services.security,
+    }
+    for name in [only] if only else ["core", "services", "pipeline"]:
+        parts[name]()
