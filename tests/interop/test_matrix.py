@@ -21,7 +21,7 @@ WAYS = ("unary", "batch", "stream")
 CHANNELS = ("plain", "tls")
 MODELS = {"python": "log_reg_model/v2", "java": "log_reg_model/v1"}
 
-MANY, FEW = (20_000, 5_000) if os.environ.get("LATECOMER_HYPOTHESIS") == "thorough" else (2_000, 500)
+MANY, FEW = (20_000, 5_000) if os.environ.get("LATECOMER_HYPOTHESIS") == "thorough" else (2_000, 300)
 """Windows in batches, and how many of them one at a time."""
 
 DEMO = {
