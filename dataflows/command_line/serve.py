@@ -112,7 +112,10 @@ def serve(
         metrics_port=metrics_port,
         stop_at_end_of_input=stop_with_input,
     )
-    return serve_until_stopped(settings)
+    try:
+        return serve_until_stopped(settings)
+    except BrokenPipeError:  # who started it has gone before it listened: nobody is left to be told
+        return 1
 
 
 def _become_java(service: str) -> None:
