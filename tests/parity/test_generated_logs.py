@@ -24,7 +24,7 @@ CASES = {
     "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 3})),
     "bytewax-restarted": (EDGES, EngineRun(BYTEWAX, restarts=5)),
     "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
-    "flink-file": (EDGES, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 5})),
+    "flink-file": (EDGES, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 7, "batch_wait_ms": 60_000})),
     "flink-kafka": (REFUSING, EngineRun(FLINK, {"parallelism": 2}, medium=KAFKA)),
 }
 
