@@ -16,8 +16,8 @@ __all__ = ["SAMPLE_FILE", "STANDARD", "Locations", "is_kafka", "located"]
 STANDARD = "-"
 """Standard input, or standard output."""
 
-SAMPLE_FILE = "events.jsonl"
-"""The sample that a run makes for itself, beside its output."""
+SAMPLE_FILE = "sample-events.jsonl"
+"""The sample that a run makes for itself, beside its output; by this name it is in nobody's way."""
 
 
 class Locations(NamedTuple):
