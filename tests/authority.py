@@ -97,7 +97,8 @@ class Issuer:
         replace(self.jwks, json.dumps({"keys": published}).encode())
 
     def public_pem(self, key_id: str = "first") -> bytes:
-        return self.keys[key_id].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        public: bytes = self.keys[key_id].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return public
 
     def token(self, key_id: str | None = "first", key: Any = None, algorithm: str = "", **claims: Any) -> str:
         """A token that is valid for an hour, but for the claims given; one that is ``None`` is left out."""
@@ -115,4 +116,5 @@ class Issuer:
         default = "RS256" if isinstance(signing, rsa.RSAPrivateKey) else "ES256"
         headers = {"kid": key_id} if key_id else {}
         kept = {name: value for name, value in whole.items() if value is not None}
-        return jwt.encode(kept, None if algorithm == "none" else signing, algorithm or default, headers)
+        used: Any = None if algorithm == "none" else signing
+        return jwt.encode(kept, used, algorithm or default, headers)
