@@ -205,12 +205,14 @@ class DeviceWindow:
             if self._columns.holds(self._start, self._end, event):
                 return Rejection("DUPLICATE", event, arrival_ms)
 
-        if self._end == self._columns.capacity:
-            self._make_room(arrival_ms)
         columns = self._columns
+        end = self._end
+        if end == columns.capacity:
+            self._make_room(arrival_ms)
+            columns = self._columns
+            end = self._end
         times = columns.times
         start = self._start
-        end = self._end
         times[end] = time_ms  # no part of the window yet, but the search for the new lower end stops here
         lower_end_ms = time_ms - spec.interval_ms
         while times[start] < lower_end_ms:

@@ -59,7 +59,9 @@ class Evaluation(NamedTuple):
 
     def window(self) -> Views:
         """Times (int64, ms) and the four sensors (float32), ordered by time: read-only views of shape ``(events,)``."""
-        return self.columns.rows(self.start, self.end)
+        start, end = self.start, self.end
+        times, sensor1, sensor2, sensor3, sensor4 = self.columns.views  # ``rows``, in place: a call saved an event
+        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
 
 
 class Rejection(NamedTuple):
