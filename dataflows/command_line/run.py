@@ -42,7 +42,8 @@ def run(**options: Any) -> None:
     Without options: a sample fleet over a day, services of its own, predictions in latecomer-output. Every option can
     also be set in the environment, as LATECOMER_RUN_INTERVAL=10h.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does, from its first step on
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end a run from its first step on, also one in the background
+        signal.signal(number, signal.default_int_handler)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings(**options)
     locations = located(settings)
