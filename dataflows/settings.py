@@ -186,7 +186,7 @@ class RunSettings:
     )
     state_backend: Literal["heap", "rocksdb"] = setting(
         "heap",
-        "Where Flink keeps the windows: in memory, 7 kB each at 300 events, or on disk, two to three times slower.",
+        "Where Flink keeps the windows: in memory, 7 kB each at 300 events, or on disk, slower.",
         kind="choice",
         choices=("heap", "rocksdb"),
     )
@@ -206,9 +206,7 @@ class RunSettings:
         kind="choice",
         choices=("stream", "batch", "unary"),
     )
-    batch_windows: int = setting(
-        256, "Windows in one call, at most. 256: from there on, larger ones are no faster.", kind="integer"
-    )
+    batch_windows: int = setting(256, "Windows in one call, at most: 1.8 MB at 300 events each.", kind="integer")
     batch_bytes: int = setting(
         3_500_000, "Bytes in one call, at most, below the 4 MiB a gRPC server takes by default.", kind="integer"
     )

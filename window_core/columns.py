@@ -24,8 +24,8 @@ BYTES_PER_EVENT: Final = 24
 
 _SPARE_ROWS_MIN: Final = 8
 _SPARE_ROWS_SHARE: Final = 4
-"""New columns have room for a quarter more rows, at least 8: they are made anew once in that many events, which costs
-1 % of the time of an event at 300 rows, and memory stays below 1.5 times the snapshot."""
+"""New columns have room for a quarter more rows, at least 8: they are made anew once in that many events, and
+memory stays near 1.5 times the snapshot: ``latecomer bench`` prints it."""
 
 
 def no_sensors() -> Sensors:

@@ -14,7 +14,7 @@ def test_the_default_ports_are_those_of_the_original_demo():
         ("service", "feature"),
         ("host", ""),
         ("host", "a b"),
-        ("host", "unix:/tmp/x"),
+        ("host", "unix:/socket"),
         ("port", -1),
         ("port", 65_536),
         ("port", "10001"),
