@@ -43,7 +43,10 @@ __all__ = ["serve"]
 @click.option(
     "--clock-skew", type=DURATION, default="30s", show_default=True, help="Between the issuer's clock and ours."
 )
-@click.option("--scope", metavar="NAME", help="What a token has to allow.  [default: latecomer.SERVICE]")
+@click.option(
+    "--scope", metavar="NAME", help="What a token has to allow.  [default: latecomer.SERVICE; with --subject, nothing]"
+)
+@click.option("--subject", metavar="NAME[,...]", help="Whose a token has to be.  [default: anybody's]")
 @click.option("--max-connection-age", type=DURATION, default="5m", show_default=True, help="Clients then connect anew.")
 @click.option(
     "--max-connection-age-grace", type=DURATION, default="30s", show_default=True, help="Time for its calls to finish."
@@ -71,6 +74,7 @@ def serve(
     jwt_algorithms: str,
     clock_skew: int,
     scope: str | None,
+    subject: str | None,
     max_connection_age: int,
     max_connection_age_grace: int,
     allow_plain: bool,
@@ -106,6 +110,7 @@ def serve(
         jwt_algorithms=tuple(name.strip() for name in jwt_algorithms.split(",")),
         clock_skew_ms=clock_skew,
         scope=scope,
+        subjects=() if subject is None else tuple(name.strip() for name in subject.split(",")),
         max_connection_age_ms=max_connection_age,
         max_connection_age_grace_ms=max_connection_age_grace,
         allow_plain=allow_plain,

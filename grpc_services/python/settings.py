@@ -52,7 +52,10 @@ class ServerSettings:
         audience: what a token's ``aud`` has to hold.
         jwt_algorithms: how a token may be signed, some of ``ALGORITHMS``.
         clock_skew_ms: how far the issuer's clock may be from ours. Default 30 s.
-        scope: what a token's ``scope`` has to hold; ``None`` is ``latecomer.`` with the service behind it.
+        scope: what a token's ``scope`` has to hold; ``None`` is ``latecomer.`` with the service behind it, and nothing
+            where ``subjects`` say who may call.
+        subjects: what a token's ``sub`` has to be, one of them; none: it may be anybody whose token holds the scope.
+            For issuers whose tokens have no scope, as those of a Kubernetes service account.
         max_connection_age_ms: a connection that is older, by up to a tenth more or less, takes no new calls, so that
             its client looks for servers anew. Default 5 min, of the 1 to 5 min that suit a cluster.
         max_connection_age_grace_ms: how long the calls on it then have to finish.
@@ -80,6 +83,7 @@ class ServerSettings:
     jwt_algorithms: tuple[str, ...] = ("RS256", "ES256")
     clock_skew_ms: int = 30_000
     scope: str | None = None
+    subjects: tuple[str, ...] = ()
     max_connection_age_ms: int = 300_000
     max_connection_age_grace_ms: int = 30_000
     allow_plain: bool = False
@@ -121,8 +125,8 @@ class ServerSettings:
 
     def _check_tokens(self) -> None:
         if self.jwks is None:
-            for name in ("issuer", "audience", "scope"):
-                if getattr(self, name) is not None:
+            for name in ("issuer", "audience", "scope", "subjects"):
+                if getattr(self, name):
                     raise SettingsError(f"{name} needs jwks")
             return
         if self.tls_cert is None:
@@ -135,8 +139,10 @@ class ServerSettings:
         for algorithm in self.jwt_algorithms:
             if algorithm not in ALGORITHMS:
                 raise SettingsError(f"jwt_algorithms must be of {', '.join(ALGORITHMS)}, not {algorithm!r}")
-        if not self.required_scope or any(character.isspace() for character in self.required_scope):
+        if self.required_scope is not None and len(self.required_scope.split()) != 1:
             raise SettingsError(f"scope must be one name, not {self.scope!r}")
+        if not all(self.subjects):
+            raise SettingsError("subject must be a name, or several with commas between")
 
     def _check_range(self, name: str, lowest: int, highest: int) -> None:
         value = getattr(self, name)
@@ -144,8 +150,10 @@ class ServerSettings:
             raise SettingsError(f"{name} must be an integer from {lowest} to {highest}, not {value!r}")
 
     @property
-    def required_scope(self) -> str:
-        """What a token has to allow."""
+    def required_scope(self) -> str | None:
+        """What a token has to allow; ``None``: who calls decides alone."""
+        if self.scope is None and self.subjects:
+            return None
         return f"latecomer.{self.service}" if self.scope is None else self.scope
 
     @property

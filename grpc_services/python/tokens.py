@@ -62,7 +62,7 @@ class TokenCheck:
 
         Raises:
             UnauthenticatedError: it shows no token, or one that is not valid here and now.
-            ForbiddenError: its token does not hold the scope.
+            ForbiddenError: its token does not hold the scope, or is that of somebody else than may call.
         """
         values = [value for key, value in context.invocation_metadata() if key == "authorization"]
         try:
@@ -70,7 +70,8 @@ class TokenCheck:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             _logger.info("a call was refused: %s", type(error).__name__)
             raise UnauthenticatedError from None
-        if self._settings.required_scope not in _scopes(claims):
+        scope, subjects = self._settings.required_scope, self._settings.subjects
+        if (scope is not None and scope not in _scopes(claims)) or (subjects and claims.get("sub") not in subjects):
             raise ForbiddenError
 
     def _claims(self, token: str) -> dict[str, Any]:

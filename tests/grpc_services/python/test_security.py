@@ -154,6 +154,25 @@ def test_a_good_token_is_let_in(guarded, changes):
     assert guarded.answer(guarded.issuer.token(**changes | times)) is None
 
 
+@pytest.mark.parametrize(
+    ("settings", "claims", "expected"),
+    [
+        ({}, {"scope": None}, None),  # who it is says all
+        ({}, {"sub": "one", "scope": "other"}, None),
+        ({}, {"sub": "another"}, NOT_ALLOWED),
+        ({}, {"sub": None}, NOT_ALLOWED),
+        ({"scope": "latecomer.features"}, {}, None),
+        ({"scope": "latecomer.features"}, {"scope": None}, NOT_ALLOWED),
+    ],
+)
+def test_where_subjects_are_named_only_they_may_call(guarded, settings, claims, expected):
+    server = start(guarded.settings(subjects=("one", "two"), **settings))
+    token = guarded.issuer.token(**{"sub": "two"} | claims)
+    with guarded.new_channel(port=server.port) as channel:
+        assert asked(channel, [("authorization", f"Bearer {token}")]) == expected
+    server.stop(0.0)
+
+
 def test_streams_and_reflection_need_a_token_and_health_does_not(guarded):
     batches = batch_pb2_grpc.FeatureServiceStub(guarded.channel)
     reflection = reflection_pb2_grpc.ServerReflectionStub(guarded.channel)
@@ -278,6 +297,8 @@ def test_files_that_hold_something_else_are_refused_by_name_and_without_their_co
         ({"audience": ""}, "jwks needs audience"),
         ({"jwks": None}, "issuer needs jwks"),
         ({"scope": "a b"}, "scope must be one name, not 'a b'"),
+        ({"jwks": None, "issuer": None, "audience": None, "subjects": ("a",)}, "subjects needs jwks"),
+        ({"subjects": ("a", "")}, "subject must be a name, or several with commas between"),
         ({"jwt_algorithms": ()}, "jwt_algorithms must name one at least"),
         ({"clock_skew_ms": 300_001}, "clock_skew_ms must be an integer from 0 to 300000, not 300001"),
     ],

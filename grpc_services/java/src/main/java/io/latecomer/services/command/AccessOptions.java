@@ -65,8 +65,16 @@ final class AccessOptions {
   @Option(
       names = "--scope",
       paramLabel = "NAME",
-      description = "what they must allow (latecomer.features, latecomer.inference)")
+      description =
+          "what they must allow (latecomer.features, latecomer.inference; with --subject, nothing)")
   private String scope;
+
+  @Option(
+      names = "--subject",
+      paramLabel = "NAMES",
+      split = ",",
+      description = "whose they must be, one of these (anybody's)")
+  private List<String> subjects;
 
   Access access(Service service) {
     return new Access(tls(), tokens(service), allowPlain);
@@ -95,6 +103,7 @@ final class AccessOptions {
       checkUnused("jwt-algorithms", algorithms);
       checkUnused("clock-skew", clockSkew);
       checkUnused("scope", scope);
+      checkUnused("subject", subjects);
       return null;
     }
     return new TokenRules(
@@ -103,7 +112,8 @@ final class AccessOptions {
         audience,
         algorithms == null ? TokenRules.DEFAULT_ALGORITHMS : algorithms,
         clockSkew == null ? TokenRules.DEFAULT_CLOCK_SKEW : clockSkew,
-        scope == null ? "latecomer." + service : scope);
+        scope == null && subjects == null ? "latecomer." + service : scope,
+        subjects == null ? List.of() : subjects);
   }
 
   /** A rule that nothing applies must not look as if it held. */

@@ -95,7 +95,7 @@ public final class ServiceServer {
     TokenRules tokens = settings.access().tokens();
     return tokens == null
         ? List.of()
-        : List.of(new TokenCheck(new TokenVerifier(tokens, files), tokens.scope()));
+        : List.of(new TokenCheck(new TokenVerifier(tokens, files), tokens));
   }
 
   /**

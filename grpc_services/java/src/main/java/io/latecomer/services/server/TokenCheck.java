@@ -34,11 +34,11 @@ final class TokenCheck implements ServerInterceptor {
       Status.PERMISSION_DENIED.withDescription("the token does not allow this");
 
   private final TokenVerifier verifier;
-  private final String scope;
+  private final TokenRules rules;
 
-  TokenCheck(TokenVerifier verifier, String scope) {
+  TokenCheck(TokenVerifier verifier, TokenRules rules) {
     this.verifier = verifier;
-    this.scope = scope;
+    this.rules = rules;
   }
 
   @Override
@@ -58,7 +58,8 @@ final class TokenCheck implements ServerInterceptor {
     }
     try {
       JWTClaimsSet claims = verifier.claims(header.substring(SCHEME.length()).strip());
-      return allows(claims.getClaim("scope")) ? Status.OK : NOT_ALLOWED;
+      boolean allowed = allows(claims.getClaim("scope")) && knows(claims.getSubject());
+      return allowed ? Status.OK : NOT_ALLOWED;
     } catch (ParseException | JOSEException | BadJOSEException | RuntimeException error) {
       return NOT_VALID; // a token is the caller's: whatever it breaks, it is not valid
     }
@@ -66,9 +67,16 @@ final class TokenCheck implements ServerInterceptor {
 
   /** A string with spaces between the names, or a list of names. */
   private boolean allows(Object scopes) {
-    if (scopes instanceof String text) {
-      return Arrays.asList(text.split(" ")).contains(scope);
+    if (rules.scope() == null) {
+      return true;
     }
-    return scopes instanceof Collection<?> names && names.contains(scope);
+    if (scopes instanceof String text) {
+      return Arrays.asList(text.split(" ")).contains(rules.scope());
+    }
+    return scopes instanceof Collection<?> names && names.contains(rules.scope());
+  }
+
+  private boolean knows(String subject) {
+    return rules.subjects().isEmpty() || (subject != null && rules.subjects().contains(subject));
   }
 }

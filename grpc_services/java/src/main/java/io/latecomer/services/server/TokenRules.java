@@ -16,7 +16,8 @@ import java.util.Set;
  * @param audience what the claim {@code aud} must be or have
  * @param algorithms names of signatures; those by a shared secret, and none, are never among them
  * @param clockSkew how far the issuer's clock may be from this machine's
- * @param scope what the claim {@code scope} must have
+ * @param scope what the claim {@code scope} must have; null: it is not looked at
+ * @param subjects one of which the claim {@code sub} must be; none: it is not looked at
  */
 public record TokenRules(
     SettingFile jwks,
@@ -24,7 +25,8 @@ public record TokenRules(
     String audience,
     List<String> algorithms,
     Duration clockSkew,
-    String scope) {
+    String scope,
+    List<String> subjects) {
   /** Every issuer has one of the two. */
   public static final List<String> DEFAULT_ALGORITHMS = List.of("RS256", "ES256");
 
@@ -44,8 +46,14 @@ public record TokenRules(
   public TokenRules {
     checkText("issuer", issuer);
     checkText("audience", audience);
-    checkText("scope", scope);
-    if (scope.indexOf(' ') >= 0) {
+    subjects = List.copyOf(subjects);
+    if (subjects.stream().anyMatch(String::isBlank)) {
+      throw new SettingsError("subject must be a name, or several with commas between");
+    }
+    if (scope != null || subjects.isEmpty()) {
+      checkText("scope", scope);
+    }
+    if (scope != null && scope.indexOf(' ') >= 0) {
       throw new SettingsError("scope must be one name, not '" + scope + "'");
     }
     algorithms = List.copyOf(algorithms);

@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Executor;
 
 /** A server with TLS on a free port whose files are in a folder of the test. */
@@ -37,22 +38,28 @@ public final class SecuredServer implements AutoCloseable {
   }
 
   public SecuredServer start(Service service, boolean mutual, boolean tokens) throws Exception {
+    return start(service, mutual, tokens ? rules("latecomer." + service, List.of()) : null);
+  }
+
+  /** Starts it with rules of its own for tokens, or none for {@code null}. */
+  public SecuredServer start(Service service, boolean mutual, TokenRules rules) throws Exception {
     SettingFile ca = mutual ? new SettingFile("tls-client-ca", clientCa) : null;
     Tls tls = new Tls(new SettingFile("tls-cert", cert), new SettingFile("tls-key", key), ca);
-    Access access = new Access(tls, tokens ? rules(service) : null, false);
+    Access access = new Access(tls, rules, false);
     server =
         ServiceServer.start(new ServerSettings(service, "127.0.0.1", 0, Limits.DEFAULT, access));
     return this;
   }
 
-  private TokenRules rules(Service service) {
+  public TokenRules rules(String scope, List<String> subjects) {
     return new TokenRules(
         new SettingFile("jwks", jwks),
         Issuer.NAME,
         Issuer.AUDIENCE,
         TokenRules.DEFAULT_ALGORITHMS,
         Duration.ofSeconds(30),
-        "latecomer." + service);
+        scope,
+        subjects);
   }
 
   /** A new connection that trusts the CA. */

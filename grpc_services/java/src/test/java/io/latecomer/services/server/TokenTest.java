@@ -60,6 +60,10 @@ final class TokenTest {
   }
 
   private static String call(String header) {
+    return call(channel, header);
+  }
+
+  private static String call(ManagedChannel channel, String header) {
     try {
       FeatureServiceGrpc.newBlockingStub(channel)
           .withCallCredentials(SecuredServer.authorization(header))
@@ -117,6 +121,38 @@ final class TokenTest {
   void aCallIsLetInOnlyWithAGoodToken(String name, String header, String expected) {
     assertEquals(expected, call(header), name);
     assertEquals(expected, call(header), name + ", again");
+  }
+
+  @ParameterizedTest(name = "scope {0}, subject {1}")
+  @MethodSource("subjects")
+  void whereSubjectsAreNamedOnlyTheyMayCall(
+      String scope, String subject, Object claimed, String expected, @TempDir Path own)
+      throws Exception {
+    try (SecuredServer server = new SecuredServer(own)) {
+      Authority.replace(server.jwks, Issuer.jwks(ISSUER));
+      server.start(Service.FEATURES, false, server.rules(scope, List.of("one", "two")));
+      ManagedChannel channel = server.channel();
+      assertEquals(
+          expected,
+          call(channel, bearer(Issuer.claims().subject(subject).claim("scope", claimed))));
+      channel.shutdownNow();
+    }
+  }
+
+  static Stream<Arguments> subjects() {
+    String features = "latecomer.features";
+    return Stream.of(
+        Arguments.of(null, "two", null, "OK"),
+        Arguments.of(null, "another", features, NOT_ALLOWED),
+        Arguments.of(null, null, features, NOT_ALLOWED),
+        Arguments.of(features, "one", features, "OK"),
+        Arguments.of(features, "one", null, NOT_ALLOWED));
+  }
+
+  @Test
+  void anUnnamedSubjectOrNeitherSubjectNorScopeIsASettingsError() {
+    assertThrows(SettingsError.class, () -> secured.rules(null, List.of("one", " ")));
+    assertThrows(SettingsError.class, () -> secured.rules(null, List.of()));
   }
 
   @Test
