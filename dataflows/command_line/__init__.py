@@ -8,12 +8,14 @@ from dataflows import __version__
 from dataflows.command_line.ask import ask
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
+from dataflows.command_line.deploy import deploy
 from dataflows.command_line.heartbeat import heartbeat
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
+from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
 from dataflows.kafka_broker.artifacts import BrokerError
 from dataflows.service_calls import ServiceError
@@ -34,7 +36,7 @@ def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (run, serve, ask, produce, heartbeat, broker, parity, bench, test):
+for command in (run, serve, ask, produce, heartbeat, broker, deploy, parity, bench, test):
     latecomer.add_command(command)
 
 
@@ -54,7 +56,7 @@ def main() -> None:
         _exit(f"{error.format_message()} (see {command} --help)", 2)
     except (click.Abort, KeyboardInterrupt):
         _exit("interrupted; what was written so far is whole lines", 1)
-    except (BrokerError, JobError, ServiceError, SnapshotError) as error:
+    except (BrokerError, DeployError, JobError, ServiceError, SnapshotError) as error:
         _exit(str(error), 1)
     except OSError as error:
         _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)

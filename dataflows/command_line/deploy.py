@@ -1,0 +1,112 @@
+"""``latecomer deploy``: the pipeline on a Kubernetes cluster."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from dataflows.command_line.options import DURATION, say
+from dataflows.deployment.checks import check_cluster
+from dataflows.deployment.kubectl import Kubectl
+from dataflows.deployment.manifests import Choice, Manifests, rendered
+from dataflows.deployment.report import status_lines
+from dataflows.deployment.rollout import apply, delete, upgrade
+
+__all__ = ["deploy"]
+
+_FROM_SAVEPOINT = click.option(
+    "--from-savepoint", "savepoint", metavar="PATH", help="Start the job from this savepoint or checkpoint."
+)
+_TIMEOUT = click.option(
+    "--timeout", type=DURATION, default="10m", show_default=True, help="Wait for so long until everything is ready."
+)
+
+
+@click.group()
+def deploy() -> None:
+    """Bring the pipeline to a Kubernetes cluster, by kubectl, and keep it there.
+
+    With the Flink Kubernetes Operator, or without: the overlay decides.
+    """
+
+
+def _on_an_overlay(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what is deployed where; it gets the cluster and the rendered manifests."""
+
+    @click.option("--overlay", default="local", show_default=True, metavar="NAME|DIR", help="What is deployed.")
+    @click.option("--context", metavar="NAME", help="Cluster, of your kubeconfig.  [default: the current one]")
+    @click.option("--namespace", metavar="NAME", help="Where.  [default: the overlay's]")
+    @click.option("--image", metavar="[REGISTRY/PATH:]TAG", help="Images of the project.  [default: the overlay's]")
+    @click.option(
+        "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the job, as tick=5m; repeatable."
+    )
+    @wraps(command)
+    def with_manifests(
+        overlay: str,
+        context: str | None,
+        namespace: str | None,
+        image: str | None,
+        settings: tuple[str, ...],
+        **more: Any,
+    ) -> Any:
+        manifests = rendered(Choice(overlay, namespace, image, settings), Kubectl(context))
+        return command(Kubectl(context, manifests.namespace), manifests, **more)
+
+    return with_manifests
+
+
+@deploy.command(name="render")
+@_on_an_overlay
+def _render(kubectl: Kubectl, manifests: Manifests) -> None:
+    """Print the manifests that apply would apply; no cluster is asked."""
+    click.echo(manifests.text, nl=False)
+
+
+@deploy.command(name="apply")
+@_on_an_overlay
+@_FROM_SAVEPOINT
+@_TIMEOUT
+def _apply(kubectl: Kubectl, manifests: Manifests, savepoint: str | None, timeout: int) -> None:
+    """Make the cluster hold the overlay, and wait until everything runs."""
+    check_cluster(kubectl, manifests)
+    apply(kubectl, manifests, timeout, say, savepoint)
+    click.echo(f"running in namespace {manifests.namespace}")
+
+
+@deploy.command(name="upgrade")
+@_on_an_overlay
+@_FROM_SAVEPOINT
+@_TIMEOUT
+def _upgrade(kubectl: Kubectl, manifests: Manifests, savepoint: str | None, timeout: int) -> None:
+    """Change a running job, its settings, image or code, by a savepoint: no window is lost."""
+    check_cluster(kubectl, manifests)
+    upgrade(kubectl, manifests, timeout, say, savepoint)
+    click.echo(f"running in namespace {manifests.namespace}")
+
+
+@deploy.command(name="status")
+@_on_an_overlay
+def _status(kubectl: Kubectl, manifests: Manifests) -> int:
+    """Show what is ready, how far the job is behind, its last checkpoint, and restarts.
+
+    Exit status: 0 if all is well, 1 if not.
+    """
+    kubectl.check_reachable()
+    lines, is_well = status_lines(kubectl, manifests)
+    for line in lines:
+        click.echo(line)
+    return 0 if is_well else 1
+
+
+@deploy.command(name="delete")
+@_on_an_overlay
+@click.option("--with-state", is_flag=True, help="Remove the volumes and the namespace, too: all windows are lost.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def _delete(kubectl: Kubectl, manifests: Manifests, with_state: bool, yes: bool) -> None:
+    """Stop the job with a savepoint and remove everything but the state."""
+    kubectl.check_reachable()
+    if with_state and not yes:
+        what = f"the namespace {manifests.namespace}" if manifests.of("Namespace") else "the volumes"
+        click.confirm(f"Remove {what} with all windows, checkpoints and topics in it?", abort=True, err=True)
+    delete(kubectl, manifests, say, with_state=with_state)

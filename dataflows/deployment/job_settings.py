@@ -1,0 +1,91 @@
+"""Checks the settings of a job before anything is applied: they are those of ``latecomer run``, as its environment."""
+
+import click
+
+from dataflows.command_line.options import run_options
+from dataflows.kafka_client import kafka_location
+from dataflows.locations import is_kafka
+from dataflows.settings import RunSettings, SettingsError
+
+__all__ = ["PREFIX", "checked_settings", "variable_of"]
+
+PREFIX = "LATECOMER_RUN_"
+
+
+@click.command("settings")
+@run_options
+def _settings(**options: object) -> None:
+    """Has the options of a run, and their types."""
+
+
+_OPTIONS: dict[str, click.Option] = {}
+for _option in _settings.params:
+    assert isinstance(_option, click.Option)
+    _OPTIONS[str(_option.envvar)] = _option
+    _option.envvar = None  # what is set on this machine is not meant for the job
+
+
+def variable_of(name: str) -> str:
+    """The variable of a setting, however it is written.
+
+    Raises:
+        SettingsError: there is no such setting.
+
+    >>> variable_of("batch-wait"), variable_of("--tick"), variable_of("LATECOMER_RUN_INPUT")
+    ('LATECOMER_RUN_BATCH_WAIT', 'LATECOMER_RUN_TICK', 'LATECOMER_RUN_INPUT')
+    """
+    variable = PREFIX + name.removeprefix(PREFIX).removeprefix("--").replace("-", "_").upper()
+    if variable not in _OPTIONS:
+        raise SettingsError(f"--set {name}: there is no such setting; `latecomer run --help` has them all")
+    return variable
+
+
+def checked_settings(variables: dict[str, str]) -> RunSettings:
+    """The settings that the environment of the job gives.
+
+    Raises:
+        SettingsError: one is wrong, or makes no sense on a cluster; it names it.
+    """
+    arguments = []
+    for variable, value in variables.items():
+        if not variable.startswith(PREFIX):
+            continue
+        option = _OPTIONS.get(variable)
+        if option is None:
+            raise SettingsError(f"{variable} in the ConfigMap latecomer-settings is no setting of `latecomer run`")
+        arguments += _as_arguments(option, value)
+    try:
+        with _settings.make_context("latecomer deploy", arguments) as context:
+            settings = RunSettings(**context.params)
+    except click.UsageError as error:
+        raise SettingsError(error.format_message()) from None
+    _check_for_a_cluster(settings)
+    return settings
+
+
+def _as_arguments(option: click.Option, value: str) -> list[str]:
+    if not option.is_flag:
+        return [f"{option.opts[0]}={value}"]
+    try:
+        return [option.opts[0]] if click.BOOL.convert(value, option, None) else []
+    except click.UsageError as error:
+        raise SettingsError(f"{option.opts[0]}: {error.format_message()}") from None
+
+
+def _check_for_a_cluster(settings: RunSettings) -> None:
+    """What a run on one machine makes up for itself, a job has to be told."""
+    for flag, place in (
+        ("--input", settings.input),
+        ("--output", settings.output),
+        ("--rejections", settings.rejections),
+    ):
+        if place is None or not is_kafka(place):
+            raise SettingsError(f"{flag} must be a topic on a cluster, kafka://HOST:PORT/TOPIC, not {place}")
+        kafka_location(flag, place)
+    for flag, address in (("--features", settings.features), ("--inference", settings.inference)):
+        if address is None:
+            raise SettingsError(f"{flag} must be given on a cluster: HOST:PORT of the service")
+    if settings.state is not None:
+        raise SettingsError("--state is for one machine: on a cluster Flink's configuration says where checkpoints go")
+    if settings.heartbeat_ms is not None:
+        raise SettingsError("--heartbeat is not for the job on a cluster: add the component heartbeats")

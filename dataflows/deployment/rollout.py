@@ -1,0 +1,204 @@
+"""Applies, upgrades and deletes: in the order that loses no window."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from json import dumps
+from time import time
+from typing import Any, Final
+
+from dataflows.deployment.flink import job_manager_pod, stopped_with_savepoint
+from dataflows.deployment.kubectl import DeployError, Kubectl
+from dataflows.deployment.manifests import JOB, JOB_MANAGER, Manifests
+from dataflows.deployment.waiting import wait_until_ready
+
+__all__ = ["apply", "delete", "upgrade"]
+
+Say = Callable[[str], None]
+
+_START: Final = "latecomer-start"
+"""The ConfigMap that says from which savepoint a new job manager starts, without an operator."""
+
+_TASK_MANAGERS: Final = "latecomer-taskmanager"
+_FLINK_SETTINGS: Final = ("latecomer-flink-configuration", "latecomer-flink-logging")
+_DIGEST: Final = "latecomer/job"
+"""Annotation of the job manager: what its job was started with."""
+
+_GONE_WITHIN_S: Final = 180
+_KEPT: Final = ("Namespace", "PersistentVolumeClaim")
+"""What holds the state. With the namespace everything in it would go."""
+
+
+def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, savepoint: str | None = None) -> None:
+    """Make the cluster hold the manifests, and wait until everything is ready.
+
+    Args:
+        kubectl: the namespace of the manifests.
+        manifests: what is to be there.
+        timeout_ms: how long to wait.
+        say: takes a line for the user.
+        savepoint: the savepoint or checkpoint that the job starts from.
+    Raises:
+        DeployError: it did not come up; or a job runs whose change needs an upgrade.
+    """
+    documents = manifests.documents
+    if manifests.uses_operator:
+        documents = [_started_from(one, savepoint) for one in documents]
+    else:
+        documents = _with_digest(manifests)
+        running = kubectl.get("job", JOB_MANAGER)
+        if running is not None:
+            if savepoint is not None:
+                raise DeployError(f"the Job {JOB_MANAGER} is there: `latecomer deploy upgrade` changes what it runs")
+            if running["metadata"].get("annotations", {}).get(_DIGEST) != _digest(manifests):
+                raise DeployError(
+                    "the job would change, and a savepoint has to be taken: use `latecomer deploy upgrade`"
+                )
+            documents = [one for one in documents if one["metadata"]["name"] != JOB_MANAGER]
+        elif savepoint is not None:
+            _start_from(kubectl, savepoint)
+    _apply(kubectl, documents, say)
+    wait_until_ready(kubectl, manifests, timeout_ms, say)
+
+
+def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, savepoint: str | None = None) -> None:
+    """Change the job so that it goes on from a savepoint.
+
+    With an operator that is the operator's work (``upgradeMode: savepoint``). Without one the job is stopped with a
+    savepoint, and its job manager and task managers are made anew.
+
+    Args:
+        kubectl: the namespace of the manifests.
+        manifests: what is to be there.
+        timeout_ms: how long to wait at each step.
+        say: takes a line for the user.
+        savepoint: start from this one, and take none: for a job that does not run any more.
+    Raises:
+        DeployError: a step failed; if the job was stopped already, the message has its savepoint and what to do.
+    """
+    if manifests.uses_operator:
+        apply(kubectl, manifests, timeout_ms, say, savepoint)
+        return
+    is_given = savepoint is not None
+    if savepoint is None:
+        if kubectl.get("job", JOB_MANAGER) is None:
+            raise DeployError("there is no job to upgrade: use `latecomer deploy apply`")
+        savepoint = stopped_with_savepoint(kubectl)
+        say(f"the job has stopped; savepoint {savepoint}")
+    try:
+        _start_from(kubectl, savepoint)
+        _remove_job(kubectl, is_given)
+        _apply(kubectl, _with_digest(manifests), say)
+        wait_until_ready(kubectl, manifests, timeout_ms, say)
+    except (DeployError, KeyboardInterrupt) as error:
+        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        raise DeployError(
+            f"{cause}; the job was stopped, and its state is in {savepoint}: when that is put right, "
+            f"`latecomer deploy upgrade --from-savepoint {savepoint}`"
+        ) from None
+
+
+def delete(kubectl: Kubectl, manifests: Manifests, say: Say, *, with_state: bool) -> None:
+    """Remove what the manifests made: all but the state, or everything.
+
+    Without the state going, the job is first stopped with a savepoint, and the next ``apply`` goes on from it.
+    """
+    if not with_state and job_manager_pod(kubectl) is not None:
+        _keep(kubectl, manifests, say)
+    documents = [one for one in manifests.documents if with_state or one["kind"] not in _KEPT]
+    whole = {"apiVersion": "v1", "kind": "List", "items": documents}
+    command = ("delete", "--filename=-", "--ignore-not-found", "--wait", f"--timeout={_GONE_WITHIN_S}s")
+    for line in kubectl.run(*command, given=dumps(whole), within_s=2 * _GONE_WITHIN_S).splitlines():
+        say(line)
+    if with_state:
+        _remove_state(kubectl)
+
+
+def _keep(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
+    """Stop the job in such a way that another can go on."""
+    if manifests.uses_operator:
+        suspended = '{"spec":{"job":{"state":"suspended"}}}'
+        kubectl.run("patch", "flinkdeployment", JOB, "--type=merge", f"--patch={suspended}")
+        waiting = ("wait", f"flinkdeployment/{JOB}", "--for=jsonpath={.status.lifecycleState}=SUSPENDED")
+        kubectl.run(*waiting, f"--timeout={_GONE_WITHIN_S}s", within_s=2 * _GONE_WITHIN_S)
+        status = (kubectl.get("flinkdeployment", JOB) or {}).get("status", {}).get("jobStatus", {})
+        path = status.get("upgradeSavepointPath") or (status.get("savepointInfo") or {}).get("lastSavepoint")
+        say(f"savepoint {path}: `latecomer deploy apply --from-savepoint` goes on from it")
+        return
+    savepoint = stopped_with_savepoint(kubectl)
+    _start_from(kubectl, savepoint)
+    say(f"the job has stopped; the next `latecomer deploy apply` goes on from {savepoint}")
+
+
+def _remove_state(kubectl: Kubectl) -> None:
+    """What no manifest names: the volumes of a StatefulSet, and what Flink wrote down in ConfigMaps."""
+    for kind, selector in (
+        ("persistentvolumeclaim", "app.kubernetes.io/part-of=latecomer"),
+        ("persistentvolumeclaim", "app.kubernetes.io/name=kafka"),
+        ("configmap", f"app={JOB},configmap-type=high-availability"),
+    ):
+        kubectl.run("delete", kind, f"--selector={selector}", "--wait=false")
+    kubectl.run("delete", "configmap", _START, "--ignore-not-found")
+
+
+def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
+    """Apply the namespace first: what is in it cannot be without it."""
+    first = [one for one in documents if one["kind"] == "Namespace"]
+    lines = (kubectl.apply(first) if first else []) + kubectl.apply([one for one in documents if one not in first])
+    changed = [line for line in lines if not line.endswith(" unchanged")]
+    say(f"applied {len(lines)} objects, {len(changed)} of them new or changed")
+
+
+def _start_from(kubectl: Kubectl, savepoint: str) -> None:
+    """Tell the next job manager where to start."""
+    labels = {"app.kubernetes.io/part-of": "latecomer"}
+    kubectl.apply(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": _START, "labels": labels},
+                "data": {"path": savepoint},
+            }
+        ]
+    )
+
+
+def _remove_job(kubectl: Kubectl, is_given: bool) -> None:
+    """Remove job manager and task managers. A task manager takes no second job: its Python belongs to the first.
+
+    Where the savepoint was given, what the cluster remembers of the old job goes too, or it would win over it.
+    """
+    command = ("delete", "--ignore-not-found", "--wait", f"--timeout={_GONE_WITHIN_S}s")
+    kubectl.run(*command, f"job/{JOB_MANAGER}", f"deployment/{_TASK_MANAGERS}", within_s=2 * _GONE_WITHIN_S)
+    waiting = ("wait", "pods", "--selector=app=latecomer", "--for=delete", f"--timeout={_GONE_WITHIN_S}s")
+    kubectl.run(*waiting, within_s=2 * _GONE_WITHIN_S)
+    if is_given:
+        kubectl.run("delete", "configmap", f"--selector=app={JOB},configmap-type=high-availability")
+
+
+def _digest(manifests: Manifests) -> str:
+    """What the job is started with: its pods, and Flink's configuration."""
+    names = (JOB_MANAGER, _TASK_MANAGERS, *_FLINK_SETTINGS)
+    parts = [
+        one.get("data") or one["spec"]["template"] for one in manifests.documents if one["metadata"]["name"] in names
+    ]
+    return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _with_digest(manifests: Manifests) -> list[dict[str, Any]]:
+    documents = []
+    for one in manifests.documents:
+        if one["metadata"]["name"] == JOB_MANAGER:
+            annotations = one["metadata"].get("annotations", {}) | {_DIGEST: _digest(manifests)}
+            documents.append(one | {"metadata": one["metadata"] | {"annotations": annotations}})
+        else:
+            documents.append(one)
+    return documents
+
+
+def _started_from(document: dict[str, Any], savepoint: str | None) -> dict[str, Any]:
+    """A FlinkDeployment that starts from a savepoint; the nonce tells the operator to obey also where a job is."""
+    if document["kind"] != "FlinkDeployment" or savepoint is None:
+        return document
+    job = document["spec"]["job"] | {"initialSavepointPath": savepoint, "savepointRedeployNonce": int(time())}
+    return document | {"spec": document["spec"] | {"job": job}}

@@ -1,0 +1,124 @@
+"""Waits until everything that was applied is ready, tells how far it is, and stops as soon as something cannot be."""
+
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any, Final
+
+from dataflows.deployment.flink import job_report
+from dataflows.deployment.kubectl import DeployError, Kubectl
+from dataflows.deployment.manifests import JOB, JOB_MANAGER, Manifests
+from dataflows.deployment.pods import OURS, last_warning, trouble
+from dataflows.flink_job.run import first_cause
+from dataflows.settings import duration_text
+
+__all__ = ["progress", "wait_until_ready"]
+
+_LOOK_AGAIN_S: Final = 2.0
+
+_WORKLOADS: Final = ("Deployment", "StatefulSet", "Job", "FlinkDeployment")
+
+
+def wait_until_ready(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Callable[[str], None]) -> None:
+    """Wait until all workloads are ready and the job runs.
+
+    Raises:
+        DeployError: something cannot come up, or did not in time; it names the pod and the reason.
+    """
+    give_up_s = monotonic() + timeout_ms / 1000
+    said = ""
+    while True:
+        states = progress(kubectl, manifests)
+        line = ", ".join(f"{name} {state}" for name, (state, _) in states.items())
+        if line != said:
+            say(line)
+            said = line
+        waiting = [name for name, (_, is_ready) in states.items() if not is_ready]
+        if not waiting:
+            return
+        reason = trouble(kubectl, kubectl.labelled("pods", OURS)) or _refused_by_operator(kubectl, manifests)
+        if reason:
+            raise DeployError(reason)
+        if monotonic() >= give_up_s:
+            reason = (
+                last_warning(kubectl, waiting) or "the cluster says nothing about it; see `latecomer deploy status`"
+            )
+            raise DeployError(f"{', '.join(waiting)} not ready after {duration_text(timeout_ms)}: {reason}")
+        sleep(_LOOK_AGAIN_S)
+
+
+def progress(kubectl: Kubectl, manifests: Manifests) -> dict[str, tuple[str, bool]]:
+    """Each workload, in a word how far it is, and whether that is far enough; the job itself comes last."""
+    states = {}
+    for wanted in manifests.of(*_WORKLOADS):
+        kind, name = wanted["kind"], wanted["metadata"]["name"]
+        states[name] = _STATES[kind](kubectl.get(kind.lower(), name))
+    if all(is_ready for _, is_ready in states.values()):
+        states["job"] = _job_state(job_report(kubectl))
+    return states
+
+
+def _deployment(found: dict[str, Any] | None) -> tuple[str, bool]:
+    if found is None:
+        return "missing", False
+    status, wanted = found["status"], found["spec"]["replicas"]
+    fresh = status.get("updatedReplicas", 0)
+    available = min(fresh, status.get("availableReplicas", 0))
+    is_current = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+    return f"{available}/{wanted}", is_current and available == wanted == status.get("replicas", 0)
+
+
+def _stateful_set(found: dict[str, Any] | None) -> tuple[str, bool]:
+    if found is None:
+        return "missing", False
+    status, wanted = found["status"], found["spec"]["replicas"]
+    is_current = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+    is_updated = status.get("currentRevision") == status.get("updateRevision")
+    return f"{status.get('readyReplicas', 0)}/{wanted}", is_current and is_updated and status.get(
+        "readyReplicas", 0
+    ) == wanted
+
+
+def _job(found: dict[str, Any] | None) -> tuple[str, bool]:
+    if found is None:
+        return "done", True  # those that end are removed by the cluster some time after
+    status = found["status"]
+    if found["metadata"]["name"] == JOB_MANAGER:
+        return ("up", True) if status.get("ready") else ("starting", False)
+    return ("done", True) if status.get("succeeded") else ("running", False)
+
+
+def _flink_deployment(found: dict[str, Any] | None) -> tuple[str, bool]:
+    if found is None:
+        return "missing", False
+    status = found.get("status") or {}
+    state = status.get("lifecycleState", "not looked at by an operator yet")
+    is_current = status.get("observedGeneration", found["metadata"]["generation"]) >= found["metadata"]["generation"]
+    return state.lower(), is_current and state == "STABLE"
+
+
+_STATES: Final[dict[str, Callable[[dict[str, Any] | None], tuple[str, bool]]]] = {
+    "Deployment": _deployment,
+    "StatefulSet": _stateful_set,
+    "Job": _job,
+    "FlinkDeployment": _flink_deployment,
+}
+
+
+def _job_state(report: dict[str, Any] | None) -> tuple[str, bool]:
+    """What Flink says. A job that fails and starts again says why."""
+    if report is None or report["job"] is None:
+        return "starting", False
+    state, tasks = report["job"]["state"].lower(), report["job"]["tasks"]
+    if state == "running" and tasks["running"] == tasks["total"]:
+        return "running", True
+    because = f" ({first_cause(report['failure'])})" if report["failure"] else ""
+    return f"{state}{because}", False
+
+
+def _refused_by_operator(kubectl: Kubectl, manifests: Manifests) -> str | None:
+    if not manifests.uses_operator:
+        return None
+    status = (kubectl.get("flinkdeployment", JOB) or {}).get("status") or {}
+    if status.get("error") and status.get("lifecycleState") in {"FAILED", "ROLLED_BACK", None}:
+        return f"the operator says of the FlinkDeployment {JOB}: {first_cause(str(status['error']))}"
+    return None
