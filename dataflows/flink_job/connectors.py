@@ -40,13 +40,15 @@ def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: Fil
     assert settings.input is not None
     if isinstance(log, KafkaLog):
         # A subtask without a partition would hold the clock of all others still.
-        j_source, parallelism = _topic_source(settings, log), min(settings.parallelism, log.partitions)
+        j_source, most = _topic_source(settings, log), log.partitions
     else:
-        j_source, parallelism = _file_source(Path(settings.input)), 1
+        j_source, most = _file_source(Path(settings.input)), 1
+    parallelism = min(env.get_parallelism(), most)
     j_records = env._j_stream_execution_environment.fromSource(j_source, operators.ArrivalClock.watermarks(), "log")
-    j_records = j_records.setParallelism(parallelism).uid("log")
-    records_only = operators.ArrivalClock.RecordsOnly()
-    return DataStream(j_records.filter(records_only).name("records").setParallelism(parallelism))
+    # The maximum holds where a cluster takes as many subtasks as it has task managers.
+    j_records = j_records.setParallelism(parallelism).setMaxParallelism(most).uid("log")
+    j_kept = j_records.filter(operators.ArrivalClock.RecordsOnly()).name("records")
+    return DataStream(j_kept.setParallelism(parallelism).setMaxParallelism(most))
 
 
 def write(topic: Topic, outputs: DataStream, settings: RunSettings) -> None:

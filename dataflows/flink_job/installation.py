@@ -23,11 +23,14 @@ _POM: Final = Path(__file__).parent / "java" / "pom.xml"
 
 
 def jars() -> list[Path]:
-    """The jars of the job.
+    """The jars that the job takes along: both, or none where the cluster has them in its ``lib``, as our image does.
 
     Raises:
         SettingsError: one is missing; the message has the Maven command that brings it.
     """
+    lib = os.environ.get("FLINK_LIB_DIR")  # set by Flink's own scripts
+    if lib and all((Path(lib) / name).is_file() for name in (JAR, CONNECTOR)):
+        return []
     for name in (JAR, CONNECTOR):
         if not (_FOLDER / name).is_file():
             command = f"mvn -f {_POM} package"

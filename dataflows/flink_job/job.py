@@ -5,6 +5,7 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 """
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -19,6 +20,7 @@ from dataflows.command_line.options import run_options
 from dataflows.file_log import FileLog
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
+from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import BYTES, REJECTIONS, PredictionFunction, WindowFunction
 from dataflows.flink_job.python_worker import REPORT_VARIABLE
 from dataflows.kafka_log import KafkaLog, opened_log
@@ -66,9 +68,11 @@ def configuration(settings: RunSettings) -> Configuration:
         "python.execution-mode": "thread",
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "pipeline.auto-watermark-interval": f"{_WATERMARK_INTERVAL_MS} ms",
-        "pipeline.jars": ";".join(jar.as_uri() for jar in jars()),
-        "parallelism.default": str(settings.parallelism),
     }
+    if needed := jars():
+        options["pipeline.jars"] = ";".join(jar.as_uri() for jar in needed)
+    if REPORT_VARIABLE in os.environ or settings.parallelism > 1:  # else a cluster's own
+        options["parallelism.default"] = str(settings.parallelism)
     if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is told at once, and another start goes on
         options["restart-strategy.type"] = "none"
     if settings.state is not None:
@@ -116,4 +120,5 @@ def build_job(env: StreamExecutionEnvironment, settings: RunSettings, log: FileL
 
 
 if __name__ == "__main__":
-    main(standalone_mode=False)
+    with nullcontext() if REPORT_VARIABLE in os.environ else told_in_one_line(main):
+        main(standalone_mode=False)

@@ -1,0 +1,57 @@
+"""How the job ends where its settings are wrong: with one line that says so, as the pod's last word on a cluster."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from dataflows.kafka_broker.artifacts import BrokerError
+from dataflows.settings import SettingsError
+
+__all__ = ["told_in_one_line"]
+
+_PREFIX: Final = "LATECOMER_RUN_"
+
+_LAST_WORD: Final = Path("/dev/termination-log")
+"""Where Kubernetes looks for what to show of a container that has ended; elsewhere there is none."""
+
+
+@contextmanager
+def told_in_one_line(command: click.Command) -> Iterator[None]:
+    """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for a broker that is away.
+
+    What fails later is Flink's to tell.
+    """
+    try:
+        _check_variables(command)
+        yield
+    except click.ClickException as error:
+        _end(error.format_message(), 2)
+    except SettingsError as error:
+        _end(str(error), 2)
+    except BrokerError as error:
+        _end(str(error), 1)
+
+
+def _check_variables(command: click.Command) -> None:
+    """A setting that nobody reads was meant to be another one.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    known = {option.envvar for option in command.params}
+    for name in os.environ:
+        if name.startswith(_PREFIX) and name not in known:
+            raise SettingsError(f"{name} is no setting: each is {_PREFIX} and an option of `latecomer run`")
+
+
+def _end(message: str, status: int) -> NoReturn:
+    line = f"latecomer: {' '.join(message.split())}"
+    print(line, file=sys.stderr, flush=True)
+    if _LAST_WORD.exists():
+        _LAST_WORD.write_text(line)
+    sys.exit(status)
