@@ -1,11 +1,14 @@
-"""The topics of the pipeline, with the settings they need."""
+"""The topics of the pipeline, with the settings they need. As a program it makes them, to try things out."""
 
+import sys
 from collections.abc import Mapping
 from typing import Final
 
+import click
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
 
+from dataflows.command_line.options import DURATION
 from dataflows.kafka_broker.artifacts import BrokerError
 from dataflows.kafka_client import client_settings
 
@@ -42,6 +45,26 @@ def make_topics(
     for name, made in client.create_topics(new, operation_timeout=_MADE_WITHIN_S).items():
         try:
             made.result(_MADE_WITHIN_S)
+        except TimeoutError:
+            raise BrokerError(f"the topic {name} cannot be made: no Kafka broker answers at {address}") from None
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise BrokerError(f"the topic {name} cannot be made: {error.args[0].str()}") from None
+
+
+@click.command()
+@click.argument("address", metavar="HOST:PORT")
+@click.option("--partitions", type=click.IntRange(1), default=4, show_default=True, help="Of each topic.")
+@click.option("--retention", type=DURATION, default="7d", show_default=True, help="Age of kept records; 0: for ever.")
+def main(address: str, partitions: int, retention: int) -> None:
+    """Make the topics raw-events, predictions and rejections; one that is there is left as it is."""
+    try:
+        make_topics(address, PIPELINE_TOPICS, partitions, retention or None)
+    except BrokerError as error:
+        click.echo(f"latecomer: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{address} has the topics {', '.join(PIPELINE_TOPICS)}")
+
+
+if __name__ == "__main__":
+    main()

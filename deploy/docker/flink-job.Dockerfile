@@ -1,0 +1,62 @@
+# The Flink job: Flink and a Java of the modules it needs, Python and its packages, the project, Kafka's connector.
+# Built from the root of the project: docker build -f deploy/docker/flink-job.Dockerfile -t latecomer/flink-job:0.1.0 .
+
+# The small Java part of the job, the connector, and the Java to run on.
+FROM debian:bookworm-slim AS java
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils maven openjdk-17-jdk-headless \
+    && rm -rf /var/lib/apt/lists/*
+RUN jlink --output /opt/java --strip-debug --no-header-files --no-man-pages --compress=2 --add-modules \
+    java.base,java.compiler,java.desktop,java.instrument,java.logging,java.management,java.management.rmi,java.naming,java.net.http,java.prefs,java.rmi,java.scripting,java.security.jgss,java.security.sasl,java.sql,java.transaction.xa,java.xml,java.xml.crypto,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.jcmd,jdk.jfr,jdk.management,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs
+COPY dataflows/flink_job/java /source/dataflows/flink_job/java
+RUN --mount=type=cache,target=/root/.m2/repository \
+    mvn --batch-mode --quiet --file /source/dataflows/flink_job/java/pom.xml package
+
+# Flink, as its Python package brings it, and the Python packages of the job.
+FROM debian:bookworm-slim AS python
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils gcc libc6-dev python3.11-dev python3.11-venv \
+    && rm -rf /var/lib/apt/lists/* \
+    && python3.11 -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+COPY requirements/flink.txt /source/requirements/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --requirement /source/requirements/flink.txt
+COPY . /source
+COPY --from=java /source/dataflows/flink_job/jars /source/dataflows/flink_job/jars
+RUN --mount=type=cache,target=/root/.cache/pip pip install --no-deps /source
+# Flink in its own place, without what no job of ours touches: the planner of SQL, Scala, the other reporters. Then the
+# Python packages without the other engine, the makers of stubs, tests and headers.
+RUN site=/opt/venv/lib/python3.11/site-packages \
+    && mkdir /opt/flink \
+    && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
+    && mv $site/dataflows/flink_job/jars/*.jar /source/dataflows/flink_job/jars/flink-sql-connector-kafka-*.jar /opt/flink/lib \
+    && cd /opt/flink \
+    && rm -r $site/pyflink/examples $site/pyflink/log lib/flink-cep-* lib/flink-csv-* lib/flink-json-* lib/flink-scala_* \
+        lib/flink-table-planner-loader-* opt/flink-sql-client-* bin/sql-* bin/yarn-* bin/*zookeeper* conf/logback* \
+    && find plugins -mindepth 1 -maxdepth 1 ! -name metrics-prometheus -exec rm -r {} + \
+    && ln -s ../opt/"$(basename opt/flink-python-*.jar)" lib/ \
+    && chmod +x bin/*.sh bin/flink \
+    && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
+    && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
+        $site/pyarrow/include $site/numpy/_core/include \
+    && find $site -type d -name tests -prune -exec rm -r {} + \
+    && find $site -name '*.pyx' -delete -o -name '*.pxd' -delete -o -name '*.c' -delete \
+    && find $site/apache_beam $site/fastavro $site/grpc $site/pandas $site/pyflink $site/zstandard -name '*.so' -exec strip --strip-unneeded {} + \
+    && python -m compileall -q $site
+
+FROM debian:bookworm-slim
+# The library of Python is what Flink's thread mode loads.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libpython3.11 python3.11-minimal python3.11 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 9999 flink && useradd --uid 9999 --gid 9999 --no-create-home --home-dir /tmp flink
+COPY --from=java /opt/java /opt/java
+COPY --from=python /opt/flink /opt/flink
+COPY --from=python /opt/venv /opt/venv
+COPY --chmod=755 deploy/docker/flink-entrypoint.sh /docker-entrypoint.sh
+ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITEBYTECODE=1 \
+    PATH=/opt/venv/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin
+WORKDIR /tmp
+USER 9999:9999
+ENTRYPOINT ["/docker-entrypoint.sh"]

@@ -1,0 +1,19 @@
+# Both services in Java, one jar.
+# Built from the root of the project: docker build -f deploy/docker/java-services.Dockerfile -t latecomer/java-services:0.1.0 .
+
+FROM debian:bookworm-slim AS jar
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
+    && rm -rf /var/lib/apt/lists/*
+COPY protos /source/protos
+COPY grpc_services/java /source/grpc_services/java
+RUN --mount=type=cache,target=/root/.m2/repository \
+    mvn --batch-mode --quiet --file /source/grpc_services/java/pom.xml package -DskipTests
+
+FROM eclipse-temurin:17-jre-jammy
+COPY --from=jar /source/grpc_services/java/target/latecomer-services.jar /opt/latecomer/latecomer-services.jar
+ENV JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError"
+WORKDIR /tmp
+USER 10001:10001
+ENTRYPOINT ["/opt/java/openjdk/bin/java", "-jar", "/opt/latecomer/latecomer-services.jar"]
+CMD ["--help"]

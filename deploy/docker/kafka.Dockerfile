@@ -1,0 +1,20 @@
+# Kafka of one node, to try things out: the broker's jars, as Maven brings them. No command line tools.
+# Built from the root of the project: docker build -f deploy/docker/kafka.Dockerfile -t latecomer/kafka:0.1.0 .
+
+FROM debian:bookworm-slim AS jars
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends maven openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+COPY dataflows/kafka_broker/pom.xml /source/pom.xml
+RUN --mount=type=cache,target=/root/.m2/repository \
+    mvn --batch-mode --quiet --file /source/pom.xml dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory=/opt/kafka
+
+FROM eclipse-temurin:17-jre-jammy
+COPY --from=jars /opt/kafka /opt/kafka
+COPY --chmod=755 deploy/docker/kafka-entrypoint.sh /kafka-entrypoint.sh
+ENV KAFKA_HEAP="-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+WORKDIR /tmp
+USER 10002:10002
+ENTRYPOINT ["/kafka-entrypoint.sh"]
+CMD ["/etc/kafka/server.properties"]
