@@ -22,15 +22,11 @@ ENV PATH=/opt/venv/bin:$PATH
 COPY requirements/flink.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement /source/requirements/flink.txt
-COPY . /source
-COPY --from=java /source/dataflows/flink_job/jars /source/dataflows/flink_job/jars
-RUN --mount=type=cache,target=/root/.cache/pip pip install --no-deps /source
 # Flink in its own place, without what no job of ours touches: the planner of SQL, Scala, the other reporters. Then the
 # Python packages without the other engine, the makers of stubs, tests and headers.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
-    && mv $site/dataflows/flink_job/jars/*.jar /source/dataflows/flink_job/jars/flink-sql-connector-kafka-*.jar /opt/flink/lib \
     && cd /opt/flink \
     && rm -r $site/pyflink/examples $site/pyflink/log lib/flink-cep-* lib/flink-csv-* lib/flink-json-* lib/flink-scala_* \
         lib/flink-table-planner-loader-* opt/flink-sql-client-* bin/sql-* bin/yarn-* bin/*zookeeper* conf/logback* \
@@ -38,12 +34,22 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
     && ln -s ../opt/"$(basename opt/flink-python-*.jar)" lib/ \
     && chmod +x bin/*.sh bin/flink \
     && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
-    && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
+    && mkdir /opt/pip && mv $site/pip $site/pip-* /opt/pip \
+    && rm -rf $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/pyarrow/include $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} + \
     && find $site -name '*.pyx' -delete -o -name '*.pxd' -delete -o -name '*.c' -delete \
-    && find $site/apache_beam $site/fastavro $site/grpc $site/pandas $site/pyflink $site/zstandard -name '*.so' -exec strip --strip-unneeded {} + \
+    && find $site/apache_beam $site/fastavro $site/grpc $site/pandas $site/pyflink $site/zstandard -name '*.so' \
+        -exec strip --strip-unneeded {} + \
     && python -m compileall -q $site
+
+# The project, apart: it changes more often than all else.
+FROM python AS project
+COPY . /source
+COPY --from=java /source/dataflows/flink_job/jars /source/dataflows/flink_job/jars
+RUN --mount=type=cache,target=/root/.cache/pip \
+    PYTHONPATH=/opt/pip python3 -m pip install --no-deps --compile --target /opt/latecomer /source \
+    && mkdir /opt/jars && mv /opt/latecomer/dataflows/flink_job/jars/*.jar /source/dataflows/flink_job/jars/flink-sql-*.jar /opt/jars
 
 FROM debian:bookworm-slim
 # The library of Python is what Flink's thread mode loads.
@@ -54,9 +60,12 @@ RUN apt-get update \
 COPY --from=java /opt/java /opt/java
 COPY --from=python /opt/flink /opt/flink
 COPY --from=python /opt/venv /opt/venv
+COPY --from=project /opt/jars /opt/flink/lib
+COPY --from=project /opt/latecomer /opt/latecomer
 COPY --chmod=755 deploy/docker/flink-entrypoint.sh /docker-entrypoint.sh
 ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITEBYTECODE=1 \
-    PATH=/opt/venv/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin
+    PATH=/opt/venv/bin:/opt/latecomer/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONPATH=/opt/latecomer
 WORKDIR /tmp
 USER 9999:9999
 ENTRYPOINT ["/docker-entrypoint.sh"]

@@ -1,0 +1,194 @@
+"""The pipeline of the local overlay in a namespace of its own, and a pod of tools beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Final
+
+from dataflows.deployment.kubectl import DeployError, Kubectl
+from tests.deploy.cluster.laptop import Laptop, Record
+from window_core import WindowSpec
+
+__all__ = ["GIVE_UP_S", "OUTPUTS", "Comparison", "Pipeline", "helper_pod"]
+
+GIVE_UP_S: Final = 240.0
+"""Far above what anything here takes on a quiet node of two cores."""
+
+OUTPUTS: Final = ("predictions", "rejections")
+
+_TOOLS: Final = "tools"
+_SCRIPT: Final = Path(__file__).with_name("in_pod.py").read_text()
+
+
+def helper_pod(name: str, image: str, labels: dict[str, str], command: list[str] | None = None) -> dict[str, Any]:
+    """A pod that a restricted namespace admits, of the image of the services."""
+    container = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command or ["sleep", "infinity"],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": security,
+            "containers": [container],
+        },
+    }
+
+
+class Comparison(dict[str, int]):
+    """How many outputs were expected, lost, wrong and repeated, and how many devices had theirs out of order."""
+
+    @property
+    def is_equal(self) -> bool:
+        return not (self["lost"] or self["wrong"] or self["disordered"])
+
+
+class Pipeline:
+    """The pipeline in one namespace, and what has to come out of it."""
+
+    def __init__(self, context: str | None, namespace: str) -> None:
+        self.context, self.namespace = context, namespace
+        self.kubectl = Kubectl(context, namespace)
+        self.laptop = Laptop(WindowSpec())
+        self._taken = [0, 0, 0, 0]  # offsets of raw-events that the laptop has seen, by partition
+        self._given: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
+
+    def deploy(self, command: str, *options: str) -> str:
+        """What ``latecomer deploy`` says."""
+        where = ["--namespace", self.namespace, *([] if self.context is None else ["--context", self.context])]
+        whole = [sys.executable, "-m", "dataflows.command_line", "deploy", command, *where, *options]
+        ended = subprocess.run(whole, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def start_tools(self, image: str) -> None:
+        self.kubectl.apply([helper_pod(_TOOLS, image, {"latecomer/kafka-client": "true"})])
+        self.kubectl.run("wait", f"pod/{_TOOLS}", "--for=condition=Ready", "--timeout=60s", within_s=90)
+
+    def tool(self, *command: str) -> str:
+        """What a command in the pod of tools prints."""
+        return self.kubectl.run("exec", _TOOLS, "--", *command, within_s=GIVE_UP_S)
+
+    def asked(self, *arguments: str, pod: str = _TOOLS) -> list[Any]:
+        """What ``in_pod.py`` prints there."""
+        command = ("exec", "--stdin", pod, "--", "python3", "-", *arguments)
+        return [json.loads(line) for line in self.kubectl.run(*command, given=_SCRIPT, within_s=GIVE_UP_S).splitlines()]
+
+    @contextmanager
+    def running_in_tools(self, *command: str, given: str = "") -> Iterator[subprocess.Popen[str]]:
+        """A command that runs in the pod of tools meanwhile."""
+        prefix = [*self.kubectl._command, "exec", "--stdin", _TOOLS, "--"]
+        process = subprocess.Popen([*prefix, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(given)
+            process.stdin.close()
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def pod(self, name: str, **labels: str) -> str:
+        """A pod of a workload that runs."""
+        wanted = {"app.kubernetes.io/name": name, **labels}
+        for pod in self.kubectl.labelled("pods", ",".join(f"{key}={value}" for key, value in wanted.items())):
+            if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
+                return str(pod["metadata"]["name"])
+        raise AssertionError(f"no pod of {wanted} runs")
+
+    def compared(self) -> Comparison:
+        """Compare all that came out with all that has to, once everything is there or nothing more comes."""
+        self._catch_up()
+        return self.counted()
+
+    def counted(self, from_ms: int = 0, until_ms: int | None = None) -> Comparison:
+        """What the last comparison found, of the outputs of these instants."""
+        expected = {line for line, at_ms in self.laptop.lines.items() if _is_between(at_ms, from_ms, until_ms)}
+        given = [record.value.encode() for topic in OUTPUTS for record in self._given[topic] if record.value]
+        distinct = set(given)
+        unwanted = distinct - self.laptop.lines.keys()
+        return Comparison(
+            expected=len(expected),
+            lost=len(expected - distinct),
+            wrong=sum(_is_between(_instant(line), from_ms, until_ms) for line in unwanted),
+            repeated=len(given) - len(distinct),
+            disordered=self._disordered(),
+        )
+
+    def _catch_up(self) -> None:
+        """Let the clock pass all records, give them to the laptop, and read outputs until all are there."""
+        [clock_ms] = self.asked("beat", "raw-events")
+        for record in self._records("raw-events", self._taken):
+            self._taken[record.partition] = record.offset + 1
+            self.laptop.take([record])
+        self.laptop.run_to(clock_ms - 1)
+        give_up_s = monotonic() + GIVE_UP_S / 2
+        missing = set(self.laptop.lines)
+        while True:
+            for topic, known in self._given.items():
+                first = [0, 0, 0, 0]
+                for record in known:
+                    first[record.partition] = record.offset + 1
+                known += self._records(topic, first)
+                missing.difference_update(record.value.encode() for record in known if record.value)
+            if not missing or monotonic() > give_up_s:
+                return
+            sleep(1)
+
+    def _records(self, topic: str, first: list[int]) -> list[Record]:
+        return [Record(*fields) for fields in self.asked("records", topic, ",".join(map(str, first)))]
+
+    def _disordered(self) -> int:
+        """Devices whose predictions did not come in their order, repeats left out."""
+        last: dict[str, tuple[int, int]] = {}
+        seen: set[str] = set()
+        disordered = set()
+        for record in self._given["predictions"]:
+            evaluation_id = json.loads(record.value or "")["evaluation_id"]
+            if evaluation_id in seen:
+                continue
+            seen.add(evaluation_id)
+            device_id, session, seq = evaluation_id.rsplit("/", 2)
+            place = int(session), int(seq)
+            if place < last.get(device_id, place):
+                disordered.add(device_id)
+            last[device_id] = place
+        return len(disordered)
+
+    def end(self) -> None:
+        try:
+            self.kubectl.run("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+        except DeployError as error:
+            print(f"namespace {self.namespace} could not be deleted: {error}", file=sys.stderr)
+
+
+def _is_between(at_ms: int, from_ms: int, until_ms: int | None) -> bool:
+    return from_ms <= at_ms and (until_ms is None or at_ms < until_ms)
+
+
+def _instant(line: bytes) -> int:
+    fields = json.loads(line)
+    return int(fields.get("as_of_ms") or fields.get("arrival_ms") or 0)
+
+
+def chosen_context() -> str | None:
+    """The context that the tests may use; ``None`` is the current one."""
+    chosen = os.environ["LATECOMER_TEST_CLUSTER"]
+    return None if chosen == "1" else chosen

@@ -1,0 +1,108 @@
+"""What goes wrong in a cluster, and what is done to one on purpose: under load, no output is lost and none is wrong."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from dataflows.deployment.flink import job_report
+from tests.deploy.cluster.pipeline import Pipeline
+from tests.deploy.cluster.watching import Watch, usage_of, watched
+from window_core import WindowSpec
+
+RATE = 200
+"""Events per second: far below what one small node can do, so that it catches up soon."""
+
+TASK_MANAGERS = "deployment/latecomer-taskmanager"
+
+
+def _crash(pipeline: Pipeline, component: str) -> None:
+    """End Java as a fault of its own does: no word to anybody, no orderly end."""
+    pod = pipeline.pod("latecomer-job", component=component)
+    pipeline.kubectl.run("exec", pod, "--", "bash", "-c", "kill -SEGV 1")
+
+
+def _delete_pod(pipeline: Pipeline, name: str, *options: str, **labels: str) -> None:
+    """Options of kubectl decide whether it may end in order, as on a node that is drained, or is killed."""
+    pipeline.kubectl.run("delete", "pod", pipeline.pod(name, **labels), "--wait=false", *options)
+
+
+def _roll_services(pipeline: Pipeline) -> None:
+    names = ("deployment/features", "deployment/inference")
+    pipeline.kubectl.run("rollout", "restart", *names)
+    for name in names:
+        pipeline.kubectl.run("rollout", "status", name, "--timeout=180s", within_s=200)
+
+
+def _upgrade(pipeline: Pipeline) -> None:
+    pipeline.deploy("upgrade", "--set", "batch-windows=64", "--timeout", "3m")
+
+
+def _scale(pipeline: Pipeline, watch: Watch, number: int) -> None:
+    pipeline.kubectl.run("scale", TASK_MANAGERS, f"--replicas={number}")
+    watch.wait_until(partial(_has_parallelism, pipeline, number), f"the job on {number} task managers")
+
+
+def _has_parallelism(pipeline: Pipeline, number: int) -> bool:
+    report = job_report(pipeline.kubectl)
+    return report is not None and report.get("parallelism") == number
+
+
+KILLED = ("--grace-period=0", "--force")
+
+DISRUPTIONS: dict[str, Callable[[Pipeline, Watch], None]] = {
+    "task manager crashes": lambda pipeline, _: _crash(pipeline, "taskmanager"),
+    "task manager pod killed": lambda p, _: _delete_pod(p, "latecomer-job", *KILLED, component="taskmanager"),
+    "job manager crashes": lambda pipeline, _: _crash(pipeline, "jobmanager"),
+    "job manager pod deleted": lambda p, _: _delete_pod(p, "latecomer-job", component="jobmanager"),
+    "feature service pod killed": lambda pipeline, _: _delete_pod(pipeline, "features", *KILLED),
+    "inference service pod killed": lambda pipeline, _: _delete_pod(pipeline, "inference", *KILLED),
+    "services rolled": lambda pipeline, _: _roll_services(pipeline),
+    "job upgraded by savepoint": lambda pipeline, _: _upgrade(pipeline),
+    "rescaled to 2": lambda pipeline, watch: _scale(pipeline, watch, 2),
+    "rescaled to 1": lambda pipeline, watch: _scale(pipeline, watch, 1),
+}
+
+
+@pytest.mark.timeout(900)
+def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, report: list[str]) -> None:
+    idle = usage_of(pipeline)
+    began: dict[str, tuple[int, float]] = {}
+    with ExitStack() as stack:
+        watch = stack.enter_context(watched(pipeline, RATE))
+        steady = usage_of(pipeline)
+        for name, disrupt in DISRUPTIONS.items():
+            start_ms = watch.now_ms
+            disrupt(pipeline, watch)
+            watch.wait_until(lambda start_ms=start_ms: watch.now_ms > start_ms + 6_000 and watch.flows(), name)
+            began[name] = start_ms, watch.longest_pause_s(start_ms)
+    whole = pipeline.compared()
+    report.append(f"| disruption, at {RATE} events/s | expected | lost | wrong | s without output |")
+    starts = [start_ms for start_ms, _ in began.values()]
+    for (name, (start_ms, pause_s)), end_ms in zip(began.items(), [*starts[1:], None], strict=True):
+        part = pipeline.counted(start_ms, end_ms)
+        report.append(f"| {name} | {part['expected']} | {part['lost']} | {part['wrong']} | {pause_s:.1f} |")
+    report.append(f"all: {whole}")
+    report.append(f"| pod | MiB idle | MiB at {RATE} events/s | processors idle | at {RATE} events/s |")
+    for pod, (mebibytes, processors) in steady.items():
+        was = idle.get(pod, (0.0, 0.0))
+        report.append(f"| {pod} | {was[0]:.0f} | {mebibytes:.0f} | {was[1]:.2f} | {processors:.2f} |")
+    assert whole["expected"] > RATE
+    assert whole.is_equal, whole
+
+
+@pytest.mark.timeout(600)
+def test_an_upgrade_changes_a_rule_from_the_savepoint_on(pipeline: Pipeline) -> None:
+    produce = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "20")
+    pipeline.tool(*produce, "--duration", "16h", "--seed", "3")
+    assert pipeline.compared().is_equal
+    pipeline.deploy("upgrade", "--set", "interval=5h", "--timeout", "3m")
+    pipeline.laptop.go_on_under(replace(WindowSpec(), interval_ms=18_000_000))
+    start_ms = 1_587_920_555_000 + 16 * 3_600_000
+    pipeline.tool(*produce, "--duration", "2h", "--seed", "3", "--start", str(start_ms))
+    comparison = pipeline.compared()
+    assert comparison.is_equal, comparison
+    pipeline.deploy("upgrade", "--timeout", "3m")
+    pipeline.laptop.go_on_under(WindowSpec())
