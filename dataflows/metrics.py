@@ -1,5 +1,6 @@
 """What a run counts: one set of names on every engine, for the summary and in Prometheus' format."""
 
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -36,6 +37,17 @@ class Metrics:
             "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
         )
         self.retries = Counter("latecomer_retries", "Calls made again", ["service", "status"], registry=registry)
+
+        self._arrivals_ms: dict[str, int] = {}
+
+    def arrived(self, partition: str, arrival_ms: int) -> None:
+        """Note the last arrival of a partition: made for each record, the gauge asks for it when it is looked at."""
+        if partition not in self._arrivals_ms:
+            self.watermark.labels(partition).set_function(partial(self._arrival_s, partition))
+        self._arrivals_ms[partition] = arrival_ms
+
+    def _arrival_s(self, partition: str) -> float:
+        return self._arrivals_ms[partition] / 1000
 
     def counts(self) -> list[tuple[str, dict[str, str], float]]:
         """What the summary tells, as name, labels and number, for another process to ``add``."""

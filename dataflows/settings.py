@@ -27,6 +27,9 @@ _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "m
 _LONGEST_WAIT_MS: Final = 86_400_000
 """A day. What waits for longer stands still for whoever watches it; gRPC and Bytewax overflow far above."""
 
+_LONGEST_TRANSACTION_MS: Final = 300_000
+"""From one saving of the state to the next; half of what the job asks the broker for, since a saving takes its time."""
+
 _SPEC: Final = WindowSpec()
 
 KAFKA_SCHEME: Final = "kafka://"
@@ -320,6 +323,8 @@ class RunSettings:
 
     def _check_kafka(self) -> None:
         """What makes sense with one kind of input only."""
+        if self.delivery == "exactly-once":
+            self._check_exactly_once()
         if not self.reads_kafka:
             if self.format == "protobuf":
                 raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
@@ -334,6 +339,18 @@ class RunSettings:
                 raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
         elif self.until_ms is not None:
             raise SettingsError("--until needs --bounded where the input is Kafka")
+
+    def _check_exactly_once(self) -> None:
+        if self.engine != "flink":
+            raise SettingsError("--delivery exactly-once needs --engine flink: only Flink writes in transactions")
+        if not self.reads_kafka:
+            raise SettingsError("--delivery exactly-once is for Kafka; a file is written anew by each run")
+        if self.epoch_ms > _LONGEST_TRANSACTION_MS:
+            longest = duration_text(_LONGEST_TRANSACTION_MS)
+            raise SettingsError(
+                f"--epoch must be at most {longest} with --delivery exactly-once: a transaction lasts as long, and a "
+                "broker aborts one that is open for longer than 10m"
+            )
 
     def _check_channel(self) -> None:
         """A secret travels over TLS only, and is never an argument itself."""

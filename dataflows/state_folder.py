@@ -1,7 +1,9 @@
-"""The folder of a run's state: it says whose it is, and is never taken for another run's."""
+"""The folder of a run's state: it says whose it is, is never taken for another run's, and serves one run at a time."""
 
+import fcntl
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +13,11 @@ from dataflows.locations import Locations, is_kafka
 from dataflows.settings import SettingsError
 from window_core import SnapshotError
 
-__all__ = ["claim", "identity_of", "is_claimed"]
+__all__ = ["claim", "held", "identity_of", "is_claimed"]
 
 _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
+_LOCK_FILE: Final = "latecomer.lock"
 
 
 def identity_of(engine: str, locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
@@ -38,9 +41,30 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
     if (folder / _IDENTITY_FILE).is_file():
         _check_identity(folder, identity)
         return True
-    if folder.exists() and any(folder.iterdir()) and not (folder / _BEGUN_FILE).is_file():
+    others = folder.exists() and any(path.name != _LOCK_FILE for path in folder.iterdir())
+    if others and not (folder / _BEGUN_FILE).is_file():
         raise SettingsError(f"--state {folder} holds other files, and no state of latecomer")
     return False
+
+
+@contextmanager
+def held(folder: Path, identity: dict[str, str]) -> Iterator[None]:
+    """Keep other runs away from a folder for the time of the context. What a killed run held is free with its end.
+
+    Raises:
+        SettingsError: another run holds it, or it is none of this run's, as ``is_claimed`` says.
+        SnapshotError: as ``is_claimed`` says.
+    """
+    is_claimed(folder, identity)  # nothing is written into what is somebody else's
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"--state {folder} is in use by another run: end that one, or name another folder"
+            ) from None
+        yield
 
 
 def claim(folder: Path, identity: dict[str, str], prepare: Callable[[], None] = lambda: None) -> None:

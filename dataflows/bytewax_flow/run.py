@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as Flag
@@ -24,7 +24,7 @@ from dataflows.metrics import Metrics
 from dataflows.prediction_step import PredictionStep, Topic
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
-from dataflows.state_folder import identity_of
+from dataflows.state_folder import held, identity_of
 
 __all__ = ["run_on_bytewax"]
 
@@ -44,22 +44,26 @@ def run_on_bytewax(
         KeyboardInterrupt: a signal asked for an end.
     """
     recovery, is_new = None, True
-    if settings.state is not None:
-        recovery, is_new = opened_state(Path(settings.state), identity_of("bytewax", locations, log))
-    files, targets = _sink(locations, settings)
-    files.begin(anew=is_new)
-    stopped = Flag()
-    client = ServiceClient(services, settings, metrics)
-    flow = latecomer_flow(
-        KafkaSource(log, settings, stopped)
-        if isinstance(log, KafkaLog)
-        else FileSource(locations.input, log, settings.spec),
-        OutputSink(files, targets),
-        PredictionStep(client, metrics),
-        settings.spec,
-        metrics,
-    )
-    with closing(client), StandardError.opened_at_the_end(), _ended_by_signals(None if settings.has_end else stopped):
+    with ExitStack() as stack:
+        if settings.state is not None:
+            folder, identity = Path(settings.state), identity_of("bytewax", locations, log)
+            stack.enter_context(held(folder, identity))
+            recovery, is_new = opened_state(folder, identity)
+        files, targets = _sink(locations, settings)
+        files.begin(anew=is_new)
+        stopped = Flag()
+        client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
+        flow = latecomer_flow(
+            KafkaSource(log, settings, stopped)
+            if isinstance(log, KafkaLog)
+            else FileSource(locations.input, log, settings.spec),
+            OutputSink(files, targets),
+            PredictionStep(client, metrics),
+            settings.spec,
+            metrics,
+        )
+        stack.enter_context(StandardError.opened_at_the_end())
+        stack.enter_context(_ended_by_signals(None if settings.has_end else stopped))
         try:
             cli_main(
                 flow,

@@ -1,5 +1,6 @@
 """Where the job reads and writes: a topic, or on one machine a file."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ _SHADED: Final = "org.apache.flink.kafka.shaded."
 _TRANSACTION_TIMEOUT_MS: Final = 600_000
 """As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
 hour, would be refused, and the job would start again for ever."""
+
+_PARTITIONS_LOOKED_AT_MS: Final = 60_000
+"""How often a run without an end sees whether its topic has other partitions, as on Bytewax."""
 
 _RECORD: Final = Types.ROW([Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.PRIMITIVE_ARRAY(Types.BYTE())])
 
@@ -79,10 +83,9 @@ def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
     builder = (
         KafkaSource.builder()
         .set_bootstrap_servers(location.brokers)
-        .set_topics(location.topic)
         .set_starting_offsets(earliest if settings.start == "earliest" else latest)
         .set_property("isolation.level", "read_committed")
-        .set_property("partition.discovery.interval.ms", "-1")  # a device's partition is fixed while the job runs
+        .set_property("partition.discovery.interval.ms", str(_PARTITIONS_LOOKED_AT_MS))
     )
     for name, value in java_properties(log.properties, _SHADED).items():
         builder.set_property(name, value)
@@ -91,9 +94,9 @@ def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
         offsets = {KafkaTopicPartition(location.topic, number): end for number, end in ends}
         builder.set_bounded(KafkaOffsetsInitializer.offsets(offsets))
     operators = get_gateway().jvm.io.latecomer.flink
-    builder._j_builder.setDeserializer(operators.KafkaRecords())
-    j_source = builder.build().get_java_function()
-    return j_source if settings.end_offsets is None else operators.BoundedTopicSource(j_source)
+    partitions = operators.FixedPartitions(location.topic, log.partitions)
+    builder._j_builder.setKafkaSubscriber(partitions).setDeserializer(operators.KafkaRecords())
+    return operators.TopicSource(builder.build().get_java_function(), partitions, settings.end_offsets)
 
 
 def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
@@ -103,7 +106,7 @@ def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
         KafkaSink.builder()
         .set_bootstrap_servers(location.brokers)
         .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE if is_exactly_once else DeliveryGuarantee.AT_LEAST_ONCE)
-        .set_transactional_id_prefix(f"latecomer-{location.topic}")
+        .set_transactional_id_prefix(_transactional_id_prefix(topic, location.topic, settings))
         .set_property("transaction.timeout.ms", str(_TRANSACTION_TIMEOUT_MS))
         .set_property("enable.idempotence", "true")
         .set_property("compression.type", "lz4")
@@ -112,3 +115,9 @@ def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
         builder.set_property(name, value)
     builder._j_builder.setRecordSerializer(get_gateway().jvm.io.latecomer.flink.TopicRecords(location.topic))
     return builder.build().get_java_function()
+
+
+def _transactional_id_prefix(topic: Topic, name: str, settings: RunSettings) -> str:
+    """Of this sink of this pipeline only: a job ends what transactions it finds open under it, and keeps others out."""
+    places = f"{settings.input} {settings.output} {settings.rejections}"
+    return f"latecomer-{name}-{topic}-{sha256(places.encode()).hexdigest()[:12]}"

@@ -23,10 +23,11 @@ from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import BYTES, REJECTIONS, PredictionFunction, WindowFunction
 from dataflows.flink_job.python_worker import REPORT_VARIABLE
+from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.kafka_log import KafkaLog, opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
-from dataflows.settings import RunSettings
+from dataflows.settings import RunSettings, SettingsError
 
 __all__ = ["build_job", "configuration", "main"]
 
@@ -45,14 +46,25 @@ def main(**options: Any) -> None:
     """Build the job and run it until its input ends, or until it is cancelled."""
     if REPORT_VARIABLE in os.environ:
         Thread(target=_end_with_input, daemon=True).start()
-    settings = RunSettings(**options)
+    settings = RunSettings(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), print)
     if isinstance(log, KafkaLog) and log.bounded is not None and settings.end_offsets is None:
         ends = ",".join(map(str, log.bounded.end_offsets))
         settings = replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
+    lock = _state_lock(Path(settings.state)) if settings.state and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
+    if settings.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():
+        raise SettingsError("--delivery exactly-once needs checkpoints: set execution.checkpointing.interval")
     build_job(env, settings, log)
     env.execute("latecomer")
+    if lock is not None:
+        lock.release()
+
+
+def _state_lock(folder: Path) -> Any:
+    """Wait until no other JVM works on a state: that of a killed run outlives it by seconds, and goes on writing."""
+    file = get_gateway().jvm.java.io.RandomAccessFile(str(folder / "job.lock"), "rw")
+    return file.getChannel().lock()
 
 
 def _end_with_input() -> None:
@@ -87,17 +99,20 @@ def configuration(settings: RunSettings) -> Configuration:
 
 def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
     """State in a folder of this machine: where checkpoints go, and the one to go on from, if there is one."""
-    checkpoints = folder / "checkpoints"
+    checkpoints, savepoints = folder / "checkpoints", folder / SAVEPOINTS
     options = {
         "execution.checkpointing.interval": f"{settings.epoch_ms} ms",
         "execution.checkpointing.dir": checkpoints.resolve().as_uri(),
+        "execution.checkpointing.savepoint-dir": savepoints.resolve().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
         "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.state_backend],
     }
-    complete = sorted(checkpoints.glob("*/chk-*/_metadata"), key=lambda path: path.stat().st_mtime_ns)
+    complete = [*checkpoints.glob("*/chk-*/_metadata"), *savepoints.glob("*/_metadata")]
     if complete:
-        options["execution.state-recovery.path"] = complete[-1].parent.resolve().as_uri()
+        newest = max(complete, key=lambda path: path.stat().st_mtime_ns)
+        options["execution.state-recovery.path"] = newest.parent.resolve().as_uri()
+        options["execution.state-recovery.claim-mode"] = "CLAIM"  # removed with the next one, or the folder would grow
     return options
 
 

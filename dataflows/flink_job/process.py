@@ -66,6 +66,7 @@ class WindowFunction(KeyedProcessFunction):
         if self._settings.until_ms is not None and record.arrival_ms > self._settings.until_ms:
             return
         self._metrics.records.inc()
+        self._metrics.arrived(record.position.partition("/")[0], record.arrival_ms)
         if record.is_rejected:
             yield self._rejection("INVALID", "", record.value or b"")
             return

@@ -2,8 +2,11 @@
 
 import json
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock, Thread, get_ident
+from time import sleep
 from typing import Final
 
 from prometheus_client import start_http_server
@@ -15,7 +18,15 @@ from dataflows.settings import RunSettings
 __all__ = ["REPORT_VARIABLE", "check_mode", "process_metrics", "report_metrics"]
 
 REPORT_VARIABLE: Final = "LATECOMER_FLINK_REPORT"
-"""Environment of a local run: the file to which the job's process writes its counters at the end."""
+"""Environment of a local run: the file to which the job's process writes its counters."""
+
+_ENDED: Final = "ended"
+"""A file beside it: the input has ended."""
+
+_MAKING: Final = Lock()
+
+_REPORT_EVERY_S: Final = 0.2
+"""Flink closes a Python function only at the end of its input: a job that is stopped has reported just before."""
 
 
 def check_mode(runtime_context: RuntimeContext) -> None:
@@ -28,17 +39,42 @@ def check_mode(runtime_context: RuntimeContext) -> None:
         raise RuntimeError("the job runs in Flink's process mode, and was made for thread mode: python.execution-mode")
 
 
-@cache
 def process_metrics(settings: RunSettings) -> Metrics:
     """The metrics of this process, a task manager: one for all functions, served where ``--metrics-port`` says."""
+    with _MAKING:  # subtasks are opened at once
+        return _made_metrics(settings)
+
+
+@cache
+def _made_metrics(settings: RunSettings) -> Metrics:
     metrics = Metrics()
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, registry=metrics.registry)
+    path = os.environ.get(REPORT_VARIABLE)
+    if path is not None:
+        Thread(target=_report_on_and_on, args=(metrics, Path(path)), daemon=True).start()
     return metrics
 
 
 def report_metrics(metrics: Metrics) -> None:
-    """Write the counters to where a local run looks for them, at the end of each function: the last one counts."""
+    """Write the counters to where a local run looks for them, at the end of each function's input: the last one counts.
+
+    It is also the only sign that a job has come to its end, and was not stopped before.
+    """
     path = os.environ.get(REPORT_VARIABLE)
     if path is not None:
-        Path(path).write_text(json.dumps(metrics.counts()))
+        _write_report(metrics, Path(path))
+        Path(path).with_name(_ENDED).touch()
+
+
+def _report_on_and_on(metrics: Metrics, path: Path) -> None:
+    with suppress(FileNotFoundError):  # the run has ended, and its folder is gone
+        while True:
+            _write_report(metrics, path)
+            sleep(_REPORT_EVERY_S)
+
+
+def _write_report(metrics: Metrics, path: Path) -> None:
+    whole = path.with_name(f"{path.name}.{get_ident()}")
+    whole.write_text(json.dumps(metrics.counts()))
+    whole.replace(path)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +17,15 @@ from typing import Final
 from dataflows.file_log import FileLog
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
+from dataflows.flink_job.log_end import kept_end, mark_ended
+from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
 from dataflows.kafka_log import KafkaLog
 from dataflows.locations import STANDARD, Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 from dataflows.service_client import Services
 from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of
-from dataflows.state_folder import claim, identity_of, is_claimed
+from dataflows.state_folder import claim, held, identity_of, is_claimed
 
 __all__ = ["JobError", "run_on_flink"]
 
@@ -41,20 +43,24 @@ class JobError(RuntimeError):
 def run_on_flink(
     settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
 ) -> None:
-    """Run the job until its input ends.
+    """Run the job until its input ends, or until a signal asks for an end, where the input has none.
 
     Raises:
-        SettingsError: Java, the package or a jar is missing.
+        SettingsError: Java, the package or a jar is missing, or the state belongs to another run.
         JobError: the job failed.
     """
     _check_places(settings, locations, log)
     check_installation()
-    if settings.state is not None:
-        folder, identity = Path(settings.state), identity_of("flink", locations, log)
-        if not is_claimed(folder, identity):
-            claim(folder, identity)
-    with TemporaryDirectory(prefix="latecomer-") as name:
-        folder = Path(name)
+    end = log.bounded if isinstance(log, KafkaLog) else None
+    with ExitStack() as stack:
+        if settings.state is not None:
+            state, identity = Path(settings.state), identity_of("flink", locations, log)
+            identity["state-backend"] = settings.state_backend
+            stack.enter_context(held(state, identity))
+            if not is_claimed(state, identity):
+                claim(state, identity)
+            end = kept_end(state, end, settings.until_ms)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
         job = replace(
             settings,
             input=locations.input,
@@ -69,15 +75,16 @@ def run_on_flink(
             _write_frames(Path(locations.input), frames, lines)
             log.jumps = lines.jumps
             job = replace(job, input=str(frames), until_ms=lines.end_ms())
-        elif log.bounded is not None:
-            ends = ",".join(map(str, log.bounded.end_offsets))
-            job = replace(job, end_offsets=ends, until_ms=log.bounded.until_ms)
+        elif end is not None:
+            job = replace(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
         job = replace(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
             print(f"Flink's web page: http://127.0.0.1:{job.web_port}", file=sys.stderr)
             if job.metrics_port is not None:
                 print(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics", file=sys.stderr)
         _run_job(job, folder)
+        if settings.state is not None and settings.has_end and (folder / "ended").exists():
+            mark_ended(Path(settings.state))
         metrics.add(json.loads((folder / "report.json").read_text()))
 
 
@@ -85,7 +92,8 @@ def _check_places(settings: RunSettings, locations: Locations, log: FileLog | Ka
     """Refuse what the job cannot do on one machine.
 
     Raises:
-        SettingsError: an output is standard output, or a state would not hold what a file holds.
+        SettingsError: an output is standard output, a state would not hold what a file holds, or there is none where
+            transactions end with it.
     """
     outputs = {"--output": locations.predictions, "--rejections": locations.rejections}
     for flag, place in outputs.items():
@@ -95,6 +103,8 @@ def _check_places(settings: RunSettings, locations: Locations, log: FileLog | Ka
             raise SettingsError(f"{flag} {place}: --engine flink with --state writes to topics; a file is written anew")
     if settings.state is not None and isinstance(log, FileLog):
         raise SettingsError("--state: --engine flink reads a file from its beginning; a topic can be gone on with")
+    if settings.state is None and settings.delivery == "exactly-once":
+        raise SettingsError("--delivery exactly-once needs --state: transactions end when the state is saved")
 
 
 def _free_port() -> int:
@@ -136,13 +146,24 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
             start_new_session=True,
         )
         try:
-            status = process.wait()
+            status = _status_of(process, settings, folder)
         except BaseException:
             process.terminate()
             process.wait(_STOP_WITHIN_S)
             raise
     if status != 0:
         raise JobError(f"the job failed: {first_cause(output.read_text(errors='replace'))}")
+
+
+def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path) -> int:
+    """Wait for the end of the job. An interrupt ends one without an end in order, a second one ends it at once."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        savepoints = (folder if settings.state is None else Path(settings.state)) / SAVEPOINTS
+        if settings.has_end or not stop_with_savepoint(f"http://127.0.0.1:{settings.web_port}", savepoints):
+            raise
+        return process.wait()
 
 
 def options_of(settings: RunSettings) -> Iterable[str]:

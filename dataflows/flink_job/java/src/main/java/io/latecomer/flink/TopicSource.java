@@ -17,19 +17,29 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.types.Row;
 
 /**
- * A bounded {@link KafkaSource} that also ends after it was restored.
+ * A {@link KafkaSource} of one topic whose restored state obeys the run: it is of the same topic with the same
+ * partitions, and ends where this run ends.
  *
- * <p>The connector tells its readers that there are no more partitions when it first finds them. Restored, it finds none
- * that are new and tells nothing, so a job that went on from a checkpoint would never end.
+ * <p>The connector would go on with the topics and the ends that its state holds, whatever it is told. And it says that
+ * there are no more partitions when it first finds them: restored, it finds none that are new, and a bounded job would
+ * never end.
  */
-public final class BoundedTopicSource
+public final class TopicSource
     implements Source<Row, KafkaPartitionSplit, KafkaSourceEnumState>, ResultTypeQueryable<Row> {
   private static final long serialVersionUID = 1L;
 
   private final KafkaSource<Row> source;
+  private final FixedPartitions partitions;
+  private final SplitEnds ends;
 
-  public BoundedTopicSource(KafkaSource<Row> source) {
+  /**
+   * @param source reads {@code partitions}
+   * @param ends the offset behind the last record of each partition, with commas between; null: for ever
+   */
+  public TopicSource(KafkaSource<Row> source, FixedPartitions partitions, String ends) {
     this.source = source;
+    this.partitions = partitions;
+    this.ends = new SplitEnds(ends);
   }
 
   @Override
@@ -39,7 +49,7 @@ public final class BoundedTopicSource
 
   @Override
   public Boundedness getBoundedness() {
-    return Boundedness.BOUNDED;
+    return ends.isBounded() ? Boundedness.BOUNDED : Boundedness.CONTINUOUS_UNBOUNDED;
   }
 
   @Override
@@ -56,12 +66,17 @@ public final class BoundedTopicSource
   @Override
   public SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restoreEnumerator(
       SplitEnumeratorContext<KafkaPartitionSplit> context, KafkaSourceEnumState state) throws IOException {
-    return new RestoredEnumerator(source.restoreEnumerator(context, state), context);
+    SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restored = source.restoreEnumerator(context, state);
+    if (state.splits().isEmpty()) {
+      return restored; // saved before it had found any: it will find them now
+    }
+    partitions.checkRestored(state);
+    return ends.isBounded() ? new RestoredEnumerator(restored, context) : restored;
   }
 
   @Override
   public SimpleVersionedSerializer<KafkaPartitionSplit> getSplitSerializer() {
-    return source.getSplitSerializer();
+    return ends.appliedBy(source.getSplitSerializer());
   }
 
   @Override

@@ -1,0 +1,42 @@
+"""Ends a job on this machine in order: it saves its state, and another run goes on from there."""
+
+import json
+from pathlib import Path
+from time import sleep
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+__all__ = ["SAVEPOINTS", "stop_with_savepoint"]
+
+SAVEPOINTS: Final = "savepoints"
+"""Folder within that of a state; a savepoint that is put there by hand is gone on from too."""
+
+_ANSWER_WITHIN_S: Final = 10.0
+_PAUSE_S: Final = 0.05
+
+
+def stop_with_savepoint(address: str, folder: Path) -> bool:
+    """Have the only job of a mini-cluster save its state and end; whether it did. If not, it goes on.
+
+    Args:
+        address: of Flink's web page, as ``http://HOST:PORT``.
+        folder: where the savepoint goes.
+    """
+    try:
+        [job] = (entry["id"] for entry in _asked(f"{address}/jobs")["jobs"] if entry["status"] == "RUNNING")
+        stop = {"targetDirectory": folder.resolve().as_uri(), "drain": False}
+        trigger = _asked(f"{address}/jobs/{job}/stop", stop)["request-id"]
+    except (OSError, ValueError):
+        return False  # it has not begun, or has ended
+    try:
+        while (answer := _asked(f"{address}/jobs/{job}/savepoints/{trigger}"))["status"]["id"] == "IN_PROGRESS":
+            sleep(_PAUSE_S)
+    except OSError:
+        return True  # it has ended meanwhile, and its page with it
+    return "failure-cause" not in answer["operation"]
+
+
+def _asked(url: str, question: object = None) -> Any:
+    data = None if question is None else json.dumps(question).encode()
+    with urlopen(Request(url, data, {"Content-Type": "application/json"}), timeout=_ANSWER_WITHIN_S) as answer:
+        return json.load(answer)
