@@ -1,16 +1,24 @@
-"""Both real services, in this process and on free ports, once for all tests, and a client between bad ones."""
+"""Both real services, in this process and on free ports, and a real broker, once for all tests that need them.
+
+Where Java, Maven or Flink are missing, the tests that need them are skipped, and say so.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
 
+from dataflows.flink_job.installation import check_installation
+from dataflows.kafka_broker.artifacts import BrokerError, broker_jars, java_command
+from dataflows.kafka_broker.broker import Broker, running_broker
 from dataflows.metrics import Metrics
 from dataflows.service_client import Answer, Prediction, ServiceClient, Services
-from dataflows.settings import RunSettings
+from dataflows.settings import RunSettings, SettingsError
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.dataflows.asking import EVALUATIONS, Bench
+from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.kafka.topics import PASSWORD, USER, Topics
 from tests.dataflows.pipelines import Pipelines
 
 
@@ -49,3 +57,35 @@ def right(features_address: str, inference_address: str) -> list[Answer]:
     assert all(isinstance(answer, Prediction) for answer in answers)
     assert len({answer.result["logistic_regression_result"] for answer in answers}) > 20  # an exchange would show
     return answers
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    try:
+        java_command()
+        broker_jars()
+    except BrokerError as error:
+        pytest.skip(str(error))
+    with running_broker(users={USER: PASSWORD}) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def topics(broker: Broker) -> Topics:
+    return Topics(broker.address)
+
+
+@pytest.fixture(scope="session")
+def kafka_pipelines(
+    topics: Topics, features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> KafkaPipelines:
+    services = Services(features_address, inference_address)
+    return KafkaPipelines(topics, services, tmp_path_factory.mktemp("kafka-pipelines"))
+
+
+@pytest.fixture(scope="session")
+def has_flink() -> None:
+    try:
+        check_installation()
+    except SettingsError as error:
+        pytest.skip(str(error))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from dataflows.file_log import FileLog
 from dataflows.kafka_broker.topics import make_topics
@@ -81,10 +81,24 @@ class Topics:
         producer.flush()
         assert not failed
 
-    def records(self, location: str, until: Callable[[list[Message]], bool] | None = None) -> list[Message]:
+    def readable_ends(self, location: str, isolation: IsolationLevel) -> list[int]:
+        """The offset of each partition up to which a reader comes now."""
+        topic = _topic(location)
+        partitions = self._admin.list_topics(topic, timeout=_GIVE_UP_S).topics[topic].partitions
+        wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in sorted(partitions)}
+        answers = self._admin.list_offsets(wanted, isolation_level=isolation)
+        return [answers[partition].result().offset for partition in wanted]
+
+    def records(
+        self,
+        location: str,
+        until: Callable[[list[Message]], bool] | None = None,
+        isolation: str = "read_committed",
+    ) -> list[Message]:
         """What a topic holds, in the order of each partition; or what it holds once ``until`` is true of it."""
         topic = _topic(location)
         settings = {"group.id": "tests", "enable.partition.eof": until is None, "enable.auto.commit": False}
+        settings["isolation.level"] = isolation
         consumer = Consumer({"bootstrap.servers": self.address, "log_level": 2, **settings})
         left = set(consumer.list_topics(topic, timeout=_GIVE_UP_S).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in left])
