@@ -1,6 +1,5 @@
 """Servers that restart, die or hang under a steady load cost no evaluation."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -8,11 +7,8 @@ import pytest
 
 from tests.interop.load import Load, addresses_of, running_servers
 
-MIXED = ("python", "java", "java")
-ALL_ALIKE = [("python",) * 3, ("java",) * 3] if os.environ.get("LATECOMER_HYPOTHESIS") == "thorough" else []
 
-
-@pytest.mark.parametrize("languages", [MIXED, *ALL_ALIKE], ids=",".join)
+@pytest.mark.parametrize("languages", [("python",) * 3, ("java",) * 3, ("python", "java", "java")], ids=",".join)
 def test_a_rolling_restart_of_three_servers_of_each_kind_costs_no_evaluation(
     languages: tuple[str, ...], jar: Path
 ) -> None:
