@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from threading import Event, Lock
 from time import perf_counter
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -18,6 +18,7 @@ from tenacity import (
 )
 
 from dataflows.access_tokens import TokenError, token_source
+from dataflows.answer_deadline import AnswerDeadline
 from dataflows.channels import Addresses, Methods
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, duration_text, parsed_addresses
@@ -152,17 +153,20 @@ class Service:
         return self._answer("unary", request, 1, answer_type)
 
     def stream(self, requests: Iterable[Message], answer_type: type[Answer]) -> Iterator[Answer]:
-        """Ask about many windows many times on one call; the answers in order, until one fails or all are there."""
+        """Ask about many windows many times on one call; the answers in order, until one fails or all are there.
+
+        The deadline is that of each answer.
+        """
         try:
+            deadline = AnswerDeadline(self._settings.timeout_ms / 1000)
             with self._addresses.connection() as connection:
-                answers = connection.stream(
-                    iter(requests), timeout=self._settings.timeout_ms / 1000, credentials=self._call_credentials()
-                )
+                answers: Any = connection.stream(deadline.counted(requests), credentials=self._call_credentials())
                 try:
-                    for answer in answers:
-                        yield self._decoded(answer, answer_type)
+                    with deadline.watching(answers.cancel):
+                        for answer in deadline.each(answers):
+                            yield self._decoded(answer, answer_type)
                 finally:
-                    answers.cancel()  # type: ignore[no-untyped-call]  # the types lack this one
+                    answers.cancel()
         except (grpc.RpcError, _AskAgainError, ServiceError):
             return  # what has no answer is asked by ``batch``, where errors are told apart
 
@@ -261,6 +265,6 @@ class Service:
 
 
 def status_name(number: int) -> str:
-    """The name of a status by its number, as rows of a batch carry it."""
-    status = _STATUS_BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN)
+    """The name of the status of a row that failed; a number that is no status of a failure, as 0, is UNKNOWN."""
+    status = _STATUS_BY_NUMBER.get(number or -1, grpc.StatusCode.UNKNOWN)
     return status.name

@@ -157,9 +157,11 @@ class ServiceClient:
         if self._features.unary_only:
             for row in rows:
                 try:
-                    yield _Rows([row], self._features_of_one(evaluations[row]))
+                    batch = self._features_of_one(evaluations[row])
                 except RefusedError as error:
                     answers[row] = Refusal(error.status.name, "features", error.message)
+                else:
+                    yield self._kept_features(evaluations, [row], batch, answers)
             return
         try:
             request = _window_batch([evaluations[row] for row in rows])
@@ -202,8 +204,12 @@ class ServiceClient:
             raise self._features.garbage(f"{len(batch.evaluation_id)} rows of features to {len(rows)} windows")
         if any(given != evaluations[row].evaluation_id for given, row in zip(batch.evaluation_id, rows, strict=True)):
             raise self._features.garbage("rows of other evaluations than it was asked about, or in another order")
-        if not batch.error:
+        twice = _repeated(batch.name)
+        if not batch.error and twice is None:
             return _Rows(rows, batch)
+        if twice is not None:
+            for row in rows:
+                answers[row] = Refusal("INTERNAL", "features", f"feature: {twice} is repeated")
         for error in batch.error:
             if error.row >= len(rows):
                 raise self._features.garbage(f"an error in row {error.row} to {len(rows)} windows")
@@ -258,6 +264,9 @@ class ServiceClient:
             )
         if predictions.evaluation_id != features.batch.evaluation_id:
             raise self._inference.garbage("rows of other evaluations than it was asked about, or in another order")
+        if (twice := _repeated(keys)) is not None:
+            for row in rows:
+                answers[row] = Refusal("INTERNAL", "inference", f"result: {twice} is repeated")
         for error in predictions.error:
             if error.row >= len(rows):
                 raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
@@ -289,6 +298,11 @@ def _values(batch: FeatureBatch) -> list[list[float]]:
     """The matrix of a batch as lists, row by row."""
     values: list[list[float]] = np.frombuffer(batch.values, "<f4").reshape(-1, len(batch.name) or 1).tolist()
     return values or [[] for _ in batch.evaluation_id]
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """A name that is there twice: in an output one of the two would be lost."""
+    return None if len(set(names)) == len(names) else next(name for name in names if list(names).count(name) > 1)
 
 
 def _selected(features: _Rows, chosen: Sequence[int]) -> _Rows:

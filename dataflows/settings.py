@@ -217,7 +217,9 @@ class RunSettings:
         100, "How long a window waits for others to be called with, on Flink.", flag="--batch-wait", kind="duration"
     )
     in_flight: int | None = setting(None, "Calls under way at once. Default: 3, or 8 with --rpc unary.", kind="integer")
-    timeout_ms: int = setting(10_000, "Deadline of one call.", flag="--timeout", kind="duration")
+    timeout_ms: int = setting(
+        10_000, "Deadline of one call; on a stream, of each answer.", flag="--timeout", kind="duration"
+    )
     attempts: int = setting(
         4, "Attempts of one call, with growing pauses, before the run fails: pauses of 3.5 s in all.", kind="integer"
     )
@@ -243,7 +245,8 @@ class RunSettings:
     token_scope: str | None = setting(None, "What to ask tokens for, with spaces between.", shows="TEXT")
     compression: Literal["none", "gzip"] = setting(
         "none",
-        "Of requests. gzip pays on networks below some 50 Mbit/s; see the benchmark security.",
+        "Of requests; answers are the servers' to compress. gzip pays on networks below some 50 Mbit/s; see the "
+        "benchmark security.",
         kind="choice",
         choices=("none", "gzip"),
     )

@@ -40,7 +40,9 @@ _EVENTS_AT_ONCE: Final = 400_000
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON, for a program.")
 @click.option("--input", "source", metavar="FILE|-", help="Windows as lines of JSON; gives one line of JSON for each.")
-@click.option("--deadline", type=DURATION, default="10s", show_default=True, help="Of each call.")
+@click.option(
+    "--deadline", type=DURATION, default="10s", show_default=True, help="Of each call; on a stream, of each answer."
+)
 @channel_options
 def ask(
     features: str, inference: str, rpc: str, as_json: bool, source: str | None, deadline: int, **channel: Any

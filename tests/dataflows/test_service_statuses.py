@@ -10,6 +10,7 @@ from dataflows.service_calls import ServiceError
 from dataflows.service_client import Answer, Refusal, ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
+from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
 
@@ -93,6 +94,45 @@ def test_a_row_that_fails_alone_is_refused_alone(bench: Bench, right: list[Answe
     expected = [Refusal("FAILED_PRECONDITION", service) if row % 8 == 2 else answer for row, answer in enumerate(right)]
     assert bench.asked(**told(service, lambda *_: spoil), rpc=rpc) == expected
     assert bench.features.called("engineerFeatures") == []
+
+
+@pytest.mark.parametrize("rpc", ["batch", "stream"])
+@SERVICE
+@pytest.mark.parametrize("code", [0, 99, -1])
+def test_a_row_that_fails_with_no_status_of_a_failure_is_refused_as_unknown(
+    bench: Bench, right: list[Answer], rpc: str, service: str, code: int
+) -> None:
+    def spoil(answer: Any) -> None:
+        answer.error.append(RowError(row=2, code=code))
+
+    expected = [Refusal("UNKNOWN", service) if row % 8 == 2 else answer for row, answer in enumerate(right)]
+    assert bench.asked(**told(service, lambda *_: spoil), rpc=rpc) == expected
+
+
+@RPC
+def test_a_feature_that_is_answered_twice_is_refused_and_not_lost(bench: Bench, rpc: str) -> None:
+    def twice(name: str, request: Any, number: int) -> Any:
+        if name == "engineerFeatures":
+            return FeatureList(
+                feature=[Feature(name="a/v1", value=1), Feature(name="a/v1", value=2)]
+            ).SerializeToString()
+        return lambda answer: answer.name.__setitem__(1, answer.name[0])
+
+    answers = bench.asked(twice, rpc=rpc)
+    assert answers == [Refusal("INTERNAL", "features")] * len(EVALUATIONS)
+    assert all(answer.message.endswith("/v1 is repeated") for answer in answers)
+    assert bench.inference.called("predict") == bench.inference.called("Predict") == []
+
+
+@pytest.mark.parametrize("rpc", ["batch", "stream"])
+def test_a_result_that_is_answered_twice_is_refused_and_not_lost(bench: Bench, rpc: str) -> None:
+    def twice(answer: Any) -> None:
+        answer.key.append(answer.key[0])
+        answer.value.extend(list(answer.value))
+
+    answers = bench.asked(inference=lambda *_: twice, rpc=rpc)
+    assert answers == [Refusal("INTERNAL", "inference")] * len(EVALUATIONS)
+    assert answers[0].message == "result: logistic_regression_result is repeated"
 
 
 @SERVICE
