@@ -51,6 +51,19 @@ def test_a_run_killed_again_and_again_writes_what_an_undisturbed_one_writes(
     assert first_difference(expected, read_outputs(tmp_path / "p.jsonl", tmp_path / "r.jsonl")) == ""
 
 
+def test_a_state_in_use_is_refused_and_free_once_its_run_was_killed(run: Run, tmp_path: Path) -> None:
+    with started(*run("--epoch", "50ms", "--batch-windows", "1", "--in-flight", "1"), cwd=tmp_path) as process:
+        while process.poll() is None and size_of(tmp_path / "p.jsonl") < 1_000:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.005)
+        finished = latecomer_here(*run(), cwd=tmp_path)
+        assert (finished.returncode, process.poll()) == (2, None)
+        assert "--state state is in use by another run" in one_line(finished.stderr)
+        process.kill()
+        process.wait()
+    assert latecomer(*run(), cwd=tmp_path).returncode == 0
+
+
 def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
