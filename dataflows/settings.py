@@ -1,13 +1,14 @@
-"""Every setting of a run, in one place: its name, unit, default, where the default comes from, and its check.
+"""Every setting of a run, in one place: its name, unit, default, and where the default comes from.
 
 The command line of both engines is made from these fields, so a setting exists in one place only.
 """
 
-import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
-from window_core import MAX_TIME_MS, WindowSpec
+from dataflows.settings_checks import check
+from dataflows.settings_text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
+from window_core import WindowSpec
 
 __all__ = [
     "CHANNEL_SETTINGS",
@@ -20,33 +21,10 @@ __all__ = [
     "parsed_duration_ms",
 ]
 
-_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_PORT: Final = re.compile(r"[0-9]{1,5}")
-_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-
-_LONGEST_WAIT_MS: Final = 86_400_000
-"""A day. What waits for longer stands still for whoever watches it; gRPC and Bytewax overflow far above."""
-
-_LONGEST_TRANSACTION_MS: Final = 300_000
-"""From one saving of the state to the next; half of what the job asks the broker for, since a saving takes its time."""
-
 _SPEC: Final = WindowSpec()
 
 KAFKA_SCHEME: Final = "kafka://"
 """What a location begins with that is a topic."""
-
-_ABOVE_0: Final = (
-    "batch_windows",
-    "batch_bytes",
-    "in_flight",
-    "timeout_ms",
-    "attempts",
-    "epoch_ms",
-    "parallelism",
-    "heartbeat_ms",
-    "source_records",
-    "source_wait_ms",
-)
 
 CHANNEL_SETTINGS: Final = (
     "tls_ca",
@@ -60,55 +38,6 @@ CHANNEL_SETTINGS: Final = (
     "compression",
 )
 """Those about the channels to the services, for whoever asks them without a run."""
-
-_NEEDS: Final = (
-    ("tls_cert", "tls_ca"),
-    ("tls_cert", "tls_key"),
-    ("tls_key", "tls_cert"),
-    ("tls_ca", "features"),  # the services of a run's own are plain, on this machine
-    ("tls_ca", "inference"),
-    ("token_file", "tls_ca"),
-    ("token_endpoint", "tls_ca"),
-    ("token_endpoint", "client_id"),
-    ("token_endpoint", "client_secret_file"),
-    ("client_id", "token_endpoint"),
-    ("client_secret_file", "token_endpoint"),
-    ("token_scope", "token_endpoint"),
-)
-"""A setting, and another without which it makes no sense."""
-
-
-class SettingsError(ValueError):
-    """A setting is wrong: the run does not start. The message names the setting and says what to do, in one line."""
-
-
-def parsed_duration_ms(text: str) -> int:
-    """A duration in ms, written ``10h``, ``5m``, ``30s``, ``250ms``, ``7d``, ``1h30m`` or ``0``.
-
-    Raises:
-        SettingsError: it is written in another way.
-
-    >>> parsed_duration_ms("1h30m")
-    5400000
-    """
-    if text == "0":
-        return 0
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        raise SettingsError(f"{text!r} is not a duration: write it like 10h, 5m, 30s, 250ms, or 0")
-    return sum(int(number) * unit for number, unit in zip(match.groups("0"), _UNITS_MS.values(), strict=True))
-
-
-def duration_text(milliseconds: int) -> str:
-    """The shortest way to write a duration.
-
-    >>> duration_text(36_000_000), duration_text(90_000), duration_text(0)
-    ('10h', '90s', '0')
-    """
-    for unit, size in _UNITS_MS.items():
-        if milliseconds and milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return "0"
 
 
 def setting(default: object, text: str, *, flag: str | None = None, kind: str = "text", **more: object) -> Any:
@@ -301,85 +230,7 @@ class RunSettings:
         return self.in_flight or (8 if self.rpc == "unary" else 3)
 
     def __post_init__(self) -> None:
-        for name in _ABOVE_0:
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise SettingsError(f"{flag_of(name)} must be above 0")
-        for name in ("timeout_ms", "pause_ms", "epoch_ms"):
-            if getattr(self, name) > _LONGEST_WAIT_MS:
-                raise SettingsError(f"{flag_of(name)} must be at most {duration_text(_LONGEST_WAIT_MS)}")
-        if self.metrics_port is not None and not 0 <= self.metrics_port < 65_536:
-            raise SettingsError(f"--metrics-port must be a port, or 0 for a free one, not {self.metrics_port}")
-        if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
-            raise SettingsError(
-                f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
-            )
-        for name in ("features", "inference"):
-            if getattr(self, name) is not None:
-                parsed_addresses(getattr(self, name), flag_of(name))
-        self._check_kafka()
-        self._check_channel()
-        try:
-            _ = self.spec
-        except ValueError as error:
-            name, _, rest = str(error).partition(" ")
-            raise SettingsError(f"{flag_of(name)} {rest}") from None
-
-    def _check_kafka(self) -> None:
-        """What makes sense with one kind of input only."""
-        if self.delivery == "exactly-once":
-            self._check_exactly_once()
-        if not self.reads_kafka:
-            if self.format == "protobuf":
-                raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
-            if self.start == "latest":
-                raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
-            if self.heartbeat_ms is not None:
-                raise SettingsError("--heartbeat is for Kafka; a file has its own clock")
-        elif self.bounded:
-            if self.heartbeat_ms is not None:
-                raise SettingsError("--heartbeat cannot be used with --bounded: what it writes would not be read")
-            if self.start == "latest":
-                raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
-        elif self.until_ms is not None:
-            raise SettingsError("--until needs --bounded where the input is Kafka")
-
-    def _check_exactly_once(self) -> None:
-        if self.engine != "flink":
-            raise SettingsError("--delivery exactly-once needs --engine flink: only Flink writes in transactions")
-        if not self.reads_kafka:
-            raise SettingsError("--delivery exactly-once is for Kafka; a file is written anew by each run")
-        if self.epoch_ms > _LONGEST_TRANSACTION_MS:
-            longest = duration_text(_LONGEST_TRANSACTION_MS)
-            raise SettingsError(
-                f"--epoch must be at most {longest} with --delivery exactly-once: a transaction lasts as long, and a "
-                "broker aborts one that is open for longer than 10m"
-            )
-
-    def _check_channel(self) -> None:
-        """A secret travels over TLS only, and is never an argument itself."""
-        for name, needed in _NEEDS:
-            if getattr(self, name) is not None and getattr(self, needed) is None:
-                raise SettingsError(f"{flag_of(name)} needs {flag_of(needed)}")
-        if self.token_file is not None and self.token_endpoint is not None:
-            raise SettingsError("--token-file and --token-endpoint cannot be used together")
-
-
-def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
-    """The hosts and ports of ``HOST:PORT[,...]``.
-
-    Raises:
-        SettingsError: it is written in another way; it names the option ``flag``.
-
-    >>> parsed_addresses("localhost:10001, [::1]:9001", "--features")
-    [('localhost', 10001), ('[::1]', 9001)]
-    """
-    pairs = []
-    for address in text.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
-            raise SettingsError(f"{flag} must be HOST:PORT, or several with commas between, not {address!r}")
-        pairs.append((host, int(port)))
-    return pairs
+        check(self, flag_of)
 
 
 def flag_of(name: str) -> str:

@@ -1,29 +1,8 @@
-"""Settings: durations as people write them, addresses, and one name for each option."""
+"""Settings: one name for each option, and what is wrong is told by it."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of, parsed_addresses, parsed_duration_ms
-
-
-@pytest.mark.parametrize(
-    ("text", "milliseconds"),
-    [("10h", 36_000_000), ("5m", 300_000), ("250ms", 250), ("7d", 604_800_000), ("1d2h3m4s5ms", 93_784_005), ("0", 0)],
-)
-def test_a_duration_is_read(text: str, milliseconds: int) -> None:
-    assert parsed_duration_ms(text) == milliseconds
-
-
-@pytest.mark.parametrize("text", ["", "5", "5 m", "1.5h", "-1h", "h", "1m1h", "1H", "5min", "00", "1m\n"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="is not a duration"):
-        parsed_duration_ms(text)
-
-
-@given(st.integers(0, 10**12))
-def test_a_duration_is_read_as_it_is_written(milliseconds: int) -> None:
-    assert parsed_duration_ms(duration_text(milliseconds)) == milliseconds
+from dataflows.settings import RunSettings, SettingsError, flag_of
 
 
 @pytest.mark.parametrize(
@@ -32,10 +11,6 @@ def test_a_duration_is_read_as_it_is_written(milliseconds: int) -> None:
 def test_what_is_no_address_is_refused_by_the_name_of_its_option(text: str) -> None:
     with pytest.raises(SettingsError, match="--features must be HOST:PORT"):
         RunSettings(features=text)
-
-
-def test_several_addresses_are_read() -> None:
-    assert parsed_addresses("a:1, b.c:65535", "--features") == [("a", 1), ("b.c", 65_535)]
 
 
 def test_an_option_has_its_own_name() -> None:

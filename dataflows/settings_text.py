@@ -1,0 +1,61 @@
+"""How durations and addresses are written, and the error for a setting that is wrong."""
+
+import re
+from typing import Final
+
+__all__ = ["SettingsError", "duration_text", "parsed_addresses", "parsed_duration_ms"]
+
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+
+
+class SettingsError(ValueError):
+    """A setting is wrong: the run does not start. The message names the setting and says what to do, in one line."""
+
+
+def parsed_duration_ms(text: str) -> int:
+    """A duration in ms, written ``10h``, ``5m``, ``30s``, ``250ms``, ``7d``, ``1h30m`` or ``0``.
+
+    Raises:
+        SettingsError: it is written in another way.
+
+    >>> parsed_duration_ms("1h30m")
+    5400000
+    """
+    if text == "0":
+        return 0
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise SettingsError(f"{text!r} is not a duration: write it like 10h, 5m, 30s, 250ms, or 0")
+    return sum(int(number) * unit for number, unit in zip(match.groups("0"), _UNITS_MS.values(), strict=True))
+
+
+def duration_text(milliseconds: int) -> str:
+    """The shortest way to write a duration.
+
+    >>> duration_text(36_000_000), duration_text(90_000), duration_text(0)
+    ('10h', '90s', '0')
+    """
+    for unit, size in _UNITS_MS.items():
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return "0"
+
+
+def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
+    """The hosts and ports of ``HOST:PORT[,...]``.
+
+    Raises:
+        SettingsError: it is written in another way; it names the option ``flag``.
+
+    >>> parsed_addresses("localhost:10001, [::1]:9001", "--features")
+    [('localhost', 10001), ('[::1]', 9001)]
+    """
+    pairs = []
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
+            raise SettingsError(f"{flag} must be HOST:PORT, or several with commas between, not {address!r}")
+        pairs.append((host, int(port)))
+    return pairs

@@ -1,0 +1,30 @@
+"""Durations and addresses as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataflows.settings_text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("10h", 36_000_000), ("5m", 300_000), ("250ms", 250), ("7d", 604_800_000), ("1d2h3m4s5ms", 93_784_005), ("0", 0)],
+)
+def test_a_duration_is_read(text: str, milliseconds: int) -> None:
+    assert parsed_duration_ms(text) == milliseconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 m", "1.5h", "-1h", "h", "1m1h", "1H", "5min", "00", "1m\n"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="is not a duration"):
+        parsed_duration_ms(text)
+
+
+@given(st.integers(0, 10**12))
+def test_a_duration_is_read_as_it_is_written(milliseconds: int) -> None:
+    assert parsed_duration_ms(duration_text(milliseconds)) == milliseconds
+
+
+def test_several_addresses_are_read() -> None:
+    assert parsed_addresses("a:1, b.c:65535", "--features") == [("a", 1), ("b.c", 65_535)]
