@@ -49,7 +49,7 @@ COPY . /source
 COPY --from=java /source/dataflows/flink_job/jars /source/dataflows/flink_job/jars
 RUN --mount=type=cache,target=/root/.cache/pip \
     PYTHONPATH=/opt/pip python3 -m pip install --no-deps --compile --target /opt/latecomer /source \
-    && mkdir /opt/jars && mv /opt/latecomer/dataflows/flink_job/jars/*.jar /source/dataflows/flink_job/jars/flink-sql-*.jar /opt/jars
+    && rm -r /opt/latecomer/dataflows/flink_job/jars && mv /source/dataflows/flink_job/jars /opt/jars
 
 FROM debian:bookworm-slim
 # The library of Python is what Flink's thread mode loads.
