@@ -58,7 +58,7 @@ def _make() -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise SettingsError(f"--language java needs Maven to make {_JAR.name}, and there is no mvn on the PATH")
-    command = [maven, "--batch-mode", "--quiet", "--file", str(_MODULE), "package", "-DskipTests"]
+    command = [maven, "--batch-mode", "--quiet", "--file", str(_MODULE), "package", "-Dmaven.test.skip=true"]
     result = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
