@@ -52,6 +52,13 @@ __all__ = ["serve"]
     "--max-connection-age-grace", type=DURATION, default="30s", show_default=True, help="Time for its calls to finish."
 )
 @click.option("--allow-plain", is_flag=True, help="Listen without TLS where other machines can connect.")
+@click.option(
+    "--compression",
+    type=click.Choice(["none", "gzip"]),
+    default="none",
+    show_default=True,
+    help="Of answers, to clients that take it.",
+)
 @click.option("--metrics-port", type=click.INT, help="Port of the metrics, in Prometheus' format; 0 takes a free one.")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
 def serve(
@@ -78,6 +85,7 @@ def serve(
     max_connection_age: int,
     max_connection_age_grace: int,
     allow_plain: bool,
+    compression: str,
     metrics_port: int | None,
     stop_with_input: bool,
 ) -> int:
@@ -114,6 +122,7 @@ def serve(
         max_connection_age_ms=max_connection_age,
         max_connection_age_grace_ms=max_connection_age_grace,
         allow_plain=allow_plain,
+        compression=compression,  # type: ignore[arg-type]  # click checked it
         metrics_port=metrics_port,
         stop_at_end_of_input=stop_with_input,
     )

@@ -26,6 +26,9 @@ __all__ = ["ListenError", "RunningServer", "start"]
 _SPARE_THREADS: Final = 4
 """Above the limit of calls: they refuse what is over it, and answer health."""
 
+_GZIP_IF_ACCEPTED: Final = 1
+"""``GRPC_COMPRESS_LEVEL_LOW``: gzip to clients that say they take it; an algorithm by its name goes to all."""
+
 _SERVICE_NAMES: Final = {
     "features": ("mlpipeline.FeatureEngineeringService", "latecomer.v1.FeatureService"),
     "inference": ("mlpipeline.PredictionService", "latecomer.v1.InferenceService"),
@@ -123,6 +126,7 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_connection_age_ms", settings.max_connection_age_ms),  # gRPC moves it by up to a tenth
         ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
+        ("grpc.default_compression_level", _GZIP_IF_ACCEPTED if settings.compression == "gzip" else 0),
     ]
 
 

@@ -60,6 +60,7 @@ class ServerSettings:
             its client looks for servers anew. Default 5 min, of the 1 to 5 min that suit a cluster.
         max_connection_age_grace_ms: how long the calls on it then have to finish.
         allow_plain: listen without TLS where other machines can connect.
+        compression: of answers, ``gzip`` or ``none``; to clients that say they take it.
         metrics_port: where the numbers of the server are served in Prometheus' format, on all addresses; 0 takes a free
             one, ``None``: nowhere.
     """
@@ -87,6 +88,7 @@ class ServerSettings:
     max_connection_age_ms: int = 300_000
     max_connection_age_grace_ms: int = 30_000
     allow_plain: bool = False
+    compression: Literal["none", "gzip"] = "none"
     metrics_port: int | None = None
 
     def __post_init__(self) -> None:
@@ -113,6 +115,8 @@ class ServerSettings:
         self._check_tokens()
 
     def _check_channel(self) -> None:
+        if self.compression not in ("none", "gzip"):
+            raise SettingsError(f"compression must be none or gzip, not {self.compression!r}")
         if (self.tls_cert is None) != (self.tls_key is None):
             given, needed = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
             raise SettingsError(f"{given} needs {needed}")

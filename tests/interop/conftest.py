@@ -53,27 +53,27 @@ class JavaClient:
     """The Java client, asked many times in one process."""
 
     def __init__(self, jar: Path, folder: Path) -> None:
-        self._out = folder / "java-client"
+        self._out, self._err = folder / "out", folder / "err"
         command = [java_command(), "-XX:+UseSerialGC", "-cp", str(jar), str(Path(__file__).with_name("Asks.java"))]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, *arguments: str) -> bytes:
         """What it prints; it has to succeed."""
+        status, out, err = self.asked(*arguments)
+        assert status == 0, f"the Java client ended with {status}: {err}"
+        return out.encode()
+
+    def asked(self, *arguments: str) -> tuple[int, str, str]:
+        """How it ended, and what it printed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("\t".join([str(self._out), "ask", *arguments]) + "\n")
+        self._process.stdin.write("\t".join([str(self._out), str(self._err), "ask", *arguments]) + "\n")
         self._process.stdin.flush()
-        status = self._process.stdout.readline().strip()
-        if status != "0":
-            self._process.stdin.close()
-            assert self._process.stderr is not None
-            raise AssertionError(f"the Java client ended with {status}: {self._process.stderr.read()}")
-        return self._out.read_bytes()
+        status = int(self._process.stdout.readline())
+        return status, self._out.read_text(), self._err.read_text()
 
     def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
         self._process.wait()
@@ -105,14 +105,14 @@ def servers(jar: Path, access: Access) -> Iterator[dict[tuple[str, str, str], st
     with ExitStack() as ends:
         addresses = {}
         for service in ("features", "inference"):
-            for channel, options in (("plain", {}), ("tls", access.server_options())):
+            for channel, options in (("plain", {}), ("tls", access.server_options() | {"compression": "gzip"})):
                 server = start(ServerSettings(service, port=0, **options))
                 ends.callback(server.stop, 0.0)
                 addresses["python", service, channel] = f"localhost:{server.port}"
         wanted = [
             (service, channel, arguments)
             for service in ("features", "inference")
-            for channel, arguments in (("plain", []), ("tls", access.server_arguments()))
+            for channel, arguments in (("plain", []), ("tls", [*access.server_arguments(), "--compression=gzip"]))
         ]
         contexts = [embedded_service(service, "--language", "java", *arguments) for service, _, arguments in wanted]
         with ThreadPoolExecutor(2) as pool:

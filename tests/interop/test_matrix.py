@@ -1,18 +1,16 @@
 """Any client with any servers, by any kind of call, plain and over TLS: the same features and the same scores."""
 
-import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pytest
 
-from dataflows.command_line.ask import ask
 from dataflows.service_calls import Service
+from tests.interop.commands import python_ask
 from tests.interop.conftest import Access, JavaClient
 from tests.interop.windows import expected, generated, lines_of
 
@@ -73,13 +71,6 @@ def table(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, ...], floa
 def canonical(value: dict[str, Any]) -> str:
     """As text, where -0.0 is not 0.0."""
     return json.dumps(value, sort_keys=True)
-
-
-def python_ask(*arguments: str) -> bytes:
-    out = io.BytesIO()
-    with redirect_stdout(io.TextIOWrapper(out, write_through=True)):
-        assert ask.main(list(arguments), standalone_mode=False) == 0
-        return out.getvalue()
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

@@ -14,10 +14,9 @@ import pytest
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.authority import DAY, Authority, replace
+from tests.interop.commands import ASK, asked
 from tests.interop.conftest import Access, made_access
 from tests.interop.token_endpoint import Asked, Reply, token_endpoint
-
-ASK = [sys.executable, "-W", "error", "-m", "dataflows.command_line", "ask"]
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +27,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Access, 
     yield access, [f"localhost:{server.port}" for server in servers]
     for server in servers:
         server.stop(0.0)
-
-
-def asked(*arguments: str) -> tuple[int, str, str]:
-    result = subprocess.run([*ASK, *arguments], capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("how", ["expired", "for somebody else", "lacks the scope"])

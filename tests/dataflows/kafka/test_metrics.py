@@ -145,6 +145,6 @@ def test_the_services_serve_what_the_page_says(tmp_path: Path) -> None:
             for name, port in zip(("features", "inference"), ports, strict=True)
         ]
         assert latecomer("ask", *addresses, cwd=tmp_path).returncode == 0
-        wanted = expected("Python services")
+        wanted = expected("services")
         for port in ports:
             assert served(f"http://localhost:{port}/metrics", wanted) == wanted

@@ -33,6 +33,7 @@ final class BatchAsking implements Asking {
   public List<Answer> ask(List<Window> windows) {
     Answer[] answers = new Answer[windows.size()];
     FeatureBatch features = engineer.exchange(message(windows));
+    engineer.peer().checkOnce(features.getNameList());
     refuse(answers, null, windows, features.getErrorList(), engineer.peer());
     int[] kept = kept(answers);
     if (kept.length > 0) {
@@ -52,10 +53,16 @@ final class BatchAsking implements Asking {
       Answer[] answers, int[] kept, List<Window> windows, List<RowError> errors, Peer peer) {
     for (RowError error : errors) {
       int row = kept == null ? error.getRow() : kept[error.getRow()];
-      Status.Code code = Status.fromCodeValue(error.getCode()).getCode();
       answers[row] =
-          new Answer.Refused(windows.get(row).deviceId(), code, peer.name(), error.getMessage());
+          new Answer.Refused(
+              windows.get(row).deviceId(), codeOf(error), peer.name(), error.getMessage());
     }
+  }
+
+  /** A number that is no status of a failure is UNKNOWN. */
+  private static Status.Code codeOf(RowError error) {
+    Status.Code code = Status.fromCodeValue(error.getCode()).getCode();
+    return code == Status.Code.OK ? Status.Code.UNKNOWN : code;
   }
 
   private static int[] kept(Answer[] answers) {

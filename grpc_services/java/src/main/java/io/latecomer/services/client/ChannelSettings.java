@@ -2,6 +2,7 @@ package io.latecomer.services.client;
 
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.wire.Compression;
 
 /**
  * What a user can set about the connections of the client, checked at once.
@@ -20,12 +21,6 @@ public record ChannelSettings(
   /** No encryption, no token. */
   public static final ChannelSettings PLAIN =
       new ChannelSettings(null, null, null, null, Compression.none);
-
-  /** Of requests, as the command line names it. */
-  public enum Compression {
-    none,
-    gzip
-  }
 
   /**
    * Checks that they fit together.

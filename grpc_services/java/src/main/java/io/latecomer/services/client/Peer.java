@@ -10,6 +10,9 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.latecomer.services.command.Failure;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
@@ -60,6 +63,20 @@ public final class Peer implements AutoCloseable {
 
   Channel channel() {
     return calls;
+  }
+
+  /**
+   * Checks that no feature is named twice, or one of them would be lost.
+   *
+   * @throws Failure if one is
+   */
+  void checkOnce(List<String> features) {
+    Set<String> seen = new HashSet<>();
+    for (String feature : features) {
+      if (!seen.add(feature)) {
+        throw failure(Status.INTERNAL.withDescription("feature: " + feature + " is repeated"));
+      }
+    }
   }
 
   /** The one line for a service that does not answer. */

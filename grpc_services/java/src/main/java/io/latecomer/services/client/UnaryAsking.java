@@ -42,6 +42,7 @@ final class UnaryAsking implements Asking {
           engineer
               .withDeadlineAfter(millis(features), TimeUnit.MILLISECONDS)
               .engineerFeatures(message(window));
+      features.checkOnce(list.getFeatureList().stream().map(Feature::getName).toList());
       asked = inference;
       Prediction prediction =
           predictor.withDeadlineAfter(millis(inference), TimeUnit.MILLISECONDS).predict(list);

@@ -71,7 +71,7 @@ public final class AskCommand implements Callable<Integer> {
       names = "--deadline",
       paramLabel = "TIME",
       defaultValue = "10s",
-      description = "of each call (${DEFAULT-VALUE})")
+      description = "of each call; on a stream, of each answer (${DEFAULT-VALUE})")
   private Duration deadline;
 
   @Option(names = "--json", description = "one line of JSON, for a program")

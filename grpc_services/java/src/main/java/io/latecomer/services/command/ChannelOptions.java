@@ -6,6 +6,7 @@ import io.latecomer.services.client.ClientCredentials;
 import io.latecomer.services.client.TokenFile;
 import io.latecomer.services.client.TokenSettings;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.wire.Compression;
 import java.net.URI;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
@@ -56,7 +57,7 @@ final class ChannelOptions {
       paramLabel = "KIND",
       defaultValue = "none",
       description = "of requests: ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
-  private ChannelSettings.Compression compression;
+  private Compression compression;
 
   ChannelSettings settings() {
     return new ChannelSettings(

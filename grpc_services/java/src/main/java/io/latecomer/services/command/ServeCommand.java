@@ -4,6 +4,8 @@ import io.latecomer.services.SettingsError;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
+import io.latecomer.services.wire.Compression;
+import io.prometheus.metrics.exporter.httpserver.HTTPServer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.concurrent.Callable;
@@ -35,6 +37,20 @@ public abstract class ServeCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "0 takes a free one (features 9001, inference 9011)")
   private Integer port;
+
+  @Option(
+      names = "--compression",
+      paramLabel = "KIND",
+      defaultValue = "none",
+      description =
+          "of answers, to clients that take it: ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+  private Compression compression;
+
+  @Option(
+      names = "--metrics-port",
+      paramLabel = "N",
+      description = "where to serve metrics in Prometheus' format; 0 takes a free one (nowhere)")
+  private Integer metricsPort;
 
   @Mixin private LimitOptions limits;
 
@@ -96,21 +112,47 @@ public abstract class ServeCommand implements Callable<Integer> {
       throw new Failure(
           service + ": cannot listen on " + settings.address() + ": " + reason(error), error);
     }
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndEnd(server), "drain"));
-    spec.commandLine().getOut().println(service + ": listening on " + server.address());
-    CountDownLatch stop = new CountDownLatch(1);
-    if (stopWithStdin) {
-      watchStdin(stop);
+    try (HTTPServer metrics = metricsOf(server)) {
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndEnd(server), "drain"));
+      if (metrics != null) {
+        String where = "http://localhost:" + metrics.getPort() + "/metrics";
+        spec.commandLine().getErr().println(service + ": metrics: " + where);
+      }
+      spec.commandLine().getOut().println(service + ": listening on " + server.address());
+      CountDownLatch stop = new CountDownLatch(1);
+      if (stopWithStdin) {
+        watchStdin(stop);
+      }
+      stop.await();
+      server.drain();
     }
-    stop.await();
-    server.drain();
     return 0;
+  }
+
+  /** Serves the numbers on all addresses, since who asks is another machine; null if not wanted. */
+  private HTTPServer metricsOf(ServiceServer server) throws InterruptedException {
+    if (metricsPort == null) {
+      return null;
+    }
+    try {
+      return HTTPServer.builder()
+          .port(metricsPort)
+          .registry(server.metrics().registry())
+          .buildAndStart();
+    } catch (IOException error) {
+      server.drain();
+      throw new Failure(service + ": metrics-port " + metricsPort + ": " + reason(error), error);
+    }
   }
 
   private ServerSettings settings() {
     try {
       int chosen = port == null ? service.defaultPort() : port;
-      return new ServerSettings(service, host, chosen, limits.limits(), access.access(service));
+      if (metricsPort != null) {
+        ServerSettings.checkRange("metrics-port", metricsPort, 0, ServerSettings.MAX_PORT);
+      }
+      return new ServerSettings(
+          service, host, chosen, limits.limits(), access.access(service), compression);
     } catch (SettingsError error) {
       throw wrongArgument(error);
     }

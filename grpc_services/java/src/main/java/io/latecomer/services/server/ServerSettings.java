@@ -2,19 +2,22 @@ package io.latecomer.services.server;
 
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.security.Hosts;
+import io.latecomer.services.wire.Compression;
 
 /**
  * What an operator can set about a server, checked at once, before anything starts.
  *
  * @param host name or address to listen on
  * @param port 0 takes a free one
+ * @param compression of answers, to clients that take it
  */
-public record ServerSettings(Service service, String host, int port, Limits limits, Access access) {
+public record ServerSettings(
+    Service service, String host, int port, Limits limits, Access access, Compression compression) {
 
   /** This machine only, because the channel is not encrypted unless a certificate is given. */
   public static final String DEFAULT_HOST = "127.0.0.1";
 
-  private static final int MAX_PORT = 65_535;
+  public static final int MAX_PORT = 65_535;
 
   /**
    * Checks every value.
@@ -35,12 +38,22 @@ public record ServerSettings(Service service, String host, int port, Limits limi
     }
   }
 
+  /** The settings of a server that compresses nothing. */
+  public ServerSettings(Service service, String host, int port, Limits limits, Access access) {
+    this(service, host, port, limits, access, Compression.none);
+  }
+
   /** The settings of a server that is given nothing but its address. */
   public static ServerSettings of(Service service, String host, int port) {
     return new ServerSettings(service, host, port, Limits.DEFAULT, Access.LOCAL);
   }
 
-  static void checkRange(String name, int value, int lowest, int highest) {
+  /**
+   * Checks a number.
+   *
+   * @throws SettingsError if it is out of range
+   */
+  public static void checkRange(String name, int value, int lowest, int highest) {
     if (value < lowest || value > highest) {
       throw new SettingsError(
           name + " must be from " + lowest + " to " + highest + ", not " + value);

@@ -38,6 +38,7 @@ public final class ServiceServer {
 
   private final ServerSettings settings;
   private final CallLimit limit;
+  private final ServiceMetrics metrics = new ServiceMetrics();
   private final HealthStatusManager health = new HealthStatusManager();
   private final OpenStreams streams = new OpenStreams();
 
@@ -72,14 +73,24 @@ public final class ServiceServer {
     for (BindableService part : settings.service().parts(streams)) {
       // As bytes first: so a request is parsed behind the interceptor that knows the statuses. Of
       // the interceptors the last one named is the first one called.
-      ServerServiceDefinition calls = ServerInterceptors.useInputStreamMessages(part.bindService());
+      ServerServiceDefinition calls = ServerInterceptors.intercept(part, metrics.innermost());
+      calls = ServerInterceptors.useInputStreamMessages(calls);
       calls = ServerInterceptors.intercept(calls, new StatusInterceptor(), limit);
       calls = ServerInterceptors.intercept(calls, guards);
+      calls = ServerInterceptors.intercept(calls, compression(settings));
+      calls = ServerInterceptors.intercept(calls, metrics.outermost());
       builder.addService(calls);
       health.setStatus(calls.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
     server = builder.build();
+  }
+
+  private static List<ServerInterceptor> compression(ServerSettings settings) {
+    return switch (settings.compression()) {
+      case none -> List.of();
+      case gzip -> List.of(new GzipAnswers());
+    };
   }
 
   private ServerCredentials credentials() {
@@ -121,6 +132,11 @@ public final class ServiceServer {
 
   public int port() {
     return port;
+  }
+
+  /** What it counts. */
+  public ServiceMetrics metrics() {
+    return metrics;
   }
 
   /** Host and port as a client writes them. */

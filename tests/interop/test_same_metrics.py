@@ -1,0 +1,81 @@
+"""Servers of both languages count the same under the same names."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+from tests.grpc_services.python.messages import demo_window, event_list, window_batch
+from tests.interop.commands import LATECOMER, said
+
+ENDS = 'latecomer_service_calls_total{method="/latecomer.v1.FeatureService/StreamFeatures",status="OK"} 1.0'
+"""What is counted last."""
+
+
+@contextmanager
+def counting_server(language: str) -> Iterator[tuple[str, str]]:
+    """Its address, and where its metrics are."""
+    command = [*LATECOMER, "serve", "features", "--language", language, "--port", "0", "--metrics-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, "--stop-with-input"], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        address = process.stdout.readline().strip().partition("listening on ")[2]
+        yield address, process.stderr.readline().strip().partition("metrics: ")[2]
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def counted(language: str) -> dict[str, Any]:
+    """What a server shows after some calls, by the name of the metric."""
+    with counting_server(language) as (address, url), grpc.insecure_channel(address) as channel:
+        seed = seed_grpc.FeatureEngineeringServiceStub(channel)
+        batches = batch_pb2_grpc.FeatureServiceStub(channel)
+        seed.engineerFeatures(event_list(demo_window()))
+        with pytest.raises(grpc.RpcError):
+            seed.engineerFeatures(event_list([]))
+        batches.EngineerFeatures(window_batch([demo_window()] * 3))
+        assert len(list(batches.StreamFeatures(iter([window_batch([demo_window()] * 2)] * 2)))) == 2
+        text = ""
+        while ENDS not in text:  # a call is counted when its handler has ended
+            with urlopen(url, timeout=60) as answer:
+                text = answer.read().decode()
+    return {
+        family.name: (
+            family.type,
+            family.documentation,
+            {
+                (sample.name, *sorted(sample.labels.items())): None if is_time(sample.name) else sample.value
+                for sample in family.samples
+            },
+        )
+        for family in text_string_to_metric_families(text)
+        if not family.name.endswith("_created")  # Python tells since when it counts
+    }
+
+
+def is_time(name: str) -> bool:
+    """Whether the value depends on how fast the server is."""
+    return name.endswith(("_bucket", "_sum"))
+
+
+def test_a_java_server_shows_the_metrics_of_a_python_server(jar: Path) -> None:
+    python, java = counted("python"), counted("java")
+    assert len(python) == 4
+    assert java == python
+
+
+def test_a_metrics_port_that_is_taken_is_one_line(jar: Path) -> None:
+    for language in ("python", "java"):
+        with counting_server(language) as (_, url):
+            port = url.removesuffix("/metrics").rpartition(":")[2]
+            serve = [*LATECOMER, "serve", "features", "--language", language, "--port", "0", "--metrics-port", port]
+            status, out, err = said(*serve)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert f"{port}: Address already in use" in err
