@@ -174,8 +174,8 @@ class RunSettings:
     token_scope: str | None = setting(None, "What to ask tokens for, with spaces between.", shows="TEXT")
     compression: Literal["none", "gzip"] = setting(
         "none",
-        "Of requests; answers are the servers' to compress. gzip pays on networks below some 50 Mbit/s; see the "
-        "benchmark security.",
+        "Of requests; answers are the servers' to compress. gzip pays on slow networks; the benchmark security tells "
+        "below which speed.",
         kind="choice",
         choices=("none", "gzip"),
     )
