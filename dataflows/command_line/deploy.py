@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from dataflows.command_line.options import DURATION, say
 from dataflows.deployment.checks import check_cluster
 from dataflows.deployment.kubectl import Kubectl
-from dataflows.deployment.manifests import Choice, Manifests, rendered
+from dataflows.deployment.manifests import Choice, Manifests, copied_to, rendered
 from dataflows.deployment.report import status_lines
 from dataflows.deployment.rollout import apply, delete, upgrade
 
@@ -63,6 +64,14 @@ def _render(kubectl: Kubectl, manifests: Manifests) -> None:
     click.echo(manifests.text, nl=False)
 
 
+@deploy.command(name="manifests")
+@click.argument("folder", type=click.Path(path_type=Path))
+def _manifests(folder: Path) -> None:
+    """Copy the manifests into a new FOLDER, for overlays of your own."""
+    copied_to(folder)
+    click.echo(f"an overlay of your own: {folder / 'overlays' / 'NAME' / 'kustomization.yaml'}")
+
+
 @deploy.command(name="apply")
 @_on_an_overlay
 @_FROM_SAVEPOINT
@@ -103,10 +112,13 @@ def _status(kubectl: Kubectl, manifests: Manifests) -> int:
 @_on_an_overlay
 @click.option("--with-state", is_flag=True, help="Remove the volumes and the namespace, too: all windows are lost.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def _delete(kubectl: Kubectl, manifests: Manifests, with_state: bool, yes: bool) -> None:
+def _delete(kubectl: Kubectl, manifests: Manifests, with_state: bool, yes: bool) -> int:
     """Stop the job with a savepoint and remove everything but the state."""
     kubectl.check_reachable()
     if with_state and not yes:
         what = f"the namespace {manifests.namespace}" if manifests.of("Namespace") else "the volumes"
-        click.confirm(f"Remove {what} with all windows, checkpoints and topics in it?", abort=True, err=True)
+        if not click.confirm(f"Remove {what} with all windows, checkpoints and topics in it?", err=True):
+            say("nothing was removed")
+            return 1
     delete(kubectl, manifests, say, with_state=with_state)
+    return 0

@@ -1,8 +1,9 @@
 """Checks the settings of a job before anything is applied: they are those of ``latecomer run``, as its environment."""
 
+from functools import cache
+
 import click
 
-from dataflows.command_line.options import run_options
 from dataflows.kafka_client import kafka_location
 from dataflows.locations import is_kafka
 from dataflows.settings import RunSettings, SettingsError
@@ -12,17 +13,16 @@ __all__ = ["PREFIX", "checked_settings", "variable_of"]
 PREFIX = "LATECOMER_RUN_"
 
 
-@click.command("settings")
-@run_options
-def _settings(**options: object) -> None:
-    """Has the options of a run, and their types."""
+@cache
+def _command() -> tuple[click.Command, dict[str, click.Option]]:
+    """A command with the options of a run, and these by the variables that set them."""
+    from dataflows.command_line.options import run_options  # which has a command that uses this
 
-
-_OPTIONS: dict[str, click.Option] = {}
-for _option in _settings.params:
-    assert isinstance(_option, click.Option)
-    _OPTIONS[str(_option.envvar)] = _option
-    _option.envvar = None  # what is set on this machine is not meant for the job
+    command = click.command("settings")(run_options(lambda: None))
+    options = {str(option.envvar): option for option in command.params if isinstance(option, click.Option)}
+    for option in options.values():
+        option.envvar = None  # what is set on this machine is not meant for the job
+    return command, options
 
 
 def variable_of(name: str) -> str:
@@ -35,7 +35,7 @@ def variable_of(name: str) -> str:
     ('LATECOMER_RUN_BATCH_WAIT', 'LATECOMER_RUN_TICK', 'LATECOMER_RUN_INPUT')
     """
     variable = PREFIX + name.removeprefix(PREFIX).removeprefix("--").replace("-", "_").upper()
-    if variable not in _OPTIONS:
+    if variable not in _command()[1]:
         raise SettingsError(f"--set {name}: there is no such setting; `latecomer run --help` has them all")
     return variable
 
@@ -46,17 +46,18 @@ def checked_settings(variables: dict[str, str]) -> RunSettings:
     Raises:
         SettingsError: one is wrong, or makes no sense on a cluster; it names it.
     """
+    command, options = _command()
     arguments = []
     for variable, value in variables.items():
         if not variable.startswith(PREFIX):
             continue
-        option = _OPTIONS.get(variable)
+        option = options.get(variable)
         if option is None:
             raise SettingsError(f"{variable} in the ConfigMap latecomer-settings is no setting of `latecomer run`")
         arguments += _as_arguments(option, value)
     try:
-        with _settings.make_context("latecomer deploy", arguments) as context:
-            settings = RunSettings(**context.params)
+        with command.make_context("latecomer deploy", arguments) as context:
+            settings = RunSettings(**{**context.params, "engine": "flink"})
     except click.UsageError as error:
         raise SettingsError(error.format_message()) from None
     _check_for_a_cluster(settings)
@@ -69,7 +70,7 @@ def _as_arguments(option: click.Option, value: str) -> list[str]:
     try:
         return [option.opts[0]] if click.BOOL.convert(value, option, None) else []
     except click.UsageError as error:
-        raise SettingsError(f"{option.opts[0]}: {error.format_message()}") from None
+        raise SettingsError(error.format_message()) from None
 
 
 def _check_for_a_cluster(settings: RunSettings) -> None:

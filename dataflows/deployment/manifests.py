@@ -3,18 +3,17 @@
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import yaml
-
 from dataflows.deployment.job_settings import checked_settings, variable_of
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.settings import RunSettings, SettingsError
 
-__all__ = ["JOB", "JOB_MANAGER", "SETTINGS", "Choice", "Manifests", "overlays_folder", "rendered"]
+__all__ = ["JOB", "JOB_MANAGER", "SETTINGS", "Choice", "Manifests", "copied_to", "rendered"]
 
 SETTINGS: Final = "latecomer-settings"
 """The ConfigMap with the environment of the job; a name as it stands in the sources, before kustomize's hash."""
@@ -51,6 +50,8 @@ class Manifests:
     """What is to be in the cluster."""
 
     def __init__(self, text: str) -> None:
+        import yaml  # not in every image that has the command line
+
         self.text = text
         self.documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(text) if document]
 
@@ -101,15 +102,26 @@ class Manifests:
         return found
 
 
-def overlays_folder() -> Path:
-    """Where the shipped manifests are: in a checkout, or in the installed package."""
-    checkout = Path(__file__).parents[2] / "deploy" / "kubernetes"
-    root = checkout if checkout.is_dir() else Path(__file__).parent / "kubernetes"
-    return root / "overlays"
+def _shipped() -> Path:
+    """Where the shipped manifests are: in the installed package, or in a checkout."""
+    installed = Path(__file__).parent / "kubernetes"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "deploy" / "kubernetes"
+
+
+def copied_to(folder: Path) -> None:
+    """Copy the shipped manifests into a new folder, for overlays of one's own.
+
+    Raises:
+        SettingsError: the folder is there.
+        OSError: it cannot be made.
+    """
+    if folder.exists():
+        raise SettingsError(f"{folder} exists: name a folder that is to be made")
+    shutil.copytree(_shipped(), folder)
 
 
 def _folder_of(overlay: str) -> Path:
-    shipped = overlays_folder()
+    shipped = _shipped() / "overlays"
     names = sorted(path.name for path in shipped.iterdir()) if shipped.is_dir() else []
     folder = shipped / overlay if overlay in names else Path(overlay)
     if not (folder / "kustomization.yaml").is_file():

@@ -168,10 +168,8 @@ def _remove_job(kubectl: Kubectl, is_given: bool) -> None:
 
     Where the savepoint was given, what the cluster remembers of the old job goes too, or it would win over it.
     """
-    command = ("delete", "--ignore-not-found", "--wait", f"--timeout={_GONE_WITHIN_S}s")
+    command = ("delete", "--ignore-not-found", "--cascade=foreground", "--wait", f"--timeout={_GONE_WITHIN_S}s")
     kubectl.run(*command, f"job/{JOB_MANAGER}", f"deployment/{_TASK_MANAGERS}", within_s=2 * _GONE_WITHIN_S)
-    waiting = ("wait", "pods", "--selector=app=latecomer", "--for=delete", f"--timeout={_GONE_WITHIN_S}s")
-    kubectl.run(*waiting, within_s=2 * _GONE_WITHIN_S)
     if is_given:
         kubectl.run("delete", "configmap", f"--selector=app={JOB},configmap-type=high-availability")
 

@@ -1,0 +1,175 @@
+"""Every overlay and combination of components renders to what the schemas allow, and to parts that fit together."""
+
+import json
+import re
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+
+from dataflows.deployment.manifests import Manifests
+from tests.deploy.manifests.rendering import COMBINATIONS, COUNTED_ON, KUBERNETES, ORDER, name_of, rendered_combination
+
+VERSIONS = ("1.31", "1.34")
+"""Of Kubernetes: the oldest and the newest that the manifests are held to."""
+
+OTHERS = {"FlinkDeployment", "PodMonitor"}
+"""Kinds that are not Kubernetes' own."""
+
+
+@pytest.fixture(params=COMBINATIONS, ids=name_of)
+def manifests(request: pytest.FixtureRequest) -> Manifests:
+    return rendered_combination(request.param)
+
+
+def test_every_component_is_tried() -> None:
+    assert sorted(ORDER) == sorted(path.name for path in (KUBERNETES / "components").iterdir())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_own_kinds_have_no_unknown_or_wrong_field(manifests: Manifests, version: str) -> None:
+    checked = [document for document in manifests.documents if document["kind"] not in OTHERS]
+    assert len(checked) > 10
+    for document in checked:
+        validate(json.dumps(document), version)
+
+
+@cache
+def validate(document: str, version: str) -> None:
+    """Most documents are the same in all combinations."""
+    kubernetes_validate.validate(json.loads(document), version, strict=True)
+
+
+def test_a_flink_deployment_has_no_unknown_or_wrong_field(manifests: Manifests, flink_crd: dict[str, Any]) -> None:
+    assert len(manifests.of("FlinkDeployment")) + len(
+        [job for job in manifests.of("Job") if job["metadata"]["name"] == "latecomer-jobmanager"]
+    ) == 1  # fmt: skip
+    schema = strict(deepcopy(flink_crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+    for document in manifests.of("FlinkDeployment"):
+        body = {name: value for name, value in document.items() if name in ("spec", "status")}
+        jsonschema.Draft202012Validator(schema).validate(body)
+
+
+def strict(schema: Any) -> Any:
+    """A schema that refuses what the API server would drop in silence."""
+    if isinstance(schema, dict):
+        for value in schema.values():
+            strict(value)
+        is_closed = "properties" in schema and schema.get("type") == "object"
+        if is_closed and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            schema.setdefault("additionalProperties", False)
+    elif isinstance(schema, list):
+        for value in schema:
+            strict(value)
+    return schema
+
+
+def test_a_wrong_field_and_a_wrong_version_are_found(flink_crd: dict[str, Any]) -> None:
+    schema = strict(deepcopy(flink_crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+    [right] = rendered_combination(()).of("FlinkDeployment")
+    for path, value in (
+        (("flinkVersion",), "v9_9"),
+        (("jobManagr",), {}),
+        (("podTemplate", "spec", "containers", 0, "volumeMount"), []),
+        (("podTemplate", "spec", "enableServiceLinks"), "no"),
+    ):
+        wrong = deepcopy({"spec": right["spec"]})
+        place: Any = wrong["spec"]
+        for part in path[:-1]:
+            place = place[part]
+        place[path[-1]] = value
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(schema).validate(wrong)
+
+
+def test_the_settings_of_the_job_can_be_run_with(manifests: Manifests) -> None:
+    settings = manifests.settings
+    assert settings.reads_kafka
+    assert settings.features == "features:10001"
+
+
+def test_whatever_pods_name_is_made_or_counted_on(manifests: Manifests) -> None:
+    made = {(document["kind"], document["metadata"]["name"]) for document in manifests.documents}
+    for workload, spec in manifests.pod_specs():
+        for kind, name in named(spec):
+            is_counted_on = name in COUNTED_ON.get(kind.lower(), set())
+            assert (kind, name) in made or is_counted_on, f"{workload} names {kind} {name}"
+
+
+def named(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for volume in spec.get("volumes", []):
+        if "secret" in volume:
+            found.append(("Secret", volume["secret"]["secretName"]))
+        if "configMap" in volume:
+            found.append(("ConfigMap", volume["configMap"]["name"]))
+        if "persistentVolumeClaim" in volume:
+            found.append(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
+    for container in spec["containers"]:
+        found += [("ConfigMap", entry["configMapRef"]["name"]) for entry in container.get("envFrom", [])]
+    if "serviceAccountName" in spec:
+        found.append(("ServiceAccount", spec["serviceAccountName"]))
+    return found
+
+
+def test_files_that_settings_name_are_mounted(manifests: Manifests) -> None:
+    """A setting of a component, and the volume that it counts on, come together."""
+    maps = {one["metadata"]["name"]: one.get("data", {}) for one in manifests.of("ConfigMap")}
+    for workload, spec in manifests.pod_specs():
+        for container in spec["containers"]:
+            mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+            if workload == "heartbeats":
+                continue  # it takes one of the job's settings, and its input
+            for entry in container.get("envFrom", []):
+                for variable, value in maps[entry["configMapRef"]["name"]].items():
+                    if value.startswith("/"):
+                        assert any(value.startswith(f"{mount}/") for mount in mounts), f"{workload}: {variable}"
+
+
+def test_what_is_scraped_is_there(manifests: Manifests) -> None:
+    labelled = [pods for pods in map(pod_template, manifests.documents) if pods is not None]
+    for monitor in manifests.of("PodMonitor"):
+        chosen = [spec for labels, spec in labelled if selected(labels, monitor["spec"]["selector"])]
+        ports = {port.get("name") for spec in chosen for one in spec["containers"] for port in one.get("ports", [])}
+        is_served = all(endpoint["port"] in ports for endpoint in monitor["spec"]["podMetricsEndpoints"])
+        is_java = any("java-services" in one.get("image", "") for spec in chosen for one in spec["containers"])
+        assert chosen
+        assert is_served or is_java
+
+
+def pod_template(document: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]] | None:
+    spec = document.get("spec", {})
+    template = spec.get("podTemplate") or (spec.get("template") if document["kind"] != "CronJob" else None)
+    if template is None:
+        return None
+    labels = dict(template["metadata"]["labels"])
+    if document["kind"] == "FlinkDeployment":  # the operator's own label
+        labels["component"] = "taskmanager"
+    return labels, template["spec"]
+
+
+def selected(labels: dict[str, str], selector: dict[str, Any]) -> bool:
+    exact = all(labels.get(name) == value for name, value in selector.get("matchLabels", {}).items())
+    among = all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
+    return exact and among
+
+
+def test_every_pod_may_resolve_names_and_no_pod_is_open_to_all(manifests: Manifests) -> None:
+    policies = {policy["metadata"]["name"]: policy["spec"] for policy in manifests.of("NetworkPolicy")}
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies["names"]["podSelector"] == {}
+    for name, policy in policies.items():
+        for rule in policy.get("ingress", []):
+            assert rule.get("from"), f"{name} lets everybody in"
+
+
+def test_images_are_those_of_the_release(manifests: Manifests) -> None:
+    from dataflows import __version__
+
+    images = re.findall(r"image: (\S+)", manifests.text)
+    assert images
+    for image in images:
+        assert re.fullmatch(rf"latecomer/[a-z-]+:{re.escape(__version__)}", image)

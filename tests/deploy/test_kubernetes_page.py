@@ -1,0 +1,119 @@
+"""Every command on the page about Kubernetes is run in its order on a cluster, but for those that say what they need.
+
+The cluster has to have the project's images.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from dataflows.command_line import latecomer
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+SKIPPED = re.findall(r"^```sh needs ([^\n]+)\n", PAGE, re.MULTILINE)
+FILES = re.findall(r"^`(\S+\.yaml)`:\n\n```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+EXPECTED = (
+    ("running in namespace latecomer", "features", "checkpoint"),
+    ('"model_id":"log_reg_model/v2"',),
+    ("running in namespace latecomer",),
+    ("latecomer-taskmanager scaled",),
+    ("goes on from file:/", "running in namespace latecomer"),
+    ("an overlay of your own",),
+    (),
+    ("secret/features-tls created", "secret/latecomer-job-tls created"),
+    ("configmap/latecomer-token-issuer created",),
+    ("running in namespace latecomer",),
+    ("running in namespace latecomer",),
+    (),
+)
+"""What each block says, in the order of the page."""
+
+
+def test_each_block_has_an_expectation_and_what_is_not_run_says_why() -> None:
+    assert len(BLOCKS) == len(EXPECTED)
+    assert SKIPPED == ["docker and kind", "the operator"]
+
+
+def test_every_command_and_flag_of_ours_exists() -> None:
+    deploy = latecomer.commands["deploy"]
+    for command, flags in re.findall(r"\./latecomer deploy (\w+)((?: --[a-z-]+(?: [\w./=-]+)?)*)", PAGE):
+        known = {option for parameter in deploy.commands[command].params for option in parameter.opts}  # type: ignore[attr-defined]
+        assert set(re.findall(r"--[a-z-]+", flags)) <= known
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a checkout to who stands in it, on the cluster that was named."""
+    wanted = os.environ.get("LATECOMER_TEST_CLUSTER")
+    if not wanted:
+        pytest.skip(
+            "LATECOMER_TEST_CLUSTER names no cluster: set it to a context of kubectl, or to 1 for the current one"
+        )
+    here = tmp_path_factory.mktemp("page")
+    context = [] if wanted in ("1", "true", "yes") else [f"--context={wanted}"]
+    view = ["kubectl", "config", "view", "--raw", "--flatten", "--minify", *context]
+    (here / "kubeconfig").write_text(subprocess.run(view, check=True, capture_output=True, text=True).stdout)
+    (here / "latecomer").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m dataflows.command_line "$@"\n')
+    (here / "latecomer").chmod(0o755)
+    (here / ".venv" / "bin").mkdir(parents=True)
+    (here / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    return here
+
+
+def run(block: str, folder: Path) -> str:
+    """What a block prints; what it starts in the background ends with it."""
+    with subprocess.Popen(
+        ["/bin/bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(folder / "kubeconfig")},
+        stdin=subprocess.DEVNULL,
+        stdout=(folder / "said").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as shell:
+        try:
+            status = shell.wait(900)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGTERM)
+    said = (folder / "said").read_text()
+    assert status == 0, f"{block}\n{said}"
+    return said
+
+
+@pytest.mark.timeout(3_000)
+def test_the_page_does_what_it_says(folder: Path) -> None:
+    files = list(FILES)
+    try:
+        for block, expected in zip(BLOCKS, EXPECTED, strict=True):
+            said = run(block, folder)
+            for text in expected:
+                assert text in said, f"{block}\n{said}"
+            for name, text in list(files):
+                if (folder / name).parent.parent.is_dir():  # its manifests are there
+                    (folder / name).parent.mkdir(exist_ok=True)
+                    (folder / name).write_text(text)
+                    files.remove((name, text))
+    finally:
+        subprocess.run(
+            [
+                "kubectl",
+                f"--kubeconfig={folder / 'kubeconfig'}",
+                "delete",
+                "namespace",
+                "latecomer",
+                "--ignore-not-found",
+            ],
+            check=False,
+        )
+    assert not files
