@@ -44,7 +44,8 @@ def trouble(kubectl: Kubectl, pods: list[dict[str, Any]]) -> str | None:
             waiting = one.get("state", {}).get("waiting", {})
             if waiting.get("reason") in _HOPELESS:
                 return f"pod {name}: {waiting['reason']}: {waiting.get('message', one['image'])}"
-            if one["restartCount"] >= _CRASHES and not one["ready"]:
+            has_succeeded = one.get("state", {}).get("terminated", {}).get("exitCode") == 0
+            if one["restartCount"] >= _CRASHES and not one["ready"] and not has_succeeded:
                 return f"pod {name} has ended {one['restartCount']} times: {_last_words(kubectl, pod, one)}"
     return None
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from dataflows.deployment.flink import job_manager_pod, stopped_with_savepoint
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.deployment.manifests import JOB, JOB_MANAGER, Manifests
+from dataflows.deployment.pods import OURS
 from dataflows.deployment.waiting import wait_until_ready
 
 __all__ = ["apply", "delete", "upgrade"]
@@ -56,8 +57,9 @@ def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, sav
             documents = [one for one in documents if one["metadata"]["name"] != JOB_MANAGER]
         elif savepoint is not None:
             _start_from(kubectl, savepoint)
+    known = _pods(kubectl)
     _apply(kubectl, documents, say)
-    wait_until_ready(kubectl, manifests, timeout_ms, say)
+    wait_until_ready(kubectl, manifests, timeout_ms, say, known)
 
 
 def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, savepoint: str | None = None) -> None:
@@ -87,8 +89,9 @@ def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, s
     try:
         _start_from(kubectl, savepoint)
         _remove_job(kubectl, is_given)
+        known = _pods(kubectl)
         _apply(kubectl, _with_digest(manifests), say)
-        wait_until_ready(kubectl, manifests, timeout_ms, say)
+        wait_until_ready(kubectl, manifests, timeout_ms, say, known)
     except (DeployError, KeyboardInterrupt) as error:
         cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         raise DeployError(
@@ -146,6 +149,10 @@ def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
     lines = (kubectl.apply(first) if first else []) + kubectl.apply([one for one in documents if one not in first])
     changed = [line for line in lines if not line.endswith(" unchanged")]
     say(f"applied {len(lines)} objects, {len(changed)} of them new or changed")
+
+
+def _pods(kubectl: Kubectl) -> frozenset[str]:
+    return frozenset(str(pod["metadata"]["name"]) for pod in kubectl.labelled("pods", OURS))
 
 
 def _start_from(kubectl: Kubectl, savepoint: str) -> None:

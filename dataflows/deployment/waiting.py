@@ -15,12 +15,18 @@ __all__ = ["progress", "wait_until_ready"]
 
 _LOOK_AGAIN_S: Final = 2.0
 
-_WORKLOADS: Final = ("Deployment", "StatefulSet", "Job", "FlinkDeployment")
 
-
-def wait_until_ready(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Callable[[str], None]) -> None:
+def wait_until_ready(
+    kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Callable[[str], None], known: frozenset[str]
+) -> None:
     """Wait until all workloads are ready and the job runs.
 
+    Args:
+        kubectl: the namespace of the manifests.
+        manifests: what was applied.
+        timeout_ms: how long to wait.
+        say: takes a line whenever something has changed.
+        known: the pods that were there before: what is wrong with them may be what was put right just now.
     Raises:
         DeployError: something cannot come up, or did not in time; it names the pod and the reason.
     """
@@ -35,23 +41,26 @@ def wait_until_ready(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, sa
         waiting = [name for name, (_, is_ready) in states.items() if not is_ready]
         if not waiting:
             return
-        reason = trouble(kubectl, kubectl.labelled("pods", OURS)) or _refused_by_operator(kubectl, manifests)
+        pods = kubectl.labelled("pods", OURS)
+        fresh = [pod for pod in pods if pod["metadata"]["name"] not in known]
+        reason = trouble(kubectl, fresh) or _refused_by_operator(kubectl, manifests)
         if reason:
             raise DeployError(reason)
         if monotonic() >= give_up_s:
-            reason = (
-                last_warning(kubectl, waiting) or "the cluster says nothing about it; see `latecomer deploy status`"
-            )
+            reason = trouble(kubectl, pods) or last_warning(kubectl, waiting) or "see `latecomer deploy status`"
             raise DeployError(f"{', '.join(waiting)} not ready after {duration_text(timeout_ms)}: {reason}")
         sleep(_LOOK_AGAIN_S)
 
 
 def progress(kubectl: Kubectl, manifests: Manifests) -> dict[str, tuple[str, bool]]:
     """Each workload, in a word how far it is, and whether that is far enough; the job itself comes last."""
+    workloads = manifests.of(*_STATES)
+    kinds = ",".join(sorted({one["kind"].lower() for one in workloads}))
+    found = {(one["kind"], one["metadata"]["name"]): one for one in kubectl.json("get", kinds)["items"]}
     states = {}
-    for wanted in manifests.of(*_WORKLOADS):
+    for wanted in workloads:
         kind, name = wanted["kind"], wanted["metadata"]["name"]
-        states[name] = _STATES[kind](kubectl.get(kind.lower(), name))
+        states[name] = _STATES[kind](found.get((kind, name)))
     if all(is_ready for _, is_ready in states.values()):
         states["job"] = _job_state(job_report(kubectl))
     return states
