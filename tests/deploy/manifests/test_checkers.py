@@ -4,43 +4,69 @@ import json
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
-from tests.deploy.manifests.rendering import COMBINATIONS, name_of, rendered_combination
+from tests.deploy.manifests.rendering import COMBINATIONS, rendered_combination
 
-ALL_WITH_OPERATOR, ALL = COMBINATIONS[-2], COMBINATIONS[-1]
+CHECKED = [("local",), ("production",), *COMBINATIONS[-2:]]
+"""The overlays, and all components together, with the operator and without."""
 
-ACCEPTED: dict[str, str] = {}
-"""Checks of checkov that fail, with the reason."""
+ACCEPTED = {
+    "CKV_K8S_8": ("Liveness", "task managers: Flink's heartbeats find one that hangs, and it ends itself when cut off"),
+    "CKV_K8S_11": ("CPU limits", "with one a start takes minutes and calls stall; requests share a busy node as well"),
+    "CKV_K8S_15": ("Pull Policy", "a release has a tag of its own; images that were loaded by hand must start, too"),
+    "CKV_K8S_38": ("Account Tokens", "the job: its leader and its latest checkpoint are kept in ConfigMaps"),
+    "CKV_K8S_40": ("high UID", "the job: 9999 is who owns the files of Flink's volumes in Flink's public images"),
+    "CKV_K8S_43": ("digest", "a digest belongs to the registry of whoever built the image; an overlay can pin it"),
+}
+"""Checks of checkov that fail: what they ask for, and why it is not so."""
 
-ACCEPTED_IN_DOCKERFILES: dict[str, str] = {}
+ACCEPTED_IN_DOCKERFILES = {
+    "DL3003": "one layer moves much about; a WORKDIR for each place would be a layer for each",
+    "DL3008": "the release of Debian is fixed, its corrections are wanted; old versions vanish from the archive",
+}
 """Rules of hadolint that are broken, with the reason."""
 
 
-@pytest.mark.parametrize("combination", [("local",), ("production",), ALL], ids=name_of)
-def test_checkov_finds_nothing_that_is_not_accepted(
-    checkers: Path, tmp_path: Path, combination: tuple[str, ...]
-) -> None:
-    (tmp_path / "manifests.yaml").write_text(rendered_combination(combination).text)
-    command = [checkers / "checkov", "--framework", "kubernetes", "--output", "json", "--quiet", "--compact"]
+PLANTED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: planted}
+spec: {containers: [{name: planted, image: "planted:1", securityContext: {privileged: true}}]}
+"""
+
+
+def test_checkov_finds_nothing_that_is_not_accepted(checkers: Path, tmp_path: Path) -> None:
+    for number, combination in enumerate(CHECKED):
+        (tmp_path / f"{number}.yaml").write_text(rendered_combination(combination).text)
+    (tmp_path / "planted.yaml").write_text(PLANTED)
+    command = [
+        checkers / "checkov",
+        "--framework=kubernetes",
+        "--output=json",
+        "--quiet",
+        "--compact",
+        "--skip-download",
+    ]
     checked = subprocess.run(
-        [*command, "--directory", tmp_path], capture_output=True, text=True, check=False, timeout=240
+        [*command, f"--directory={tmp_path}"], capture_output=True, text=True, check=False, timeout=240
     )
     results = json.loads(checked.stdout)
-    assert results["summary"]["passed"] > 100
     failed = {
-        f"{check['check_id']} {check['check_name']}: {check['resource']}"
-        for check in results["results"]["failed_checks"]
+        (check["check_id"], check["check_name"], check["resource"]) for check in results["results"]["failed_checks"]
     }
-    assert {line for line in failed if line.split()[0] not in ACCEPTED} == set()
+    planted = {one for one in failed if one[2].endswith("planted")}
+    assert "CKV_K8S_16" in {check for check, _, _ in planted}  # it looks at all, and at privileged containers
+    assert {one for one in failed - planted if one[0] not in ACCEPTED} == set()
+    assert {check for check, _, _ in failed - planted} == ACCEPTED.keys()  # none is accepted for nothing
 
 
-@pytest.mark.parametrize(
-    "dockerfile", sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile")), ids=lambda path: path.stem
-)
-def test_hadolint_finds_nothing_that_is_not_accepted(checkers: Path, dockerfile: Path) -> None:
-    ignored = [option for rule in ACCEPTED_IN_DOCKERFILES for option in ("--ignore", rule)]
-    command = [checkers / "hadolint", "--failure-threshold", "info", *ignored, dockerfile]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (checked.returncode, checked.stdout) == (0, "")
+def test_hadolint_finds_nothing_that_is_not_accepted(checkers: Path) -> None:
+    dockerfiles = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
+    assert dockerfiles
+    checked = subprocess.run(
+        [checkers / "hadolint", "--no-fail", "--format=json", *dockerfiles],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    broken = json.loads(checked.stdout)
+    assert [one for one in broken if one["code"] not in ACCEPTED_IN_DOCKERFILES] == []
+    assert {one["code"] for one in broken} == ACCEPTED_IN_DOCKERFILES.keys()
