@@ -12,7 +12,7 @@ PORTS = {
     "features": [9250, 10001],
     "inference": [9250, 10011],
     "kafka": [9092],
-    "latecomer-job": [6121, 6122, 6123, 6124, 8081, 9249, 9250],
+    "latecomer-job": [6121, 6122, 6123, 6124, 6125, 8081, 9249, 9250],
 }
 """What listens in the pods, by name."""
 
