@@ -26,7 +26,7 @@ EXPECTED = (
     ("running in namespace latecomer", "features", "checkpoint"),
     ('"model_id":"log_reg_model/v2"',),
     ("running in namespace latecomer",),
-    ("latecomer-taskmanager scaled",),
+    ("latecomer-taskmanager scaled", "successfully rolled out"),
     ("goes on from file:/", "running in namespace latecomer"),
     ("an overlay of your own",),
     (),
