@@ -2,10 +2,12 @@ package io.latecomer.services;
 
 import io.latecomer.services.command.AskCommand;
 import io.latecomer.services.command.Durations;
+import io.latecomer.services.command.EnvironmentDefaults;
 import io.latecomer.services.command.Failure;
 import io.latecomer.services.command.ServeCommand;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
@@ -41,8 +43,14 @@ public final class Main implements Runnable {
 
   /** For tests, which want the streams elsewhere. */
   static CommandLine commandLine() {
+    return commandLine(System.getenv());
+  }
+
+  /** For tests, which want another environment, too. */
+  static CommandLine commandLine(Map<String, String> environment) {
     return new CommandLine(new Main())
         .registerConverter(Duration.class, new Durations())
+        .setDefaultValueProvider(new EnvironmentDefaults(environment))
         .setParameterExceptionHandler(Main::wrongArgument)
         .setExecutionExceptionHandler(Main::failure);
   }

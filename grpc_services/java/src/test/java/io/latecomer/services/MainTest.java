@@ -13,6 +13,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -34,10 +35,14 @@ final class MainTest {
   private record Run(int status, String out, String err) {}
 
   private static Run run(String... args) {
+    return runIn(Map.of(), args);
+  }
+
+  private static Run runIn(Map<String, String> environment, String... args) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     CommandLine command =
-        Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+        Main.commandLine(environment).setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
     int status = command.execute(args);
     command.getOut().flush();
     return new Run(status, out.toString(), err.toString());
@@ -73,6 +78,32 @@ final class MainTest {
             + "\"result\":{\"logistic_regression_result\":\"0.515127767\"}}\n",
         run.out);
     assertEquals(0, run.status);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "LATECOMER_SERVE_DRAIN, soon, --drain",
+    "LATECOMER_SERVE_TLS_CERT, server.pem, tls-cert needs both",
+    "LATECOMER_SERVE_SUBJECT, one, subject has no effect without --jwks",
+    "LATECOMER_SERVE_HOST, 0.0.0.0, others can reach it"
+  })
+  void anOptionIsTakenFromTheEnvironmentToo(String name, String value, String said) {
+    Run run = runIn(Map.of(name, value), "features", "--port=0");
+    assertEquals(2, run.status);
+    assertTrue(run.err.contains(said), run.err);
+  }
+
+  @Test
+  void anOptionThatIsGivenWinsAndWhatIsNoOptionIsLeftAlone() {
+    Map<String, String> environment =
+        Map.of(
+            "LATECOMER_SERVE_MODEL", "model.json",
+            "LATECOMER_SERVE_HELP", "true",
+            "LATECOMER_SERVE_ALLOW_PLAIN", "false",
+            "LATECOMER_SERVE_HOST", "127.0.0.1");
+    Run run = runIn(environment, "features", "--host=0.0.0.0");
+    assertEquals(2, run.status);
+    assertTrue(run.err.contains("0.0.0.0"), run.err);
   }
 
   @Test
