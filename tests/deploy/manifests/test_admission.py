@@ -53,11 +53,21 @@ def pods_of(manifests: Manifests, namespace: str) -> list[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": f"trial-{number}", "namespace": namespace},
-            "spec": {name: value for name, value in spec.items() if name not in ("serviceAccountName", "restartPolicy")}
-            | {"containers": [{"image": "an-image:1", **container} for container in spec["containers"]]},
+            "spec": as_pod(spec),
         }
         for number, (_, spec) in enumerate(manifests.pod_specs())
     ]
+
+
+def as_pod(spec: dict[str, Any]) -> dict[str, Any]:
+    """With what the makers of pods add: an image, and the volume of a StatefulSet."""
+    kept = {name: value for name, value in spec.items() if name not in ("serviceAccountName", "restartPolicy")}
+    containers = [{"image": "an-image:1", **container} for container in spec["containers"]]
+    volumes = spec.get("volumes", [])
+    mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts", [])}
+    missing = mounted - {volume["name"] for volume in volumes}
+    made = [{"name": name, "emptyDir": {}} for name in sorted(missing)]
+    return kept | {"containers": containers, "volumes": volumes + made}
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=name_of)

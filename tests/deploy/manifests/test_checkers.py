@@ -11,7 +11,8 @@ CHECKED = [("local",), ("production",), *COMBINATIONS[-2:]]
 """The overlays, and all components together, with the operator and without."""
 
 ACCEPTED = {
-    "CKV_K8S_8": ("Liveness", "task managers: Flink's heartbeats find one that hangs, and it ends itself when cut off"),
+    "CKV_K8S_8": ("Liveness", "task managers, heartbeats: Flink finds a worker that hangs, and both end when cut off"),
+    "CKV_K8S_9": ("Readiness", "heartbeats: nobody calls it, and it ends when it cannot write"),
     "CKV_K8S_11": ("CPU limits", "with one a start takes minutes and calls stall; requests share a busy node as well"),
     "CKV_K8S_15": ("Pull Policy", "a release has a tag of its own; images that were loaded by hand must start, too"),
     "CKV_K8S_38": ("Account Tokens", "the job: its leader and its latest checkpoint are kept in ConfigMaps"),

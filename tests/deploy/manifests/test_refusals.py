@@ -44,8 +44,9 @@ def an_overlay(folder: Path, *components: str, more: dict[str, Any] | None = Non
     latecomer("deploy", "manifests", str(kubernetes), cwd=folder)
     mine = kubernetes / "overlays" / "mine"
     mine.mkdir()
+    (mine / "namespace.yaml").write_text((kubernetes / "overlays" / "local" / "namespace.yaml").read_text())
     kustomization = {
-        "resources": ["../local/namespace.yaml", "../../base"],
+        "resources": ["namespace.yaml", "../../base"],
         "components": [f"../../components/{name}" for name in components],
         "namespace": "latecomer",
         **(more or {}),
