@@ -104,6 +104,7 @@ class Pipeline:
         finally:
             process.kill()
             process.wait()
+            process.stdout.close()
 
     def pod(self, name: str, **labels: str) -> str:
         """A pod of a workload that runs."""
@@ -112,6 +113,15 @@ class Pipeline:
             if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
                 return str(pod["metadata"]["name"])
         raise AssertionError(f"no pod of {wanted} runs")
+
+    def is_settled(self) -> bool:
+        """Whether every pod that should run does, and none is on its way out."""
+        pods = self.kubectl.labelled("pods", "app.kubernetes.io/part-of=latecomer")
+        return all(
+            pod["status"]["phase"] == "Succeeded"
+            or all(one["ready"] for one in pod["status"].get("containerStatuses", [{"ready": False}]))
+            for pod in pods
+        ) and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
     def compared(self) -> Comparison:
         """Compare all that came out with all that has to, once everything is there or nothing more comes."""

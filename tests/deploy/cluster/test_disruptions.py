@@ -76,8 +76,10 @@ def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, 
         for name, disrupt in DISRUPTIONS.items():
             start_ms = watch.now_ms
             disrupt(pipeline, watch)
+            watch.wait_until(pipeline.is_settled, f"all pods after: {name}")
             watch.wait_until(lambda start_ms=start_ms: watch.now_ms > start_ms + 6_000 and watch.flows(), name)
             began[name] = start_ms, watch.longest_pause_s(start_ms)
+            print(f"{name}: {began[name][1]:.1f} s without output")
     whole = pipeline.compared()
     report.append(f"| disruption, at {RATE} events/s | expected | lost | wrong | s without output |")
     starts = [start_ms for start_ms, _ in began.values()]

@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from time import monotonic, sleep
 
@@ -63,8 +63,9 @@ def watched(pipeline: Pipeline, rate: int) -> Iterator[Watch]:
 
 def _follow(watching: "subprocess.Popen[str]", watch: Watch) -> None:
     assert watching.stdout is not None
-    for line in watching.stdout:
-        watch.note(line)
+    with suppress(ValueError):  # closed meanwhile
+        for line in watching.stdout:
+            watch.note(line)
 
 
 _END_LOAD = """
