@@ -90,12 +90,17 @@ public final class AskCommand implements Callable<Integer> {
   /** What goes wrong is one line at the end; held here, since loggers are forgotten otherwise. */
   private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
 
+  /** A server without health counts as healthy; a user need not hear of it. */
+  private static final Logger HEALTH_LOG =
+      Logger.getLogger("io.grpc.protobuf.services.HealthCheckingLoadBalancerFactory");
+
   @Override
   public Integer call() throws IOException {
     if (deadline.isZero()) {
       throw new ParameterException(spec.commandLine(), "--deadline must be above 0s");
     }
     GRPC_LOG.setLevel(Level.SEVERE);
+    HEALTH_LOG.setLevel(Level.OFF);
     try (Channels channels = channels();
         Peer engineer = new Peer("features", addresses(features), deadline, channels);
         Peer predictor = new Peer("inference", addresses(inference), deadline, channels);
