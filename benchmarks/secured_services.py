@@ -31,7 +31,7 @@ _METHODS: Final = {
 }
 _LANGUAGES: Final = ("python", "java")
 _CALLERS: Final = (1, 8)
-_WARM_UP_S: Final = {"python": 0.5, "java": 1.0}
+_WARM_UP_S: Final = {"python": 0.5, "java": 2.0}
 """A JVM compiles what is called often, while it is called."""
 
 _ROUNDS: Final = 3
