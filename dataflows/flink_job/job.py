@@ -87,6 +87,7 @@ def configuration(settings: RunSettings) -> Configuration:
         options["parallelism.default"] = str(settings.parallelism)
     if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is told at once, and another start goes on
         options["restart-strategy.type"] = "none"
+        options["state.backend.rocksdb.log.dir"] = str(Path(os.environ[REPORT_VARIABLE]).parent)  # else beside Flink
     if settings.state is not None:
         options |= _checkpoints(settings, Path(settings.state))
     if settings.web_port is not None:

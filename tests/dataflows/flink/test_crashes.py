@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("has_flink")
 PARTITIONS = 3
 HUGE = 5_000_000
 SPEC_OPTIONS = ("--interval", "10m", "--tick", "1m", "--idle-after", "5m", "--forget-after", "15m")
-KILLS = 8 if THOROUGH else 2
+KILLS = 4 if THOROUGH else 2
 
 Lines = tuple[list[bytes], list[bytes]]
 

@@ -70,8 +70,7 @@ public final class TopicSource
     if (state.splits().isEmpty()) {
       return restored; // saved before it had found any: it will find them now
     }
-    partitions.checkRestored(state);
-    return ends.isBounded() ? new RestoredEnumerator(restored, context) : restored;
+    return new RestoredEnumerator(restored, context, () -> partitions.checkRestored(state), ends.isBounded());
   }
 
   @Override
@@ -89,16 +88,23 @@ public final class TopicSource
       implements SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> {
     private final SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator;
     private final SplitEnumeratorContext<KafkaPartitionSplit> context;
+    private final Runnable check;
+    private final boolean isBounded;
 
     RestoredEnumerator(
         SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator,
-        SplitEnumeratorContext<KafkaPartitionSplit> context) {
+        SplitEnumeratorContext<KafkaPartitionSplit> context,
+        Runnable check,
+        boolean isBounded) {
       this.enumerator = enumerator;
       this.context = context;
+      this.check = check;
+      this.isBounded = isBounded;
     }
 
     @Override
     public void start() {
+      check.run(); // a job that fails before it has started is waited for in vain
       enumerator.start();
     }
 
@@ -115,7 +121,9 @@ public final class TopicSource
     @Override
     public void addReader(int subtask) {
       enumerator.addReader(subtask);
-      context.signalNoMoreSplits(subtask);
+      if (isBounded) {
+        context.signalNoMoreSplits(subtask);
+      }
     }
 
     @Override
