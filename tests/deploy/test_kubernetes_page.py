@@ -63,24 +63,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     context = [] if wanted in ("1", "true", "yes") else [f"--context={wanted}"]
     view = ["kubectl", "config", "view", "--raw", "--flatten", "--minify", *context]
     (here / "kubeconfig").write_text(subprocess.run(view, check=True, capture_output=True, text=True).stdout)
-    (here / "latecomer").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m dataflows.command_line "$@"\n')
-    (here / "latecomer").chmod(0o755)
     (here / ".venv" / "bin").mkdir(parents=True)
-    (here / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    for name, options in (("latecomer", " -m dataflows.command_line"), (".venv/bin/python", "")):
+        (here / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{options} "$@"\n')
+        (here / name).chmod(0o755)
     return here
 
 
 def run(block: str, folder: Path) -> str:
     """What a block prints; what it starts in the background ends with it."""
-    with subprocess.Popen(
-        ["/bin/bash", "-euo", "pipefail", "-c", block],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(folder / "kubeconfig")},
-        stdin=subprocess.DEVNULL,
-        stdout=(folder / "said").open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as shell:
+    with (
+        (folder / "said").open("w") as out,
+        subprocess.Popen(
+            ["/bin/bash", "-euo", "pipefail", "-c", block],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(folder / "kubeconfig")},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as shell,
+    ):
         try:
             status = shell.wait(900)
         finally:
