@@ -4,13 +4,14 @@ import json
 import subprocess
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from dataflows.deployment.manifests import Manifests
 from tests.deploy.manifests.rendering import COMBINATIONS, name_of, rendered_combination
 
-NAMESPACE = "latecomer-admission"
+NAMESPACE = f"latecomer-trial-{uuid4().hex[:6]}"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.dataflows.commands import Finished, latecomer, one_line
 
-NAMESPACE = "latecomer-trial"
+NAMESPACE = f"latecomer-trial-{uuid4().hex[:6]}"
 COMPONENTS = ROOT / "deploy" / "kubernetes" / "components"
 
 
