@@ -50,6 +50,13 @@ def _has_parallelism(pipeline: Pipeline, number: int) -> bool:
     return report is not None and report.get("parallelism") == number
 
 
+def _is_saved_after(pipeline: Pipeline, start_ms: int) -> bool:
+    """Whether the job took a checkpoint that began later: a new job manager has really taken over."""
+    report = job_report(pipeline.kubectl)
+    newest = report and report.get("checkpoints", {}).get("latest", {}).get("completed")
+    return bool(newest) and newest["trigger_timestamp"] > start_ms
+
+
 KILLED = ("--grace-period=0", "--force")
 
 DISRUPTIONS: dict[str, Callable[[Pipeline, Watch], None]] = {
@@ -77,7 +84,8 @@ def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, 
             start_ms = watch.now_ms
             disrupt(pipeline, watch)
             watch.wait_until(pipeline.is_settled, f"all pods after: {name}")
-            watch.wait_until(lambda start_ms=start_ms: watch.now_ms > start_ms + 6_000 and watch.flows(), name)
+            watch.wait_until(partial(_is_saved_after, pipeline, watch.now_ms), f"a checkpoint after: {name}")
+            watch.wait_until(watch.flows, f"outputs after: {name}")
             began[name] = start_ms, watch.longest_pause_s(start_ms)
             print(f"{name}: {began[name][1]:.1f} s without output")
     whole = pipeline.compared()
