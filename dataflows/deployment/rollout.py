@@ -88,6 +88,8 @@ def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, s
         say(f"the job has stopped; savepoint {savepoint}")
     try:
         _start_from(kubectl, savepoint)
+        if not is_given:
+            _wait_for_the_end(kubectl)
         _remove_job(kubectl, is_given)
         known = _pods(kubectl)
         _apply(kubectl, _with_digest(manifests), say)
@@ -129,6 +131,7 @@ def _keep(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
         return
     savepoint = stopped_with_savepoint(kubectl)
     _start_from(kubectl, savepoint)
+    _wait_for_the_end(kubectl)
     say(f"the job has stopped; the next `latecomer deploy apply` goes on from {savepoint}")
 
 
@@ -168,6 +171,12 @@ def _start_from(kubectl: Kubectl, savepoint: str) -> None:
             }
         ]
     )
+
+
+def _wait_for_the_end(kubectl: Kubectl) -> None:
+    """Let the job manager finish: it last removes what says that this job has ended, which the next one would believe."""
+    ended = ("wait", f"job/{JOB_MANAGER}", "--for=condition=complete", f"--timeout={_GONE_WITHIN_S}s")
+    kubectl.run(*ended, within_s=2 * _GONE_WITHIN_S)
 
 
 def _remove_job(kubectl: Kubectl, is_given: bool) -> None:
