@@ -147,7 +147,13 @@ def _remove_state(kubectl: Kubectl) -> None:
 
 
 def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
-    """Apply the namespace first: what is in it cannot be without it."""
+    """Apply the namespace first: what is in it cannot be without it. A Job that is done makes room: none can be changed."""
+    for one in documents:
+        name = one["metadata"]["name"]
+        if one["kind"] == "Job" and name != JOB_MANAGER:
+            found = kubectl.get("job", name)
+            if found is not None and found["status"].get("succeeded"):
+                kubectl.run("delete", "job", name, "--ignore-not-found", "--wait")
     first = [one for one in documents if one["kind"] == "Namespace"]
     lines = (kubectl.apply(first) if first else []) + kubectl.apply([one for one in documents if one not in first])
     changed = [line for line in lines if not line.endswith(" unchanged")]
@@ -174,7 +180,7 @@ def _start_from(kubectl: Kubectl, savepoint: str) -> None:
 
 
 def _wait_for_the_end(kubectl: Kubectl) -> None:
-    """Let the job manager finish: it last removes what says that this job has ended, which the next one would believe."""
+    """Let the job manager finish: at last it removes what says that the job has ended, or the next one believes that."""
     ended = ("wait", f"job/{JOB_MANAGER}", "--for=condition=complete", f"--timeout={_GONE_WITHIN_S}s")
     kubectl.run(*ended, within_s=2 * _GONE_WITHIN_S)
 
