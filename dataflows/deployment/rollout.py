@@ -147,7 +147,7 @@ def _remove_state(kubectl: Kubectl) -> None:
 
 
 def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
-    """Apply the namespace first: what is in it cannot be without it. A Job that is done makes room: none can be changed."""
+    """Apply the namespace first: what is in it cannot be without it. A Job cannot be changed, so a done one makes room."""
     for one in documents:
         name = one["metadata"]["name"]
         if one["kind"] == "Job" and name != JOB_MANAGER:
@@ -180,7 +180,7 @@ def _start_from(kubectl: Kubectl, savepoint: str) -> None:
 
 
 def _wait_for_the_end(kubectl: Kubectl) -> None:
-    """Let the job manager finish: at last it removes what says that the job has ended, or the next one believes that."""
+    """Let the job manager finish: at last it removes what says that this job has ended."""
     ended = ("wait", f"job/{JOB_MANAGER}", "--for=condition=complete", f"--timeout={_GONE_WITHIN_S}s")
     kubectl.run(*ended, within_s=2 * _GONE_WITHIN_S)
 
