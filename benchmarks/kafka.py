@@ -44,7 +44,7 @@ class Load(NamedTuple):
 
     def events(self, first: int, last: int) -> Iterator[Event]:
         """The events of all devices from number ``first`` up to, without, ``last``."""
-        period_ms = INTERVAL_MS // self.held
+        period_ms = INTERVAL_MS // (self.held - 1)  # both ends of a window are in it
         start_ms = int(time.time() * 1000) - period_ms * (self.held + self.new)
         for number in range(first, last):
             for device in range(self.devices):

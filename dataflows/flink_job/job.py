@@ -126,11 +126,11 @@ def build_job(env: StreamExecutionEnvironment, settings: RunSettings, log: FileL
     j_keyed = records._j_data_stream.keyBy(gateway.jvm.KeyByKeySelector(), _KEY.get_java_type_info())
     windows = KeyedStream(j_keyed, BYTES, records).process(WindowFunction(settings), BYTES)
     windows.name("windows").uid("windows")
-    micro_batches = operators.MicroBatchOperator(settings.batch_windows, settings.batch_bytes, settings.batch_wait_ms)
-    batches = DataStream(
-        windows._j_data_stream.transform("micro-batches", BYTES.get_java_type_info(), micro_batches)
-    ).uid("micro-batches")
-    answers = batches.process(PredictionFunction(settings), BYTES).name("services").uid("services")
+    j_signals = windows._j_data_stream.transform(
+        "batches", BYTES.get_java_type_info(), operators.BatchSignals(settings.batch_wait_ms)
+    )
+    signals = DataStream(j_signals).uid("batches")
+    answers = signals.process(PredictionFunction(settings), BYTES).name("services").uid("services")
     write("predictions", answers, settings)
     write("rejections", windows.get_side_output(REJECTIONS).union(answers), settings)
 

@@ -1,7 +1,8 @@
 """The adapter between Flink and ``DeviceWindow``: decode, call the core once, encode, re-arm. It holds no rule."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,13 +10,8 @@ from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, ProcessFunction, RuntimeContext
 from pyflink.datastream.state import ValueStateDescriptor
 
-from dataflows.flink_job.frames import (
-    decoded_evaluations,
-    decoded_record,
-    device_id_of,
-    encoded_evaluation,
-    encoded_outputs,
-)
+from dataflows.flink_job.frames import decoded_record, device_id_of, encoded_outputs
+from dataflows.flink_job.handover import Handover, handover_of, leaves_nothing
 from dataflows.flink_job.python_worker import check_mode, process_metrics, report_metrics
 from dataflows.prediction_step import OutputRecord, PredictionStep
 from dataflows.records import LoggedEvent, decoded_event, encoded_invalid, encoded_rejection
@@ -60,6 +56,7 @@ class WindowFunction(KeyedProcessFunction):
         self._state = runtime_context.get_state(ValueStateDescriptor("window", Types.PICKLED_BYTE_ARRAY()))
         self._metrics = process_metrics(self._settings)
         self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
+        self._handover = Handover(self._settings.batch_windows)
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         record = decoded_record(value)
@@ -108,10 +105,13 @@ class WindowFunction(KeyedProcessFunction):
         """Hand the outputs on, store the state if it changed, set the timer if it moved."""
         window = at_hand.window
         has_changed = False
-        for output, position in located:
+        for entry in located:
+            output, position = entry
             if isinstance(output, Evaluation):
                 has_changed = True
-                yield encoded_evaluation(output, position)
+                signal = self._handover.put(entry)
+                if signal is not None:
+                    yield signal
             else:
                 assert position is not None
                 yield self._rejection(output.reason, output.event.device_id, encoded_rejection(output, position))
@@ -136,7 +136,7 @@ class WindowFunction(KeyedProcessFunction):
 
 
 class PredictionFunction(ProcessFunction):
-    """Asks the services about a micro-batch of evaluations. It keeps nothing: when it returns, no call is under way."""
+    """Asks the services about batches of evaluations, several under way at once, and hands the answers on in order."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -149,10 +149,22 @@ class PredictionFunction(ProcessFunction):
         services = Services(self._settings.features, self._settings.inference)
         self._client = ServiceClient(services, self._settings, self._metrics)
         self._step = PredictionStep(self._client, self._metrics)
+        self._threads = ThreadPoolExecutor(self._settings.calls_in_flight, thread_name_prefix="batch")
+        self._under_way: deque[Future[list[OutputRecord]]] = deque()
+        self._handover: Handover | None = None
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
-        yield encoded_outputs(self._step.records(list(decoded_evaluations(value))))
+        self._handover = handover_of(value)
+        batch = self._handover.take()
+        if batch:
+            self._under_way.append(self._threads.submit(self._step.records, batch))
+        left = 0 if leaves_nothing(value) else self._settings.calls_in_flight
+        while self._under_way and (len(self._under_way) > left or self._under_way[0].done()):
+            yield encoded_outputs(self._under_way.popleft().result())
 
     def close(self) -> None:
         self._client.close()
+        self._threads.shutdown(cancel_futures=True)
+        if self._handover is not None:
+            self._handover.close()
         report_metrics(self._metrics)
