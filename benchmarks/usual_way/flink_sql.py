@@ -43,7 +43,7 @@ def main(brokers: str, topic: str, output: str, interval_ms: str, checkpoints: s
     tables.execute_sql(f"""
         INSERT INTO averages SELECT device_id, COUNT(*) OVER w, {averages} FROM events WINDOW w AS (
           PARTITION BY device_id ORDER BY taken
-          RANGE BETWEEN INTERVAL '{int(interval_ms) / 1000:.3f}' SECOND(8,3) PRECEDING AND CURRENT ROW
+          RANGE BETWEEN INTERVAL '{int(interval_ms) // 3_600_000}' HOUR PRECEDING AND CURRENT ROW
         )""").wait()
 
 
