@@ -4,8 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from pyflink.common import Types
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.base import DeliveryGuarantee
 from pyflink.datastream.connectors.kafka import (
     KafkaOffsetsInitializer,
@@ -16,7 +15,6 @@ from pyflink.datastream.connectors.kafka import (
 from pyflink.java_gateway import get_gateway
 
 from dataflows.file_log import FileLog
-from dataflows.flink_job.frames import TOPICS
 from dataflows.kafka_client import java_properties, kafka_location, read_properties
 from dataflows.kafka_log import KafkaLog
 from dataflows.locations import is_kafka
@@ -35,10 +33,8 @@ hour, would be refused, and the job would start again for ever."""
 _PARTITIONS_LOOKED_AT_MS: Final = 60_000
 """How often a run without an end sees whether its topic has other partitions, as on Bytewax."""
 
-_RECORD: Final = Types.ROW([Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.PRIMITIVE_ARRAY(Types.BYTE())])
 
-
-def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> DataStream:
+def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> Any:
     """The records of the log as rows of key and frame, with their arrivals as timestamps; heartbeats are left out."""
     operators = get_gateway().jvm.io.latecomer.flink
     assert settings.input is not None
@@ -52,16 +48,14 @@ def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: Fil
     # The maximum holds where a cluster takes as many subtasks as it has task managers.
     j_records = j_records.setParallelism(parallelism).setMaxParallelism(most).uid("log")
     j_kept = j_records.filter(operators.ArrivalClock.RecordsOnly()).name("records")
-    return DataStream(j_kept.setParallelism(parallelism).setMaxParallelism(most))
+    return j_kept.setParallelism(parallelism).setMaxParallelism(most)
 
 
-def write(topic: Topic, outputs: DataStream, settings: RunSettings) -> None:
-    """Take the records of one topic out of what the stages gave, and write them."""
+def write(topic: Topic, j_rows: Any, settings: RunSettings) -> None:
+    """Write the records of one topic, rows of key and value."""
     operators = get_gateway().jvm.io.latecomer.flink
     location = settings.output if topic == "predictions" else settings.rejections
     assert location is not None
-    j_rows = outputs._j_data_stream.flatMap(operators.OutputRecords(TOPICS.index(topic)))
-    j_rows = j_rows.returns(_RECORD.get_java_type_info()).name(topic).uid(f"{topic}-records")
     if is_kafka(location):
         j_rows.sinkTo(_topic_sink(topic, location, settings)).name(f"{topic} topic").uid(topic)
     else:

@@ -1,34 +1,45 @@
-"""The bytes that cross between Python and Java in the job: records in, records out.
+"""The bytes that cross between Java and Python in the job: records and due wake-ups in, outputs and state out.
 
-Big-endian, as Java writes them. ``RecordFrame`` and ``OutputRecords`` in ``java/`` are the other half.
+Big-endian, as Java writes them. ``RecordFrame``, ``DeviceBatches`` and ``PythonOutputs`` in ``java/`` are the other
+half.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from dataflows.prediction_step import OutputRecord, Topic
+from dataflows.prediction_step import Topic
 
 __all__ = [
     "FRAMES_SUFFIX",
-    "TOPICS",
+    "Batch",
+    "DueWakeup",
+    "Item",
     "RecordFrame",
+    "decoded_batch",
     "decoded_record",
-    "device_id_of",
-    "encoded_outputs",
+    "encoded_instant",
+    "encoded_items",
     "encoded_record",
 ]
 
 FRAMES_SUFFIX: Final = ".frames"
 """The name of a file of frames ends so; ``latecomer run`` makes one of a file of JSON lines."""
 
-TOPICS: Final[tuple[Topic, ...]] = ("predictions", "rejections")
-"""A topic crosses as its number."""
+Kind: TypeAlias = Topic | Literal["arm", "save", "release", "forget"]
+"""A record for a topic; or of a device its next timer, its snapshot, that and that it is let go, that it is gone."""
 
+_KINDS: Final[dict[Kind, int]] = {"predictions": 0, "rejections": 1, "arm": 2, "save": 3, "release": 4, "forget": 5}
+_CLOCK: Final = 1
+_LEAVE_NOTHING: Final = 1
+_SAVE: Final = 2
 _RECORD: Final = 0
 _REJECTED: Final = 2
 _WITHOUT_VALUE: Final = 3
 _RECORD_HEADER: Final = Struct(">bqiqi")
+_BATCH_HEADER: Final = Struct(">bq")
+_ENTRY_HEADER: Final = Struct(">bi")
+_INSTANT: Final = Struct(">q")
 _SIZE: Final = Struct(">i")
 
 
@@ -48,6 +59,37 @@ class RecordFrame(NamedTuple):
     key: bytes | None
     value: bytes | None
     is_rejected: bool
+
+
+class DueWakeup(NamedTuple):
+    """A device whose timer is due, and the arrival watermark in ms."""
+
+    device_id: str
+    now_ms: int
+
+
+class Batch(NamedTuple):
+    """What Flink has for the devices of a subtask.
+
+    Attributes:
+        number: to be given back with what it comes to.
+        leaves_nothing: no call may be under way when it was worked on.
+        is_saved: the snapshots of all windows that changed since the last such batch are to be given.
+        entries: each with the snapshot of its device, if Flink has one that this process has not.
+    """
+
+    number: int
+    leaves_nothing: bool
+    is_saved: bool
+    entries: Iterator[tuple[RecordFrame | DueWakeup, bytes | None]]
+
+
+class Item(NamedTuple):
+    """A part of what a batch comes to: its kind, the device id or an empty text, and the value of that kind."""
+
+    kind: Kind
+    device_id: str
+    value: bytes
 
 
 def encoded_record(frame: RecordFrame) -> bytes:
@@ -74,21 +116,38 @@ def decoded_record(frame: bytes) -> RecordFrame:
     return RecordFrame(arrival_ms, f"{partition}/{offset}", key, value, kind == _REJECTED)
 
 
-def device_id_of(key: Sequence[str]) -> str:
-    """The device that the job's key stands for: its id in UTF-8, one character a byte."""
-    return key[0].encode("latin-1").decode()
+def decoded_batch(batch: bytes) -> Batch:
+    """What Flink has for the devices of a subtask, in order."""
+    purpose, number = _BATCH_HEADER.unpack_from(batch)
+    return Batch(number, purpose >= _LEAVE_NOTHING, purpose == _SAVE, _entries(batch))
 
 
-def encoded_outputs(records: Iterable[OutputRecord]) -> bytes:
-    """Records to write, as one value for the Java part to take apart."""
-    parts: list[bytes] = []
-    for topic, device_id, value in records:
+def _entries(batch: bytes) -> Iterator[tuple[RecordFrame | DueWakeup, bytes | None]]:
+    at = _BATCH_HEADER.size
+    while at < len(batch):
+        kind, size = _ENTRY_HEADER.unpack_from(batch, at)
+        start = at + _ENTRY_HEADER.size
+        end = start + size
+        (state_size,) = _SIZE.unpack_from(batch, end)
+        at = end + _SIZE.size + max(state_size, 0)
+        state = None if state_size < 0 else batch[at - state_size : at]
+        yield _due_wakeup(batch[start:end]) if kind == _CLOCK else decoded_record(batch[start:end]), state
+
+
+def _due_wakeup(payload: bytes) -> DueWakeup:
+    (now_ms,) = _INSTANT.unpack_from(payload)
+    return DueWakeup(payload[_INSTANT.size :].decode(), now_ms)
+
+
+def encoded_items(number: int, items: Iterable[Item]) -> bytes:
+    """What a batch comes to, as one value for the Java part to take apart; ``number`` is that of the batch."""
+    parts = [_INSTANT.pack(number)]
+    for kind, device_id, value in items:
         key = device_id.encode()
-        parts += (
-            TOPICS.index(topic).to_bytes(1, "big"),
-            _SIZE.pack(len(key) or -1),  # no device has an empty id
-            key,
-            _SIZE.pack(len(value)),
-            value,
-        )
+        parts += (_ENTRY_HEADER.pack(_KINDS[kind], len(key) or -1), key, _SIZE.pack(len(value)), value)
     return b"".join(parts)
+
+
+def encoded_instant(time_ms: int) -> bytes:
+    """The value of an ``arm`` item."""
+    return _INSTANT.pack(time_ms)

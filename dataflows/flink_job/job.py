@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 from pyflink.common import Configuration, Types
-from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
 from dataflows.command_line.options import run_options
@@ -21,7 +21,7 @@ from dataflows.file_log import FileLog
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
-from dataflows.flink_job.process import BYTES, REJECTIONS, PredictionFunction, WindowFunction
+from dataflows.flink_job.process import BYTES, PipelineFunction
 from dataflows.flink_job.python_worker import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.kafka_log import KafkaLog, opened_log
@@ -36,8 +36,6 @@ MAX_PARALLELISM: Final = 720
 
 _WATERMARK_INTERVAL_MS: Final = 50
 """How often the clock moves: ticks of silent devices come that much later. Flink's own is 200."""
-
-_KEY: Final = Types.ROW([Types.STRING()])
 
 
 @click.command()
@@ -117,22 +115,25 @@ def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
     return options
 
 
-def build_job(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> None:
+def build_job(
+    env: StreamExecutionEnvironment,
+    settings: RunSettings,
+    log: FileLog | KafkaLog,
+    pipeline: type[PipelineFunction] = PipelineFunction,
+) -> None:
     """Wire the job into an environment."""
-    gateway = get_gateway()
-    operators = gateway.jvm.io.latecomer.flink
-    records = log_records(env, settings, log)
-    # What ``key_by`` does, without its Python function: the key is made in Java already.
-    j_keyed = records._j_data_stream.keyBy(gateway.jvm.KeyByKeySelector(), _KEY.get_java_type_info())
-    windows = KeyedStream(j_keyed, BYTES, records).process(WindowFunction(settings), BYTES)
-    windows.name("windows").uid("windows")
-    j_signals = windows._j_data_stream.transform(
-        "batches", BYTES.get_java_type_info(), operators.BatchSignals(settings.batch_wait_ms)
+    operators = get_gateway().jvm.io.latecomer.flink
+    devices = operators.DeviceBatches
+    j_records = log_records(env, settings, log)
+    j_keyed = j_records.keyBy(devices.byDevice(), Types.STRING().get_java_type_info())
+    j_batches = j_keyed.transform(
+        "windows", BYTES.get_java_type_info(), devices(settings.batch_windows, settings.batch_wait_ms)
     )
-    signals = DataStream(j_signals).uid("batches")
-    answers = signals.process(PredictionFunction(settings), BYTES).name("services").uid("services")
-    write("predictions", answers, settings)
-    write("rejections", windows.get_side_output(REJECTIONS).union(answers), settings)
+    answers = DataStream(j_batches.uid("windows")).process(pipeline(settings), BYTES).name("services").uid("services")
+    outputs = operators.PythonOutputs
+    j_outputs = answers._j_data_stream.transform("outputs", outputs.type(), outputs()).uid("outputs")
+    write("predictions", j_outputs, settings)
+    write("rejections", j_outputs.getSideOutput(outputs.rejections()), settings)
 
 
 if __name__ == "__main__":

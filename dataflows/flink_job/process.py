@@ -1,145 +1,63 @@
-"""The adapter between Flink and ``DeviceWindow``: decode, call the core once, encode, re-arm. It holds no rule."""
+"""The adapter between Flink and ``DeviceWindow``: decode, call the core, ask, encode, re-arm. It holds no rule."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pyflink.common import Types
-from pyflink.datastream import KeyedProcessFunction, OutputTag, ProcessFunction, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream import ProcessFunction, RuntimeContext
 
-from dataflows.flink_job.frames import decoded_record, device_id_of, encoded_outputs
-from dataflows.flink_job.handover import Handover, handover_of, leaves_nothing
+from dataflows.flink_job.frames import (
+    Batch,
+    DueWakeup,
+    Item,
+    RecordFrame,
+    decoded_batch,
+    encoded_instant,
+    encoded_items,
+)
 from dataflows.flink_job.python_worker import check_mode, process_metrics, report_metrics
 from dataflows.prediction_step import OutputRecord, PredictionStep
-from dataflows.records import LoggedEvent, decoded_event, encoded_invalid, encoded_rejection
+from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
-from window_core import DeviceWindow, Evaluation, EventError, Reason
+from window_core import DeviceWindow, EventError
 
-__all__ = ["BYTES", "REJECTIONS", "PredictionFunction", "WindowFunction"]
+__all__ = ["BYTES", "PipelineFunction"]
 
 BYTES: Final = Types.PRIMITIVE_ARRAY(Types.BYTE())
 """In a stream these arrive as ``bytes``, without a conversion."""
-
-REJECTIONS: Final = OutputTag("rejections", BYTES)
 
 _MAX_WATERMARK_MS: Final = (1 << 63) - 1
 """Flink's end of time: a bounded input has ended, or a job is drained."""
 
 _WINDOWS_AT_HAND: Final = 20_000
-"""Windows kept as objects beside their stored bytes, so that an event need not take one up again: 220 MB at 300 events
-each. The least recently used one goes first; nothing is lost with it."""
+"""Windows kept as objects, so that an event need not take one up from its snapshot: 220 MB at 300 events each. The
+least recently used one goes first, and its snapshot back to Flink."""
 
 
 @dataclass(slots=True)
 class _AtHand:
-    """A window as an object, and the timer that is set for it."""
+    """A window as an object, the timer that is set for it, and whether Flink's snapshot of it is an old one."""
 
     window: DeviceWindow
     armed_ms: int | None = None
+    is_unsaved: bool = False
 
 
-class WindowFunction(KeyedProcessFunction):
-    """The devices of one subtask. The state of each is the core's own snapshot, its timer the core's next wake-up."""
+class PipelineFunction(ProcessFunction):
+    """The devices of one subtask, from their records to the records to write.
+
+    Flink keeps of each device the core's own snapshot and its next wake-up. The services are asked about a batch while
+    the next one fills, so several calls may be under way, but none once a batch that leaves nothing was worked on.
+    """
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._spec = settings.spec
-
-    def open(self, runtime_context: RuntimeContext) -> None:
-        check_mode(runtime_context)
-        # A pickle of bytes is a plain copy; a state of primitive arrays would be converted byte by byte.
-        self._state = runtime_context.get_state(ValueStateDescriptor("window", Types.PICKLED_BYTE_ARRAY()))
-        self._metrics = process_metrics(self._settings)
-        self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
-        self._handover = Handover(self._settings.batch_windows)
-
-    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        record = decoded_record(value)
-        if self._settings.until_ms is not None and record.arrival_ms > self._settings.until_ms:
-            return
-        self._metrics.records.inc()
-        self._metrics.arrived(record.position.partition("/")[0], record.arrival_ms)
-        if record.is_rejected:
-            yield self._rejection("INVALID", "", record.value or b"")
-            return
-        try:
-            if record.value is None:
-                raise EventError("not_an_event")
-            event = decoded_event(record.value, record.key, self._settings.format, record.arrival_ms)
-        except EventError as error:
-            invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
-            yield self._rejection("INVALID", "", invalid)
-            return
-        logged = LoggedEvent(event, record.arrival_ms, record.position)
-        at_hand = self._taken_up(event.device_id) or _AtHand(DeviceWindow(self._spec, event.device_id))
-        yield from self._done(at_hand, outputs_of(at_hand.window, logged, self._metrics), ctx)
-
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
-        until_ms = self._settings.until_ms
-        if until_ms is None and ctx.timer_service().current_watermark() == _MAX_WATERMARK_MS:
-            return  # a drained job: no record stands behind this instant
-        if until_ms is not None and timestamp > until_ms:
-            return
-        at_hand = self._taken_up(device_id_of(ctx.get_current_key()))
-        if at_hand is not None:
-            at_hand.armed_ms = None
-            yield from self._done(at_hand, outputs_at(at_hand.window, timestamp), ctx)
-
-    def close(self) -> None:
-        report_metrics(self._metrics)
-
-    def _taken_up(self, device_id: str) -> _AtHand | None:
-        """The window of a device, if it has state."""
-        at_hand = self._at_hand.get(device_id)
-        if at_hand is None:
-            stored = self._state.value()
-            return None if stored is None else _AtHand(DeviceWindow.restore(self._spec, stored))
-        return at_hand
-
-    def _done(self, at_hand: _AtHand, located: list[LocatedOutput], ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        """Hand the outputs on, store the state if it changed, set the timer if it moved."""
-        window = at_hand.window
-        has_changed = False
-        for entry in located:
-            output, position = entry
-            if isinstance(output, Evaluation):
-                has_changed = True
-                signal = self._handover.put(entry)
-                if signal is not None:
-                    yield signal
-            else:
-                assert position is not None
-                yield self._rejection(output.reason, output.event.device_id, encoded_rejection(output, position))
-        wakeup_ms = window.next_wakeup_ms()
-        if wakeup_ms is None:
-            self._at_hand.pop(window.device_id, None)
-            self._state.clear()
-            return
-        if has_changed:
-            self._state.update(window.snapshot())
-        if wakeup_ms != at_hand.armed_ms:
-            ctx.timer_service().register_event_time_timer(wakeup_ms)
-            at_hand.armed_ms = wakeup_ms
-        self._at_hand[window.device_id] = at_hand
-        self._at_hand.move_to_end(window.device_id)
-        if len(self._at_hand) > _WINDOWS_AT_HAND:
-            self._at_hand.popitem(last=False)
-
-    def _rejection(self, reason: Reason, device_id: str, value: bytes) -> tuple[OutputTag, bytes]:
-        self._metrics.rejections.labels(reason).inc()
-        return REJECTIONS, encoded_outputs([OutputRecord("rejections", device_id, value)])
-
-
-class PredictionFunction(ProcessFunction):
-    """Asks the services about batches of evaluations, several under way at once, and hands the answers on in order."""
-
-    def __init__(self, settings: RunSettings) -> None:
-        self._settings = settings
 
     def open(self, runtime_context: RuntimeContext) -> None:
         check_mode(runtime_context)
@@ -151,20 +69,100 @@ class PredictionFunction(ProcessFunction):
         self._step = PredictionStep(self._client, self._metrics)
         self._threads = ThreadPoolExecutor(self._settings.calls_in_flight, thread_name_prefix="batch")
         self._under_way: deque[Future[list[OutputRecord]]] = deque()
-        self._handover: Handover | None = None
+        self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
-        self._handover = handover_of(value)
-        batch = self._handover.take()
-        if batch:
-            self._under_way.append(self._threads.submit(self._step.records, batch))
-        left = 0 if leaves_nothing(value) else self._settings.calls_in_flight
+        batch = decoded_batch(value)
+        items: list[Item] = []
+        located = [output for entry, state in batch.entries for output in self._told(entry, state, items)]
+        if located:
+            self._under_way.append(self._threads.submit(self._step.records, located))
+        self._hand_back(batch, items)
+        left = 0 if batch.leaves_nothing else self._settings.calls_in_flight
         while self._under_way and (len(self._under_way) > left or self._under_way[0].done()):
-            yield encoded_outputs(self._under_way.popleft().result())
+            items += (Item(*record) for record in self._under_way.popleft().result())
+        if items:
+            yield encoded_items(batch.number, items)
 
     def close(self) -> None:
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
-        if self._handover is not None:
-            self._handover.close()
         report_metrics(self._metrics)
+
+    def _told(self, entry: RecordFrame | DueWakeup, state: bytes | None, items: list[Item]) -> list[LocatedOutput]:
+        """What a device makes of a record or of its clock; what is known of it at once goes to ``items``."""
+        if isinstance(entry, DueWakeup):
+            at_hand, now_ms = self._taken_up(entry.device_id, state), self._now_ms(entry.now_ms)
+            if at_hand is None or now_ms is None:
+                return []
+            at_hand.armed_ms = None
+            return self._done(at_hand, outputs_at(at_hand.window, now_ms), items)
+        if self._settings.until_ms is not None and entry.arrival_ms > self._settings.until_ms:
+            return []
+        self._metrics.records.inc()
+        self._metrics.arrived(entry.position.partition("/")[0], entry.arrival_ms)
+        logged = self._event(entry, items)
+        if logged is None:
+            return []
+        device_id = logged.event.device_id
+        at_hand = self._taken_up(device_id, state) or _AtHand(DeviceWindow(self._spec, device_id))
+        return self._done(at_hand, outputs_of(at_hand.window, logged, self._metrics), items)
+
+    def _event(self, record: RecordFrame, items: list[Item]) -> LoggedEvent | None:
+        """The event of a record, unless it is none."""
+        if record.is_rejected:
+            invalid = record.value or b""
+        else:
+            try:
+                if record.value is None:
+                    raise EventError("not_an_event")
+                event = decoded_event(record.value, record.key, self._settings.format, record.arrival_ms)
+                return LoggedEvent(event, record.arrival_ms, record.position)
+            except EventError as error:
+                invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
+        self._metrics.rejections.labels("INVALID").inc()
+        items.append(Item("rejections", "", invalid))
+        return None
+
+    def _now_ms(self, watermark_ms: int) -> int | None:
+        """The arrival watermark, up to where the clock may run; of a drained job none: no record stands behind it."""
+        until_ms = self._settings.until_ms
+        if until_ms is None:
+            return None if watermark_ms == _MAX_WATERMARK_MS else watermark_ms
+        return min(watermark_ms, until_ms)
+
+    def _taken_up(self, device_id: str, state: bytes | None) -> _AtHand | None:
+        """The window of a device, if it has one."""
+        at_hand = self._at_hand.get(device_id)
+        if at_hand is None and state is not None:
+            return _AtHand(DeviceWindow.restore(self._spec, state))
+        return at_hand
+
+    def _done(self, at_hand: _AtHand, located: list[LocatedOutput], items: list[Item]) -> list[LocatedOutput]:
+        """Keep the window, and set its timer if it moved; at Flink's end of time one beyond ours would never rest."""
+        window, until_ms = at_hand.window, self._settings.until_ms
+        device_id = window.device_id
+        wakeup_ms = window.next_wakeup_ms()
+        if wakeup_ms is None:
+            self._at_hand.pop(device_id, None)
+            items.append(Item("forget", device_id, b""))
+            return located
+        if located:
+            at_hand.is_unsaved = True
+        if wakeup_ms != at_hand.armed_ms and (until_ms is None or wakeup_ms <= until_ms):
+            items.append(Item("arm", device_id, encoded_instant(wakeup_ms)))
+            at_hand.armed_ms = wakeup_ms
+        self._at_hand[device_id] = at_hand
+        self._at_hand.move_to_end(device_id)
+        return located
+
+    def _hand_back(self, batch: Batch, items: list[Item]) -> None:
+        """Give Flink the snapshots that it is to have now, and those of windows that are too many."""
+        if batch.is_saved:
+            for device_id, at_hand in self._at_hand.items():
+                if at_hand.is_unsaved:
+                    items.append(Item("save", device_id, at_hand.window.snapshot()))
+                    at_hand.is_unsaved = False
+        while len(self._at_hand) > _WINDOWS_AT_HAND:
+            device_id, at_hand = self._at_hand.popitem(last=False)
+            items.append(Item("release", device_id, at_hand.window.snapshot()))

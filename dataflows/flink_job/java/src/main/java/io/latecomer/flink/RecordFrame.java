@@ -58,7 +58,11 @@ final class RecordFrame {
     return ByteBuffer.wrap(frame(row)).getLong(1);
   }
 
-  private static byte[] frame(Row row) {
+  static String key(Row row) {
+    return (String) row.getField(0);
+  }
+
+  static byte[] frame(Row row) {
     return (byte[]) row.getField(1);
   }
 }
