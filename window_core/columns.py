@@ -68,18 +68,6 @@ class Columns:
             sensor.frombytes(room)
         return cls(device_id, session_ms, times, sensors)
 
-    @classmethod
-    def read_only(cls, device_id: str, session_ms: int, views: Views) -> "Columns":
-        """Columns in somebody else's memory, for evaluations that came from another process. Cost: no copy."""
-        columns = cls.__new__(cls)
-        columns.device_id = device_id
-        columns.session_ms = session_ms
-        columns.times = views[0]  # type: ignore[assignment]  # read like an array, and never written
-        columns.sensors = views[1:]  # type: ignore[assignment]
-        columns.capacity = len(views[0])
-        columns.views = views
-        return columns
-
     def rows(self, start: int, end: int) -> Views:
         """Rows ``start`` to ``end`` (not included) of each column, read-only, without a copy."""
         times, sensor1, sensor2, sensor3, sensor4 = self.views
