@@ -147,7 +147,7 @@ def _remove_state(kubectl: Kubectl) -> None:
 
 
 def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
-    """Apply the namespace first: what is in it cannot be without it. A Job cannot be changed, so a done one makes room."""
+    """Apply the namespace first: what is in it cannot be without it. No Job can be changed, so a done one goes."""
     for one in documents:
         name = one["metadata"]["name"]
         if one["kind"] == "Job" and name != JOB_MANAGER:
