@@ -9,8 +9,8 @@ import pytest
 from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline
 
 SAVEPOINT = re.compile(
-    r"latecomer: pod \S+ has ended \d+ times: .*there is no such topic.*; the job was stopped, and its state is in (\S+): "
-    r"when that is put right, `latecomer deploy upgrade --from-savepoint (\S+)`"
+    r"latecomer: pod \S+ has ended \d+ times: .*there is no such topic.*; "
+    r"the job was stopped, and its state is in (\S+): when that is put right, `latecomer deploy upgrade --from-savepoint (\S+)`"
 )
 
 

@@ -37,14 +37,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kubernetes = tmp_path_factory.mktemp("secured") / "kubernetes"
     copied_to(kubernetes)
     for language in ("python", "java"):
-        components = ["kafka", *(["java-services"] if language == "java" else []), "tls", "mutual-tls", "tokens"]
+        java = ["java-services"] if language == "java" else []
+        components = ["kafka", *java, "tls", "mutual-tls", "tokens", "without-operator"]
         overlay = kubernetes / "overlays" / language
         overlay.mkdir()
         kustomization = {
             "namespace": "latecomer",
             "resources": ["../../base"],
-            "components": ["../local/sizes", *(f"../../components/{name}" for name in components)]
-            + ["../../components/without-operator"],
+            "components": ["../local/sizes", *(f"../../components/{name}" for name in components)],
         }
         (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return kubernetes / "overlays"
