@@ -10,7 +10,8 @@ from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline
 
 SAVEPOINT = re.compile(
     r"latecomer: pod \S+ has ended \d+ times: .*there is no such topic.*; "
-    r"the job was stopped, and its state is in (\S+): when that is put right, `latecomer deploy upgrade --from-savepoint (\S+)`"
+    r"the job was stopped, and its state is in (\S+): when that is put right, "
+    r"`latecomer deploy upgrade --from-savepoint (\S+)`"
 )
 
 
