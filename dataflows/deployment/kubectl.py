@@ -80,10 +80,10 @@ class Kubectl:
         found: list[dict[str, Any]] = self.json("get", kind, f"--selector={selector}")["items"]
         return found
 
-    def apply(self, documents: list[dict[str, Any]]) -> list[str]:
+    def apply(self, documents: list[dict[str, Any]], *options: str) -> list[str]:
         """Make the cluster hold these; what kubectl says about each."""
         whole = {"apiVersion": "v1", "kind": "List", "items": documents}
-        return self.run("apply", "--filename=-", given=json.dumps(whole)).splitlines()
+        return self.run("apply", "--filename=-", *options, given=json.dumps(whole)).splitlines()
 
     def check_reachable(self) -> None:
         """Ask the cluster whether it is there.

@@ -84,6 +84,8 @@ def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, s
     if savepoint is None:
         if kubectl.get("job", JOB_MANAGER) is None:
             raise DeployError("there is no job to upgrade: use `latecomer deploy apply`")
+        # What the cluster would refuse is heard of before the job is stopped. A Job is made anew in any case.
+        kubectl.apply([one for one in manifests.documents if one["kind"] != "Job"], "--dry-run=server")
         savepoint = stopped_with_savepoint(kubectl)
         say(f"the job has stopped; savepoint {savepoint}")
     try:
@@ -147,13 +149,10 @@ def _remove_state(kubectl: Kubectl) -> None:
 
 
 def _apply(kubectl: Kubectl, documents: list[dict[str, Any]], say: Say) -> None:
-    """Apply the namespace first: what is in it cannot be without it. No Job can be changed, so a done one goes."""
+    """Apply the namespace first: what is in it cannot be without it. No Job can be changed: one that is there goes."""
     for one in documents:
-        name = one["metadata"]["name"]
-        if one["kind"] == "Job" and name != JOB_MANAGER:
-            found = kubectl.get("job", name)
-            if found is not None and found["status"].get("succeeded"):
-                kubectl.run("delete", "job", name, "--ignore-not-found", "--wait")
+        if one["kind"] == "Job" and one["metadata"]["name"] != JOB_MANAGER:
+            kubectl.run("delete", "job", one["metadata"]["name"], "--ignore-not-found", "--wait")
     first = [one for one in documents if one["kind"] == "Namespace"]
     lines = (kubectl.apply(first) if first else []) + kubectl.apply([one for one in documents if one not in first])
     changed = [line for line in lines if not line.endswith(" unchanged")]
