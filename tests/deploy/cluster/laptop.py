@@ -34,7 +34,7 @@ class Laptop:
 
     def __init__(self, spec: WindowSpec) -> None:
         self._spec = spec
-        self._windows: dict[str, DeviceWindow] = {}
+        self._windows: dict[str, tuple[DeviceWindow, WindowSpec]] = {}
         self.lines: dict[bytes, int] = {}
 
     def take(self, records: Iterable[Record]) -> None:
@@ -47,24 +47,29 @@ class Laptop:
             event = checked_event(
                 device_id, fields["time"], sensors, record.arrival_ms, key=(record.key or "").encode()
             )  # fmt: skip
-            window = self._windows.get(device_id)
-            if window is None:
-                window = self._windows[device_id] = DeviceWindow(self._spec, device_id)
-            *ticks, output = window.on_event(event, record.arrival_ms)
+            *ticks, output = self._taken_up(device_id).on_event(event, record.arrival_ms)
             self._keep(ticks)
             self._keep([output], f"{record.partition}/{record.offset}")
 
     def run_to(self, now_ms: int) -> None:
         """Let the clock run, as heartbeats do."""
-        for window in self._windows.values():
-            self._keep(window.on_clock(now_ms))
+        for device_id, (window, _) in self._windows.items():
+            wakeup_ms = window.next_wakeup_ms()
+            if wakeup_ms is not None and wakeup_ms <= now_ms:
+                self._keep(self._taken_up(device_id).on_clock(now_ms))
 
     def go_on_under(self, spec: WindowSpec) -> None:
-        """Take every window up under other settings."""
+        """Take each window up under other settings, as soon as something happens to it."""
         self._spec = spec
-        for device_id, window in self._windows.items():
-            if window.next_wakeup_ms() is not None:
-                self._windows[device_id] = DeviceWindow.restore(spec, window.snapshot())
+
+    def _taken_up(self, device_id: str) -> DeviceWindow:
+        window, spec = self._windows.get(device_id) or (DeviceWindow(self._spec, device_id), self._spec)
+        if spec != self._spec:
+            is_known = window.next_wakeup_ms() is not None
+            stored = window.snapshot() if is_known else None
+            window = DeviceWindow.restore(self._spec, stored) if stored else DeviceWindow(self._spec, device_id)
+        self._windows[device_id] = window, self._spec
+        return window
 
     def _keep(self, outputs: Iterable[Output], position: str | None = None) -> None:
         for output in outputs:
