@@ -29,8 +29,11 @@ from window_core import Event
 __all__ = ["main"]
 
 PARTITIONS: Final = 8
+WIDE: Final = "flink, 3,000 events a window"
 INTERVAL_MS: Final = 36_000_000
 LATENCY_S: Final = 20
+LATECOMER: Final = (sys.executable, "-m", "dataflows.command_line", "run")
+WITHOUT_SERVICES: Final = (sys.executable, "-m", "benchmarks.flink_without_services", "--engine", "flink")
 LOG_APPEND_TIME: Final = {"message.timestamp.type": "LogAppendTime"}
 
 
@@ -139,12 +142,16 @@ class Bench:
         return float(np.percentile(ages, 50)), float(np.percentile(ages, 99))
 
     def latecomer(self, engine: str, topic: str, output: str, *more: str) -> list[str]:
+        """``latecomer run``."""
+        return [*LATECOMER, "--engine", engine, *self.options(topic, output), *more]
+
+    def options(self, topic: str, output: str) -> list[str]:
+        """The options of a run from one topic to another."""
         topics = ["--input", f"kafka://{self.broker}/{topic}", "--output", f"kafka://{self.broker}/{output}"]
         rejections = ["--rejections", f"kafka://{self.broker}/rejections"]
         services = ["--features", self.services.features, "--inference", self.services.inference]
         state = ["--state", str(self.folder / output)]
-        command = [sys.executable, "-m", "dataflows.command_line", "run", "--quiet", "--engine", engine]
-        return [*command, *topics, *rejections, *services, *state, *more]
+        return [*topics, *rejections, *services, *state, "--quiet"]
 
     def script(self, name: str, load: Load, *rest: str) -> list[str]:
         """One of ``benchmarks/usual_way``."""
@@ -169,7 +176,7 @@ class Bench:
 
 
 def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
-    """Print the table, and give windows/s by name."""
+    """Print the table, and give windows/s by name. It takes some ten minutes."""
     with (
         TemporaryDirectory(prefix="latecomer-bench-") as name,
         running_broker() as broker,
@@ -179,7 +186,7 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         bench = Bench(broker.address, Services(features, inference), Path(name))
         make_topics(broker.address, {"rejections": {}}, PARTITIONS)
         fleet, few = Load("fleet", devices, 300, new), Load("few", 10, 300, 200)
-        wide = Load("wide", max(devices // 10, 1), 3_000, new // 2)
+        wide = Load("wide", max(devices // 10, 1), 3_000, max(new // 5, 1))
         ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, few, wide)}
         tail = (bench.services.features, bench.services.inference, str(INTERVAL_MS))
         checkpoints = [(Path(name) / f"usual-{number}").as_uri() for number in range(2)]
@@ -188,9 +195,10 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
             rates[engine] = bench.rate(fleet, *bench.latecomer(engine, "fleet", "{output}", "--bounded"))
             outputs = {value for _, value in bench.records(bench.latest_run())}
             print(f"    {engine}: {len(outputs):,} different outputs, digest {digest(outputs)}", flush=True)
-        rates["flink, 3,000 events a window"] = bench.rate(
-            wide, *bench.latecomer("flink", "wide", "{output}", "--bounded")
+        rates["flink without the services"] = bench.rate(
+            fleet, *WITHOUT_SERVICES, *bench.options("fleet", "{output}"), "--bounded"
         )
+        rates[WIDE] = bench.rate(wide, *bench.latecomer("flink", "wide", "{output}", "--bounded"))
         rates["flink SQL, no calls"] = bench.rate(
             fleet, *bench.script("flink_sql", fleet, str(INTERVAL_MS), checkpoints[0], ends["fleet"])
         )
@@ -221,6 +229,12 @@ def print_table(rates: dict[str, float]) -> None:
     for name, rate in rates.items():
         usual = rates[base.get(name, "usual way, flink")]
         print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / usual:>8.1f} x the usual way on the same engine")
+    flink = rates["flink"]
+    print(f"  flink: {flink / rates['flink without the services']:.2f} x itself without the services")
+    print(f"  flink: {flink / rates['flink SQL, no calls']:.2f} x Flink SQL, which calls nothing")
+    print(
+        f"  flink: windows of 3,000 events, {rates[WIDE] * 10 / flink:.2f} x the bytes/s of windows of 300", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""The job of ``latecomer run --engine flink`` with the service stage taken out: the most that it could ever do.
+
+Usage: as ``latecomer run``; the services are not called.
+"""
+
+from typing import Any
+
+import click
+from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
+
+from dataflows.command_line.options import run_options
+from dataflows.flink_job.job import build_job, configuration
+from dataflows.flink_job.process import PipelineFunction
+from dataflows.kafka_log import opened_log
+from dataflows.locations import located
+from dataflows.metrics import Metrics
+from dataflows.prediction_step import OutputRecord
+from dataflows.records import encoded_prediction
+from dataflows.settings import RunSettings
+from dataflows.window_step import LocatedOutput
+from window_core import Evaluation
+
+
+class Unasked:
+    """Writes evaluations without features and predictions."""
+
+    def records(self, outputs: list[LocatedOutput]) -> list[OutputRecord]:
+        return [
+            OutputRecord("predictions", output.device_id, encoded_prediction(output, position, {}, "", {}))
+            for output, position in outputs
+            if isinstance(output, Evaluation)
+        ]
+
+
+class WithoutServices(PipelineFunction):
+    def open(self, runtime_context: RuntimeContext) -> None:
+        super().open(runtime_context)
+        self._step = Unasked()  # type: ignore[assignment]
+
+
+@click.command()
+@run_options
+def main(**options: Any) -> None:
+    settings = RunSettings(**options)
+    log = opened_log(settings, located(settings), Metrics(), print)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
+    build_job(env, settings, log, WithoutServices)
+    env.execute("latecomer without services")
+
+
+if __name__ == "__main__":
+    main()
