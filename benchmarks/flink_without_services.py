@@ -9,7 +9,7 @@ import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
 from dataflows.command_line.options import run_options
-from dataflows.flink_job.job import build_job, configuration
+from dataflows.flink_job.job import build_job, configuration, with_end
 from dataflows.flink_job.process import PipelineFunction
 from dataflows.kafka_log import opened_log
 from dataflows.locations import located
@@ -43,7 +43,9 @@ class WithoutServices(PipelineFunction):
 def main(**options: Any) -> None:
     settings = RunSettings(**options)
     log = opened_log(settings, located(settings), Metrics(), print)
+    settings = with_end(settings, log)
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
+    env.set_parallelism(settings.parallelism)
     build_job(env, settings, log, WithoutServices)
     env.execute("latecomer without services")
 

@@ -84,12 +84,14 @@ class Bench:
         output = self._new_output()
         start = time.perf_counter()
         subprocess.run([word.replace("{output}", output) for word in command], env=self._environment(), check=True)
-        print(f"    {load.topic} took {time.perf_counter() - start:.0f} s", flush=True)
+        took_s = time.perf_counter() - start
         times = np.sort(
             [at for at, value in self.records(output) if b'"events":%d' % load.held in value.replace(b" ", b"")]
         )
         first, last = len(times) // 10, len(times) * 9 // 10
-        return float((last - first) / max((times[last] - times[first]) / 1000, 1e-3))
+        rate = float((last - first) / max((times[last] - times[first]) / 1000, 1e-3))
+        print(f"    topic {load.topic}: {rate:,.0f} windows/s, {took_s:.0f} s in all", flush=True)
+        return rate
 
     def latest_run(self) -> str:
         return f"output-{self._runs}"
@@ -198,12 +200,12 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         rates["flink without the services"] = bench.rate(
             fleet, *WITHOUT_SERVICES, *bench.options("fleet", "{output}"), "--bounded"
         )
-        rates[WIDE] = bench.rate(wide, *bench.latecomer("flink", "wide", "{output}", "--bounded"))
         rates["flink SQL, no calls"] = bench.rate(
             fleet, *bench.script("flink_sql", fleet, str(INTERVAL_MS), checkpoints[0], ends["fleet"])
         )
         rates["usual way, flink"] = bench.rate(few, *bench.script("flink_job", few, *tail, checkpoints[1], ends["few"]))
         rates["usual way, bytewax"] = bench.rate(few, *bench.script("bytewax_flow", few, *tail, f"{name}/usual"))
+        rates[WIDE] = bench.rate(wide, *bench.latecomer("flink", "wide", "{output}", "--bounded"))
         print_table(rates)
         for engine in ("bytewax", "flink"):
             rate = rates[engine] / 4

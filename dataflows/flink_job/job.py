@@ -29,7 +29,7 @@ from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, SettingsError
 
-__all__ = ["build_job", "configuration", "main"]
+__all__ = ["build_job", "configuration", "main", "with_end"]
 
 MAX_PARALLELISM: Final = 720
 """Fixed for good, since the state is cut by it: many divisors, so that keys spread evenly over 2 to 10 subtasks."""
@@ -46,9 +46,7 @@ def main(**options: Any) -> None:
         Thread(target=_end_with_input, daemon=True).start()
     settings = RunSettings(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), print)
-    if isinstance(log, KafkaLog) and log.bounded is not None and settings.end_offsets is None:
-        ends = ",".join(map(str, log.bounded.end_offsets))
-        settings = replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
+    settings = with_end(settings, log)
     lock = _state_lock(Path(settings.state)) if settings.state and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     if settings.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():
@@ -57,6 +55,14 @@ def main(**options: Any) -> None:
     env.execute("latecomer")
     if lock is not None:
         lock.release()
+
+
+def with_end(settings: RunSettings, log: FileLog | KafkaLog) -> RunSettings:
+    """The settings with the end of a bounded log, which is looked at once."""
+    if not isinstance(log, KafkaLog) or log.bounded is None or settings.end_offsets is not None:
+        return settings
+    ends = ",".join(map(str, log.bounded.end_offsets))
+    return replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
 
 
 def _state_lock(folder: Path) -> Any:
