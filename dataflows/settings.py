@@ -143,7 +143,7 @@ class RunSettings:
         3_500_000, "Bytes in one call, at most, below the 4 MiB a gRPC server takes by default.", kind="integer"
     )
     batch_wait_ms: int = setting(
-        20, "How long a window waits for others to be called with, on Flink.", flag="--batch-wait", kind="duration"
+        5, "How long a window waits for others to be called with, on Flink.", flag="--batch-wait", kind="duration"
     )
     in_flight: int | None = setting(None, "Calls under way at once. Default: 3, or 8 with --rpc unary.", kind="integer")
     timeout_ms: int = setting(

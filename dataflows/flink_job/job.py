@@ -132,9 +132,8 @@ def build_job(
     devices = operators.DeviceBatches
     j_records = log_records(env, settings, log)
     j_keyed = j_records.keyBy(devices.byDevice(), Types.STRING().get_java_type_info())
-    j_batches = j_keyed.transform(
-        "windows", BYTES.get_java_type_info(), devices(settings.batch_windows, settings.batch_wait_ms)
-    )
+    entries = settings.batch_windows * settings.calls_in_flight  # a crossing is worth as many calls as go at once
+    j_batches = j_keyed.transform("windows", BYTES.get_java_type_info(), devices(entries, settings.batch_wait_ms))
     answers = DataStream(j_batches.uid("windows")).process(pipeline(settings), BYTES).name("services").uid("services")
     outputs = operators.PythonOutputs
     j_outputs = answers._j_data_stream.transform("outputs", outputs.type(), outputs()).uid("outputs")
