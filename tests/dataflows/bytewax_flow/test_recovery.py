@@ -56,6 +56,7 @@ def test_a_state_in_use_is_refused_and_free_once_its_run_was_killed(run: Run, tm
         while process.poll() is None and size_of(tmp_path / "p.jsonl") < 1_000:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.005)
+        process.send_signal(signal.SIGSTOP)  # it cannot end before the other one has looked
         finished = latecomer_here(*run(), cwd=tmp_path)
         assert (finished.returncode, process.poll()) == (2, None)
         assert "--state state is in use by another run" in one_line(finished.stderr)
