@@ -24,7 +24,7 @@ DENY_ALL = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def strangers(pipeline: Pipeline) -> Iterator[Pipeline]:
     """A namespace whose pods may talk to everybody, as far as it goes by that namespace."""
     name = f"{pipeline.namespace}-strangers"
