@@ -1,6 +1,6 @@
 """What a device must give, found by going through everything that ever happened to it, again for every single question.
 
-Written from DESIGN section 2 and from nothing else. It is as slow and as obvious as it can be: its only state is the
+Written from docs/rules.md and from nothing else. It is as slow and as obvious as it can be: its only state is the
 list of what happened, and a window is made by replaying that list. Where the rules leave room, it reads them so:
 
 - The clock of a device is the larger of the arrival of its last accepted event and its last fired tick. An arrival
