@@ -27,7 +27,7 @@ def float32(value):
 
 
 def oracle_mean(readings):
-    """The rule of ``exact_mean`` by rational numbers: one rounding for the sum, one for the quotient, one to float32."""
+    """The same rule by rational numbers: one rounding for the sum, one for the quotient, one to float32."""
     total = sum(map(Fraction, readings), Fraction(0))
     return float32(float(total) / len(readings)) + 0.0
 
