@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from dataflows.settings import KAFKA_SCHEME, SettingsError
 
 __all__ = [
+    "BrokerError",
     "KafkaLocation",
     "client_settings",
     "java_properties",
@@ -28,6 +29,10 @@ _BATCH_HEAD_BYTES: Final = 512
 _SILENT: Final = logging.getLogger("latecomer.kafka")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+
+
+class BrokerError(RuntimeError):
+    """A broker cannot be worked with, ours or another. One line that says why, and what to do."""
 
 
 class KafkaLocation(NamedTuple):

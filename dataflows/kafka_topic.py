@@ -13,8 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResou
     OffsetSpec,
 )
 
-from dataflows.kafka_broker.artifacts import BrokerError
-from dataflows.kafka_client import KafkaLocation, client_settings
+from dataflows.kafka_client import BrokerError, KafkaLocation, client_settings
 from dataflows.settings import SettingsError, duration_text
 
 __all__ = ["BoundedLog", "TopicReader", "TopicTraits"]

@@ -8,8 +8,7 @@ from typing import Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from dataflows.kafka_broker.artifacts import BrokerError
-from dataflows.kafka_client import KafkaLocation, producer_settings
+from dataflows.kafka_client import BrokerError, KafkaLocation, producer_settings
 from dataflows.records import EventFormat, encoded_event, encoded_message
 from window_core import Event
 

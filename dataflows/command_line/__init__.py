@@ -17,7 +17,7 @@ from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
-from dataflows.kafka_broker.artifacts import BrokerError
+from dataflows.kafka_client import BrokerError
 from dataflows.service_calls import ServiceError
 from window_core import SnapshotError
 

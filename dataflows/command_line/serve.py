@@ -1,7 +1,7 @@
 """``latecomer serve``: one of the two services, in Python or in Java."""
 
 import os
-import sys
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
@@ -10,6 +10,26 @@ from dataflows.command_line.options import DURATION
 from dataflows.settings import SettingsError
 
 __all__ = ["serve"]
+
+_SETTINGS: Final = {
+    "drain": "drain_delay_ms",
+    "grace": "grace_ms",
+    "clock_skew": "clock_skew_ms",
+    "subject": "subjects",
+    "max_connection_age": "max_connection_age_ms",
+    "max_connection_age_grace": "max_connection_age_grace_ms",
+    "stop_with_input": "stop_at_end_of_input",
+}
+"""The settings of a server that have another name than their option."""
+
+
+class _Names(click.ParamType):  # type: ignore[type-arg]  # generic in its types only
+    """``NAME[,...]``; as a value, a tuple."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
 
 
 @click.command()
@@ -39,14 +59,21 @@ __all__ = ["serve"]
 @click.option("--jwks", metavar="FILE", help="Public keys of the issuer of tokens: each call needs one. May change.")
 @click.option("--issuer", metavar="TEXT", help="Who has to have issued a token.")
 @click.option("--audience", metavar="TEXT", help="Whom a token has to be for.")
-@click.option("--jwt-algorithms", metavar="NAME[,...]", default="RS256,ES256", show_default=True, help="Signatures.")
+@click.option(
+    "--jwt-algorithms",
+    type=_Names(),
+    metavar="NAME[,...]",
+    default="RS256,ES256",
+    show_default=True,
+    help="Signatures.",
+)
 @click.option(
     "--clock-skew", type=DURATION, default="30s", show_default=True, help="Between the issuer's clock and ours."
 )
 @click.option(
     "--scope", metavar="NAME", help="What a token has to allow.  [default: latecomer.SERVICE; with --subject, nothing]"
 )
-@click.option("--subject", metavar="NAME[,...]", help="Whose a token has to be.  [default: anybody's]")
+@click.option("--subject", type=_Names(), metavar="NAME[,...]", help="Whose a token has to be.  [default: anybody's]")
 @click.option("--max-connection-age", type=DURATION, default="5m", show_default=True, help="Clients then connect anew.")
 @click.option(
     "--max-connection-age-grace", type=DURATION, default="30s", show_default=True, help="Time for its calls to finish."
@@ -61,34 +88,7 @@ __all__ = ["serve"]
 )
 @click.option("--metrics-port", type=click.INT, help="Port of the metrics, in Prometheus' format; 0 takes a free one.")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
-def serve(
-    service: str,
-    language: str,
-    host: str,
-    port: int | None,
-    features_from: str | None,
-    model: str | None,
-    max_message_bytes: int,
-    max_concurrent_calls: int,
-    drain: int,
-    grace: int,
-    tls_cert: str | None,
-    tls_key: str | None,
-    tls_client_ca: str | None,
-    jwks: str | None,
-    issuer: str | None,
-    audience: str | None,
-    jwt_algorithms: str,
-    clock_skew: int,
-    scope: str | None,
-    subject: str | None,
-    max_connection_age: int,
-    max_connection_age_grace: int,
-    allow_plain: bool,
-    compression: str,
-    metrics_port: int | None,
-    stop_with_input: bool,
-) -> int:
+def serve(service: str, language: str, **options: Any) -> int:
     """Serve features or inference until told to stop by SIGTERM or Ctrl-C.
 
     SERVICE is features (a window becomes features) or inference (features become a prediction).
@@ -98,34 +98,8 @@ def serve(
     from grpc_services.python.serve import serve as serve_until_stopped
     from grpc_services.python.settings import ServerSettings
 
-    sys.path.insert(0, "")  # a plug-in is looked for in this folder first
-    settings = ServerSettings(
-        service=service,  # type: ignore[arg-type]  # click checked it
-        host=host,
-        port=port,
-        features_from=features_from,
-        model=model,
-        max_message_bytes=max_message_bytes,
-        max_concurrent_calls=max_concurrent_calls,
-        drain_delay_ms=drain,
-        grace_ms=grace,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        tls_client_ca=tls_client_ca,
-        jwks=jwks,
-        issuer=issuer,
-        audience=audience,
-        jwt_algorithms=tuple(name.strip() for name in jwt_algorithms.split(",")),
-        clock_skew_ms=clock_skew,
-        scope=scope,
-        subjects=() if subject is None else tuple(name.strip() for name in subject.split(",")),
-        max_connection_age_ms=max_connection_age,
-        max_connection_age_grace_ms=max_connection_age_grace,
-        allow_plain=allow_plain,
-        compression=compression,  # type: ignore[arg-type]  # click checked it
-        metrics_port=metrics_port,
-        stop_at_end_of_input=stop_with_input,
-    )
+    given = {_SETTINGS.get(name, name): value for name, value in options.items() if value is not None}
+    settings = ServerSettings(service=service, **given)  # type: ignore[arg-type]  # click checked it
     try:
         return serve_until_stopped(settings)
     except BrokenPipeError:  # who started it has gone before it listened: nobody is left to be told
@@ -134,7 +108,8 @@ def serve(
 
 def _become_java(service: str) -> None:
     """Run the Java server in place of this process, with the options that were given."""
-    from dataflows.java_services import java_command, services_jar
+    from dataflows.java_services import services_jar
+    from dataflows.java_tools import java_command
 
     context = click.get_current_context()
     options = []
@@ -148,10 +123,10 @@ def _become_java(service: str) -> None:
         if option.name in ("features_from", "model"):
             raise SettingsError(f"{option.opts[0]} is for --language python: a Java service has its own")
         value = context.params[option.name]
-        flag = "--stop-with-stdin" if option.name == "stop_with_input" else option.opts[0]
         if value is True:
-            options.append(flag)
+            options.append(option.opts[0])
         elif value is not False:
-            options.append(f"{flag}={value}ms" if option.type is DURATION else f"{flag}={value}")
-    java = java_command()
+            text = ",".join(value) if isinstance(value, tuple) else f"{value}ms" if option.type is DURATION else value
+            options.append(f"{option.opts[0]}={text}")
+    java = java_command("--language java")
     os.execv(java, [java, "-jar", str(services_jar()), service, *options])

@@ -2,44 +2,31 @@
 
 import fcntl
 import os
-import re
 import shutil
-import subprocess
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
+from dataflows import java_tools
+from dataflows.kafka_client import BrokerError
+from dataflows.settings import SettingsError
+
 __all__ = ["BrokerError", "broker_jars", "java_command"]
 
 _POM: Final = Path(__file__).with_name("pom.xml")
 
-_JAVA_MIN: Final = 17
-"""What the broker of Kafka 4 is compiled for."""
-
-
-class BrokerError(RuntimeError):
-    """A broker cannot be worked with, ours or another. One line that says why, and what to do."""
-
 
 def java_command() -> str:
-    """The Java of ``JAVA_HOME``, or that on the PATH.
+    """The Java that runs the broker.
 
     Raises:
         BrokerError: there is none, or it is too old.
     """
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    if java is None:
-        where = f"in JAVA_HOME {home}" if home else "on the PATH"
-        raise BrokerError(f"a Kafka broker needs Java {_JAVA_MIN} or newer, and there is none {where}")
-    said = subprocess.run([java, "-version"], stderr=subprocess.PIPE, text=True, check=False).stderr
-    version = re.search(r'version "(?:1\.)?(\d+)', said)
-    if version is None:
-        raise BrokerError(f"{java} does not say its version: {' '.join(said.split())[:200] or 'nothing'}")
-    if int(version[1]) < _JAVA_MIN:
-        raise BrokerError(f"a Kafka broker needs Java {_JAVA_MIN} or newer, and {java} is Java {version[1]}")
-    return java
+    try:
+        return java_tools.java_command("a Kafka broker")
+    except SettingsError as error:
+        raise BrokerError(str(error)) from None
 
 
 def broker_jars() -> Path:
@@ -64,22 +51,12 @@ def _cache() -> Path:
 
 
 def _fetch(jars: Path) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise BrokerError("the first use of the broker needs Maven to bring its jars, and there is no mvn on the PATH")
     fetched = Path(mkdtemp(dir=jars.parent))
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
-    result = subprocess.run(
-        [maven, "--batch-mode", "--quiet", "--file", str(_POM), *goal],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
+    goal = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fetched}")
+    try:
+        java_tools.run_maven("the first use of the broker", _POM, *goal)
+    except SettingsError as error:
         shutil.rmtree(fetched)
-        errors = [line for line in result.stdout.splitlines() if line.startswith("[ERROR]")] or ["it said nothing"]
-        raise BrokerError(f"Maven could not bring the broker's jars; is the network there? {errors[0][:400]}")
+        raise BrokerError(str(error)) from None
     fetched.chmod(0o755)
     fetched.rename(jars)

@@ -15,8 +15,8 @@ from uuid import uuid4
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from dataflows.kafka_broker.artifacts import BrokerError, broker_jars, java_command
-from dataflows.kafka_client import client_settings
+from dataflows.kafka_broker.artifacts import broker_jars, java_command
+from dataflows.kafka_client import BrokerError, client_settings
 
 __all__ = ["Broker", "running_broker"]
 
@@ -103,7 +103,6 @@ class Broker:
         process = self._process
         if process is None:
             return
-        self.resume()
         try:
             process.communicate(b"stop\n", _STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -113,22 +112,12 @@ class Broker:
     def kill(self) -> None:
         """End it as a crash does."""
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)  # the leader of a session of its own
             self._process.wait()
             assert self._process.stdin is not None
             self._process.stdin.close()
             self._process = None
-
-    def pause(self) -> None:
-        """Let it answer nobody, until ``resume``."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: int) -> None:
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, number)  # the leader of a session of its own
 
     def _properties(self) -> dict[str, str]:
         listeners = {"PLAINTEXT": self.address, "CONTROLLER": f"{_HOST}:{self._controller_port}"}

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from dataflows.embedded_services import embedded_service
-from dataflows.java_services import java_command, services_jar
+from dataflows.java_services import services_jar
+from dataflows.java_tools import java_command
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.authority import Authority, Issuer, replace
@@ -54,7 +55,8 @@ class JavaClient:
 
     def __init__(self, jar: Path, folder: Path) -> None:
         self._out, self._err = folder / "out", folder / "err"
-        command = [java_command(), "-XX:+UseSerialGC", "-cp", str(jar), str(Path(__file__).with_name("Asks.java"))]
+        options = ["-XX:+UseSerialGC", "-cp", str(jar), str(Path(__file__).with_name("Asks.java"))]
+        command = [java_command("this test"), *options]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, *arguments: str) -> bytes:

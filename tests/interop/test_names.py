@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.java_services import java_command
+from dataflows.java_tools import java_command
 from grpc_services.python.server import RunningServer, start
 from grpc_services.python.settings import ServerSettings
 from tests.interop.commands import ASK, said
@@ -61,7 +61,7 @@ def servers() -> Iterator[dict[str, list[RunningServer]]]:
 def test_a_name_with_several_addresses_is_balanced_and_survives_a_dead_one(
     language: str, own_hosts: list[str], servers: dict[str, list[RunningServer]], jar: Path, tmp_path: Path
 ) -> None:
-    client = ASK if language == "python" else [java_command(), "-jar", str(jar), "ask"]
+    client = ASK if language == "python" else [java_command("this test"), "-jar", str(jar), "ask"]
     source = tmp_path / "windows.jsonl"
     source.write_text(lines_of(list(generated(WINDOWS))))
     addresses = [f"fleet.test:{servers[service][0].port}" for service in METHODS]
