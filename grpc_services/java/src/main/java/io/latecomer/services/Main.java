@@ -3,7 +3,6 @@ package io.latecomer.services;
 import io.latecomer.services.command.AskCommand;
 import io.latecomer.services.command.Durations;
 import io.latecomer.services.command.EnvironmentDefaults;
-import io.latecomer.services.command.Failure;
 import io.latecomer.services.command.ServeCommand;
 import java.io.PrintWriter;
 import java.time.Duration;

@@ -58,7 +58,7 @@ final class ProcessTest {
   @Test
   void aServerThatStopsWithStandardInputEndsWhenItEnds() throws Exception {
     Process process =
-        start("io.latecomer.services.Main", "features", "--port", "0", "--stop-with-stdin");
+        start("io.latecomer.services.Main", "features", "--port", "0", "--stop-with-input");
     BufferedReader out = out(process);
     assertTrue(out.readLine().startsWith("features: listening on "));
     process.getOutputStream().close();

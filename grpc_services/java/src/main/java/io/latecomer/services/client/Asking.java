@@ -7,7 +7,7 @@ public interface Asking extends AutoCloseable {
   /**
    * One answer for each window, in order.
    *
-   * @throws io.latecomer.services.command.Failure if a service does not answer
+   * @throws io.latecomer.services.Failure if a service does not answer
    */
   List<Answer> ask(List<Window> windows);
 

@@ -7,7 +7,7 @@ interface Exchange<Q, R> extends AutoCloseable {
   /**
    * Sends the request and waits for its answer.
    *
-   * @throws io.latecomer.services.command.Failure if the service does not answer
+   * @throws io.latecomer.services.Failure if the service does not answer
    */
   R exchange(Q request);
 

@@ -8,23 +8,18 @@ import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
-import io.latecomer.services.command.Failure;
+import io.latecomer.services.Failure;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
 
 /**
  * One of the two services as the client sees it: a channel, and the words for what goes wrong on
  * it.
  */
 public final class Peer implements AutoCloseable {
-  /** What netty puts before the text of the operating system. */
-  private static final Pattern SYSTEM_CALL =
-      Pattern.compile("\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
-
   private final String name;
   private final Addresses addresses;
   private final Duration deadline;
@@ -83,7 +78,7 @@ public final class Peer implements AutoCloseable {
   Failure failure(Status status) {
     String text = status.getDescription() == null ? "" : ": " + status.getDescription();
     if (status.getCause() != null && status.getCause().getMessage() != null) {
-      text += ": " + SYSTEM_CALL.matcher(status.getCause().getMessage()).replaceAll("");
+      text += ": " + status.getCause().getMessage();
     }
     return new Failure(name + " service at " + addresses + ": " + status.getCode() + text);
   }

@@ -5,7 +5,7 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
 import com.google.gson.annotations.SerializedName;
-import io.latecomer.services.command.Failure;
+import io.latecomer.services.Failure;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package io.latecomer.services.command;
 
+import io.latecomer.services.Failure;
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.client.Addresses;
 import io.latecomer.services.client.Answer;

@@ -1,5 +1,6 @@
 package io.latecomer.services.command;
 
+import io.latecomer.services.Failure;
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
@@ -12,7 +13,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -56,14 +56,10 @@ public abstract class ServeCommand implements Callable<Integer> {
 
   @Mixin private AccessOptions access;
 
-  @Option(names = "--stop-with-stdin", description = "stop when standard input ends")
-  private boolean stopWithStdin;
+  @Option(names = "--stop-with-input", description = "stop when standard input ends")
+  private boolean stopWithInput;
 
   @Spec private CommandSpec spec;
-
-  /** What netty puts before the text of the operating system. */
-  private static final Pattern SYSTEM_CALL =
-      Pattern.compile("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ");
 
   private final Service service;
 
@@ -120,8 +116,8 @@ public abstract class ServeCommand implements Callable<Integer> {
       }
       spec.commandLine().getOut().println(service + ": listening on " + server.address());
       CountDownLatch stop = new CountDownLatch(1);
-      if (stopWithStdin) {
-        watchStdin(stop);
+      if (stopWithInput) {
+        watchInput(stop);
       }
       stop.await();
       server.drain();
@@ -168,8 +164,7 @@ public abstract class ServeCommand implements Callable<Integer> {
     while (cause.getCause() != null) {
       cause = cause.getCause();
     }
-    String text = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-    return SYSTEM_CALL.matcher(text).replaceFirst("");
+    return cause.getMessage() == null ? cause.toString() : cause.getMessage();
   }
 
   /**
@@ -185,7 +180,7 @@ public abstract class ServeCommand implements Callable<Integer> {
     }
   }
 
-  private static void watchStdin(CountDownLatch stop) {
+  private static void watchInput(CountDownLatch stop) {
     Thread watcher =
         new Thread(
             () -> {

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.latecomer.services.command.Failure;
+import io.latecomer.services.Failure;
 import io.latecomer.services.server.Access;
 import io.latecomer.services.server.Limits;
 import io.latecomer.services.server.ServerSettings;
