@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grpc_services.python.errors import RequestError, RowErrors, status_of
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
+from grpc_services.python.stubs import mlpipeline_pb2
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2
 from grpc_services.python.windows import SENSORS, Float32s, Int64s, Windows
 
-__all__ = ["MAX_ROWS", "decoded_features", "decoded_windows", "row_errors", "window_of_events"]
+__all__ = ["MAX_ROWS", "check_given_once", "decoded_features", "decoded_windows", "row_errors", "window_of_events"]
 
 MAX_ROWS: Final = 65_536
 """Rows of one request. A row that fails costs a thousand times the bytes it is made of: this bounds the whole."""
@@ -51,7 +51,7 @@ def decoded_windows(batch: batch_pb2.WindowBatch) -> tuple[Windows, Int64s, RowE
     return windows.in_time_order(), rows, errors
 
 
-def window_of_events(events: Sequence[seed.RawEvent]) -> Windows:
+def window_of_events(events: Sequence[mlpipeline_pb2.RawEvent]) -> Windows:
     """The one window of a list of events, put in order if it is not.
 
     Raises:

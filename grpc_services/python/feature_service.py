@@ -8,24 +8,25 @@ import numpy as np
 from grpc_services.python.batch_codec import decoded_windows, row_errors, window_of_events
 from grpc_services.python.call_gate import is_wanted
 from grpc_services.python.features import Feature, feature_matrix
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2, mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 
-__all__ = ["BatchFeatureService", "SeedFeatureService"]
+__all__ = ["BatchFeatureService", "OriginalFeatureService"]
 
 
-class SeedFeatureService(seed_grpc.FeatureEngineeringServiceServicer):
+class OriginalFeatureService(mlpipeline_pb2_grpc.FeatureEngineeringServiceServicer):
     """``mlpipeline.FeatureEngineeringService``. Like the original it reads no event's ``device_id``."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._features = features
 
-    def engineerFeatures(self, request: seed.RawEventList, context: grpc.ServicerContext) -> seed.FeatureList:  # noqa: N802 - the contract's name
+    def engineerFeatures(
+        self, request: mlpipeline_pb2.RawEventList, context: grpc.ServicerContext
+    ) -> mlpipeline_pb2.FeatureList:
         matrix, errors = feature_matrix(self._features, window_of_events(request.event), lambda: is_wanted(context))
         if errors:
             raise errors[0]
-        answer = seed.FeatureList(device_id=request.device_id)
+        answer = mlpipeline_pb2.FeatureList(device_id=request.device_id)
         for feature, value in zip(self._features, matrix[0].tolist(), strict=True):
             answer.feature.add(name=feature.name, value=value)
         return answer
@@ -38,7 +39,7 @@ class BatchFeatureService(batch_pb2_grpc.FeatureServiceServicer):
         self._features = features
         self._names = [feature.name for feature in features]
 
-    def EngineerFeatures(self, request: batch_pb2.WindowBatch, context: grpc.ServicerContext) -> batch_pb2.FeatureBatch:  # noqa: N802 - the contract's name
+    def EngineerFeatures(self, request: batch_pb2.WindowBatch, context: grpc.ServicerContext) -> batch_pb2.FeatureBatch:
         windows, rows, errors = decoded_windows(request)
         matrix, failed = feature_matrix(self._features, windows, lambda: is_wanted(context))
         if errors:
@@ -54,7 +55,7 @@ class BatchFeatureService(batch_pb2_grpc.FeatureServiceServicer):
             error=row_errors(errors),
         )
 
-    def StreamFeatures(  # noqa: N802 - the contract's name
+    def StreamFeatures(
         self, request_iterator: Iterable[batch_pb2.WindowBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.FeatureBatch]:
         return (self.EngineerFeatures(request, context) for request in request_iterator)

@@ -11,20 +11,19 @@ from grpc_services.python.batch_codec import check_given_once, decoded_features,
 from grpc_services.python.call_gate import is_wanted
 from grpc_services.python.errors import AbandonedError, RequestError
 from grpc_services.python.models import Model
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2, mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 
-__all__ = ["BatchInferenceService", "SeedInferenceService"]
+__all__ = ["BatchInferenceService", "OriginalInferenceService"]
 
 
-class SeedInferenceService(seed_grpc.PredictionServiceServicer):
+class OriginalInferenceService(mlpipeline_pb2_grpc.PredictionServiceServicer):
     """``mlpipeline.PredictionService``. Features that the model does not read are ignored, whatever they hold."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    def predict(self, request: seed.FeatureList, context: grpc.ServicerContext) -> seed.Prediction:
+    def predict(self, request: mlpipeline_pb2.FeatureList, context: grpc.ServicerContext) -> mlpipeline_pb2.Prediction:
         given = [(feature.name, feature.value) for feature in request.feature]
         counts = Counter(name for name, _ in given)
         values = dict(given)
@@ -39,7 +38,7 @@ class SeedInferenceService(seed_grpc.PredictionServiceServicer):
         if errors:
             raise errors[0]
         result = dict(zip(self._model.results, texts, strict=True))
-        return seed.Prediction(modelId=self._model.model_id, deviceId=request.device_id, result=result)
+        return mlpipeline_pb2.Prediction(modelId=self._model.model_id, deviceId=request.device_id, result=result)
 
 
 class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
@@ -48,7 +47,7 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    def Predict(self, request: batch_pb2.FeatureBatch, context: grpc.ServicerContext) -> batch_pb2.PredictionBatch:  # noqa: N802 - the contract's name
+    def Predict(self, request: batch_pb2.FeatureBatch, context: grpc.ServicerContext) -> batch_pb2.PredictionBatch:
         model = self._model
         matrix, rows, errors = decoded_features(request, model.features)
         if not is_wanted(context):
@@ -68,7 +67,7 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
             error=row_errors(errors),
         )
 
-    def StreamPredictions(  # noqa: N802 - the contract's name
+    def StreamPredictions(
         self, request_iterator: Iterable[batch_pb2.FeatureBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.PredictionBatch]:
         return (self.Predict(request, context) for request in request_iterator)

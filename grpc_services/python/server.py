@@ -9,14 +9,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from grpc_services.python.call_gate import CallGate
-from grpc_services.python.feature_service import BatchFeatureService, SeedFeatureService
+from grpc_services.python.feature_service import BatchFeatureService, OriginalFeatureService
 from grpc_services.python.health import HealthService
-from grpc_services.python.inference_service import BatchInferenceService, SeedInferenceService
+from grpc_services.python.inference_service import BatchInferenceService, OriginalInferenceService
 from grpc_services.python.interceptor import CallInterceptor
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings, address_of
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from grpc_services.python.tls import server_credentials, watched_tls_files
 from grpc_services.python.tokens import TokenCheck
@@ -139,11 +139,11 @@ def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
 def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
     if settings.service == "features":
         features = load_features(settings.features_from)
-        seed_grpc.add_FeatureEngineeringServiceServicer_to_server(SeedFeatureService(features), server)  # type: ignore[no-untyped-call]
+        mlpipeline_pb2_grpc.add_FeatureEngineeringServiceServicer_to_server(OriginalFeatureService(features), server)  # type: ignore[no-untyped-call]
         batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features), server)  # type: ignore[no-untyped-call]
     else:
         model = load_model(settings.model)
-        seed_grpc.add_PredictionServiceServicer_to_server(SeedInferenceService(model), server)  # type: ignore[no-untyped-call]
+        mlpipeline_pb2_grpc.add_PredictionServiceServicer_to_server(OriginalInferenceService(model), server)  # type: ignore[no-untyped-call]
         batch_pb2_grpc.add_InferenceServiceServicer_to_server(BatchInferenceService(model), server)  # type: ignore[no-untyped-call]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
+from grpc_services.python.stubs import mlpipeline_pb2
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2
 
 __all__ = ["METHODS", "Misbehaving", "Rule", "Status", "misbehaving"]
@@ -18,10 +18,10 @@ __all__ = ["METHODS", "Misbehaving", "Rule", "Status", "misbehaving"]
 METHODS = {
     "/latecomer.v1.FeatureService/EngineerFeatures": batch_pb2.WindowBatch,
     "/latecomer.v1.FeatureService/StreamFeatures": batch_pb2.WindowBatch,
-    "/mlpipeline.FeatureEngineeringService/engineerFeatures": seed.RawEventList,
+    "/mlpipeline.FeatureEngineeringService/engineerFeatures": mlpipeline_pb2.RawEventList,
     "/latecomer.v1.InferenceService/Predict": batch_pb2.FeatureBatch,
     "/latecomer.v1.InferenceService/StreamPredictions": batch_pb2.FeatureBatch,
-    "/mlpipeline.PredictionService/predict": seed.FeatureList,
+    "/mlpipeline.PredictionService/predict": mlpipeline_pb2.FeatureList,
 }
 ANSWERS = {
     "EngineerFeatures": batch_pb2.FeatureBatch,

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from tests.grpc_services.python.messages import demo_window, event_list, window_batch
 from tests.interop.commands import LATECOMER, said
@@ -35,11 +35,11 @@ def counting_server(language: str) -> Iterator[tuple[str, str]]:
 def counted(language: str) -> dict[str, Any]:
     """What a server shows after some calls, by the name of the metric."""
     with counting_server(language) as (address, url), grpc.insecure_channel(address) as channel:
-        seed = seed_grpc.FeatureEngineeringServiceStub(channel)
+        original = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel)
         batches = batch_pb2_grpc.FeatureServiceStub(channel)
-        seed.engineerFeatures(event_list(demo_window()))
+        original.engineerFeatures(event_list(demo_window()))
         with pytest.raises(grpc.RpcError):
-            seed.engineerFeatures(event_list([]))
+            original.engineerFeatures(event_list([]))
         batches.EngineerFeatures(window_batch([demo_window()] * 3))
         assert len(list(batches.StreamFeatures(iter([window_batch([demo_window()] * 2)] * 2)))) == 2
         text = ""

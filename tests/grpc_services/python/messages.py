@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
+from grpc_services.python.stubs import mlpipeline_pb2
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2
 
 Event = tuple[int, float, float, float, float]
@@ -29,12 +29,12 @@ def demo_window() -> list[Event]:
     ]
 
 
-def event_list(window: Sequence[Event], device_id: str = "device_123") -> seed.RawEventList:
+def event_list(window: Sequence[Event], device_id: str = "device_123") -> mlpipeline_pb2.RawEventList:
     events = [
-        seed.RawEvent(device_id=device_id, time=time, sensor1=one, sensor2=two, sensor3=three, sensor4=four)
+        mlpipeline_pb2.RawEvent(device_id=device_id, time=time, sensor1=one, sensor2=two, sensor3=three, sensor4=four)
         for time, one, two, three, four in window
     ]
-    return seed.RawEventList(device_id=device_id, event=events)
+    return mlpipeline_pb2.RawEventList(device_id=device_id, event=events)
 
 
 def window_batch(windows: Sequence[Sequence[Event]]) -> batch_pb2.WindowBatch:
@@ -49,9 +49,9 @@ def window_batch(windows: Sequence[Sequence[Event]]) -> batch_pb2.WindowBatch:
     )
 
 
-def feature_list(values: Sequence[float], names: Sequence[str] = NAMES) -> seed.FeatureList:
-    features = [seed.Feature(name=name, value=value) for name, value in zip(names, values, strict=True)]
-    return seed.FeatureList(device_id="d", feature=features)
+def feature_list(values: Sequence[float], names: Sequence[str] = NAMES) -> mlpipeline_pb2.FeatureList:
+    features = [mlpipeline_pb2.Feature(name=name, value=value) for name, value in zip(names, values, strict=True)]
+    return mlpipeline_pb2.FeatureList(device_id="d", feature=features)
 
 
 def feature_batch(rows: Sequence[Sequence[float]], names: Sequence[str] = NAMES) -> batch_pb2.FeatureBatch:

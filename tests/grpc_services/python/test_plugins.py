@@ -10,7 +10,7 @@ from grpc_services.python.features import MEANS, Window, Windows, batch_feature,
 from grpc_services.python.models import batch_model, model
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.settings import SettingsError
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from tests.grpc_services.python.messages import (
     error_texts,
@@ -63,7 +63,7 @@ def test_features_of_ones_own_are_served_beside_the_means(started, plugin):
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(3, 1))
     assert list(answer.name) == [*(one.name for one in MEANS), "spread_1/v1", "span/v1"]
     assert matrix_of(answer) == [[1, 0, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0]]
-    alone = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(
+    alone = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(
         event_list([(5, 1, 0, 0, 0), (7, 4, 0, 0, 0)])
     )
     assert [one.value for one in alone.feature] == [2.5, 0, 0, 0, 3, 2]
@@ -85,7 +85,7 @@ def test_a_feature_that_fails_on_a_window_fails_its_row_only_and_is_logged_once(
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     assert "KeyError" in caplog.text
     with pytest.raises(grpc.RpcError) as refused:
-        seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0)]))
+        mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0)]))
     assert refused.value.code() == grpc.StatusCode.INTERNAL
     assert refused.value.details() == f"feature {name} failed on this row"
 
@@ -160,7 +160,7 @@ def test_models_of_ones_own_are_served_and_fail_row_by_row(started, plugin, capl
         2: "model picky_model/v3 failed on this row",
     }
     assert "unlucky" in caplog.text
-    alone = seed_grpc.PredictionServiceStub(channel).predict(feature_list([2, 1], ["a/v1", "b/v1"]))
+    alone = mlpipeline_pb2_grpc.PredictionServiceStub(channel).predict(feature_list([2, 1], ["a/v1", "b/v1"]))
     assert dict(alone.result) == {"text": "b is 1", "z": "0.5"}
 
 

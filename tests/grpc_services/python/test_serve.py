@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from tests.grpc_services.python.messages import demo_window, event_list
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +38,9 @@ def test_a_server_that_is_told_to_stop_ends_with_status_0(number):
         line = process.stdout.readline()
         assert line.startswith("features: listening on 127.0.0.1:")
         with grpc.insecure_channel(line.split()[-1]) as channel:
-            answer = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list(demo_window()))
+            answer = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(
+                event_list(demo_window())
+            )
             assert len(answer.feature) == 4
             process.send_signal(number)
             assert process.wait(LIMIT_S) == 0

@@ -14,7 +14,7 @@ from grpc_services.python.errors import AbandonedError
 from grpc_services.python.features import Window, feature
 from grpc_services.python.server import ListenError, start
 from grpc_services.python.settings import ServerSettings
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from tests.grpc_services.python.messages import event_list, matrix_of, window_batch
 
@@ -122,7 +122,7 @@ def test_a_call_that_outlasts_the_grace_is_cut(started, plugin, held):
 
 def test_a_call_over_the_limit_is_unavailable_and_health_still_answers(started, plugin, held):
     _, channel = started("features", features_from=plugin(held.feature), max_concurrent_calls=1)
-    stub = seed_grpc.FeatureEngineeringServiceStub(channel)
+    stub = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel)
     first = stub.engineerFeatures.future(event_list(ONE_EVENT))
     assert held.entered.acquire(timeout=LIMIT_S)
     for _ in range(20):  # more than there are spare threads
@@ -168,7 +168,9 @@ def test_a_request_over_the_limit_is_refused_and_one_at_it_is_answered(started):
 
 def test_a_request_of_more_than_the_usual_limit_of_grpc_is_answered(started):
     _, channel = started("features")
-    answer = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list(ONE_EVENT * 110_000))
+    answer = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(
+        event_list(ONE_EVENT * 110_000)
+    )
     assert [one.value for one in answer.feature] == [1.0] * 4
 
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from grpc_services.python.server import RunningServer
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from tests.grpc_services.python.messages import demo_window, event_list, window_batch
 
@@ -15,7 +15,7 @@ from tests.grpc_services.python.messages import demo_window, event_list, window_
 def test_calls_windows_and_answers_are_counted(started: Callable[..., tuple[RunningServer, grpc.Channel]]) -> None:
     server, channel = started("features")
     batches = batch_pb2_grpc.FeatureServiceStub(channel)
-    seed = seed_grpc.FeatureEngineeringServiceStub(channel)
+    original = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel)
     batch, stream, unary = (
         "/latecomer.v1.FeatureService/EngineerFeatures",
         "/latecomer.v1.FeatureService/StreamFeatures",
@@ -29,9 +29,9 @@ def test_calls_windows_and_answers_are_counted(started: Callable[..., tuple[Runn
         may_end.wait(30)
 
     batches.EngineerFeatures(window_batch([demo_window()] * 3))
-    seed.engineerFeatures(event_list(demo_window()))
+    original.engineerFeatures(event_list(demo_window()))
     with pytest.raises(grpc.RpcError):
-        seed.engineerFeatures(event_list([]))
+        original.engineerFeatures(event_list([]))
     answers = batches.StreamFeatures(requests())
     next(answers)
     next(answers)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpc_services.python.logistic_regression import DEFAULT_ARTIFACT
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 from tests.grpc_services.python.messages import (
     NAMES,
@@ -34,16 +34,18 @@ def refusal(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
 
 
 def features_of(channel: grpc.Channel, window) -> list[float]:
-    answer = seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list(window))
+    answer = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list(window))
     assert [feature.name for feature in answer.feature] == NAMES
     return [feature.value for feature in answer.feature]
 
 
 def test_the_input_of_the_original_demo_gives_its_means_and_the_correct_score(features_channel, inference_channel):
-    answer = seed_grpc.FeatureEngineeringServiceStub(features_channel).engineerFeatures(event_list(demo_window()))
+    answer = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(features_channel).engineerFeatures(
+        event_list(demo_window())
+    )
     means = np.array([feature.value for feature in answer.feature], np.float32)
     assert means.tolist() == np.array([0.48174313, 0.50363654, 0.50414276, 0.49269974], np.float32).tolist()
-    prediction = seed_grpc.PredictionServiceStub(inference_channel).predict(answer)
+    prediction = mlpipeline_pb2_grpc.PredictionServiceStub(inference_channel).predict(answer)
     assert prediction.modelId == "log_reg_model/v2"
     assert prediction.deviceId == "device_123"
     assert dict(prediction.result) == {"logistic_regression_result": "0.515127767"}
@@ -73,7 +75,7 @@ FEATURE = st.one_of(READING, st.floats(-100, 100, width=32))
 @given(rows=st.lists(st.tuples(FEATURE, FEATURE, FEATURE, FEATURE), max_size=5))
 def test_a_batch_of_features_answers_as_its_rows_do_alone_and_as_plain_python(inference_channel, rows):
     answer = batch_pb2_grpc.InferenceServiceStub(inference_channel).Predict(feature_batch(rows))
-    stub = seed_grpc.PredictionServiceStub(inference_channel)
+    stub = mlpipeline_pb2_grpc.PredictionServiceStub(inference_channel)
     alone = [stub.predict(feature_list(row)).result["logistic_regression_result"] for row in rows]
     assert list(answer.value) == alone == [plain_score(row) for row in rows]
 
@@ -97,7 +99,7 @@ def test_an_old_client_may_mix_devices_and_times(features_channel):
     window = [(2, 1.0, 2.0, 3.0, 4.0), (1, 3.0, 2.0, 3.0, 4.0), (-5, 5.0, 2.0, 3.0, 4.0)]
     request = event_list(window)
     request.event[1].device_id = "another"
-    answer = seed_grpc.FeatureEngineeringServiceStub(features_channel).engineerFeatures(request)
+    answer = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(features_channel).engineerFeatures(request)
     assert [feature.value for feature in answer.feature] == [3.0, 2.0, 3.0, 4.0]
 
 
@@ -110,7 +112,7 @@ def test_an_old_client_may_mix_devices_and_times(features_channel):
     ],
 )
 def test_a_window_that_cannot_be_answered_names_the_field(features_channel, window, message):
-    stub = seed_grpc.FeatureEngineeringServiceStub(features_channel)
+    stub = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(features_channel)
     assert refusal(lambda: stub.engineerFeatures(event_list(window))) == (grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
@@ -125,7 +127,7 @@ def test_a_window_that_cannot_be_answered_names_the_field(features_channel, wind
 )
 def test_features_that_a_model_cannot_read_are_named(inference_channel, names, values, message):
     refused = (grpc.StatusCode.INVALID_ARGUMENT, message)
-    stub = seed_grpc.PredictionServiceStub(inference_channel)
+    stub = mlpipeline_pb2_grpc.PredictionServiceStub(inference_channel)
     assert refusal(lambda: stub.predict(feature_list(values, names))) == refused
     batches = batch_pb2_grpc.InferenceServiceStub(inference_channel)
     if any(map(math.isnan, values)):
@@ -139,7 +141,9 @@ def test_features_that_a_model_cannot_read_are_named(inference_channel, names, v
 
 def test_features_that_the_model_does_not_read_are_ignored(inference_channel):
     names = ["other/v1", *NAMES, "other/v1"]
-    answer = seed_grpc.PredictionServiceStub(inference_channel).predict(feature_list([NAN, 0, 0, 0, 0, 1], names))
+    answer = mlpipeline_pb2_grpc.PredictionServiceStub(inference_channel).predict(
+        feature_list([NAN, 0, 0, 0, 0, 1], names)
+    )
     assert answer.result["logistic_regression_result"] == "0.501499996"
     answer = batch_pb2_grpc.InferenceServiceStub(inference_channel).Predict(
         feature_batch([[NAN, 0, 0, 0, 0, 1]], names)

@@ -26,8 +26,8 @@ public enum Service {
   /** The original call and the batch calls. */
   List<BindableService> parts(OpenStreams streams) {
     return switch (this) {
-      case FEATURES -> List.of(new SeedFeatureService(), new BatchFeatureService(streams));
-      case INFERENCE -> List.of(new SeedPredictionService(), new BatchInferenceService(streams));
+      case FEATURES -> List.of(new OriginalFeatureService(), new BatchFeatureService(streams));
+      case INFERENCE -> List.of(new OriginalInferenceService(), new BatchInferenceService(streams));
     };
   }
 

@@ -44,7 +44,7 @@ final class BatchFeaturesTest {
     assertEquals(Sensors.FEATURES, answer.getNameList());
     assertEquals(0, answer.getErrorCount());
     for (int row = 0; row < sizes.length; row++) {
-      FeatureList alone = SeedRules.features(Batches.list(batch, row));
+      FeatureList alone = OriginalRules.features(Batches.list(batch, row));
       for (int i = 0; i < 4; i++) {
         assertEquals(Sensors.FEATURES.get(i), alone.getFeature(i).getName());
         float inBatch = Batches.little(answer.getValues()).getFloat(4 * (4 * row + i));

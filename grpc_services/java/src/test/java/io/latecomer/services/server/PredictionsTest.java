@@ -28,7 +28,7 @@ final class PredictionsTest {
   }
 
   private static String refusal(FeatureList.Builder list) {
-    return assertThrows(InvalidRequest.class, () -> SeedRules.prediction(list.build()))
+    return assertThrows(InvalidRequest.class, () -> OriginalRules.prediction(list.build()))
         .getMessage();
   }
 
@@ -48,7 +48,7 @@ final class PredictionsTest {
   @Test
   void thePredictionOfTheOriginalDemoHasTheCorrectScore() {
     Prediction prediction =
-        SeedRules.prediction(list(0.48174313f, 0.50363654f, 0.50414276f, 0.49269974f).build());
+        OriginalRules.prediction(list(0.48174313f, 0.50363654f, 0.50414276f, 0.49269974f).build());
     assertEquals("log_reg_model/v1", prediction.getModelId());
     assertEquals("d1", prediction.getDeviceId());
     assertEquals(Map.of("logistic_regression_result", "0.515127767"), prediction.getResultMap());
@@ -62,8 +62,8 @@ final class PredictionsTest {
       reversed.addFeature(list(1, 2, 3, 4).getFeature(i));
     }
     assertEquals(
-        SeedRules.prediction(list(1, 2, 3, 4).build()).getResultMap(),
-        SeedRules.prediction(reversed.build()).getResultMap());
+        OriginalRules.prediction(list(1, 2, 3, 4).build()).getResultMap(),
+        OriginalRules.prediction(reversed.build()).getResultMap());
   }
 
   @Test
@@ -90,7 +90,7 @@ final class PredictionsTest {
     for (int row = 0; row < 500; row++) {
       float[] alone = Arrays.copyOfRange(values, 4 * row, 4 * row + 4);
       assertEquals(
-          SeedRules.prediction(list(alone).build())
+          OriginalRules.prediction(list(alone).build())
               .getResultMap()
               .get("logistic_regression_result"),
           answer.getValue(row));

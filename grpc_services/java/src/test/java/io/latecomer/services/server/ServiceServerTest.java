@@ -81,11 +81,11 @@ final class ServiceServerTest {
     "FEATURES, mlpipeline.FeatureEngineeringService, latecomer.v1.FeatureService",
     "INFERENCE, mlpipeline.PredictionService, latecomer.v1.InferenceService",
   })
-  void healthIsToldOfEachServiceAndOfTheWhole(Service service, String seed, String batches)
+  void healthIsToldOfEachServiceAndOfTheWhole(Service service, String original, String batches)
       throws Exception {
     try (RunningServer running = RunningServer.of(service)) {
       assertEquals(ServingStatus.SERVING, health(running, ""));
-      assertEquals(ServingStatus.SERVING, health(running, seed));
+      assertEquals(ServingStatus.SERVING, health(running, original));
       assertEquals(ServingStatus.SERVING, health(running, batches));
       StatusRuntimeException unknown =
           assertThrows(StatusRuntimeException.class, () -> health(running, "unknown"));

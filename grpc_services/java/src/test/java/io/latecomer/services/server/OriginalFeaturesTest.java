@@ -9,13 +9,14 @@ import io.grpc.examples.ml.RawEventList;
 import io.latecomer.services.wire.InvalidRequest;
 import org.junit.jupiter.api.Test;
 
-final class SeedFeaturesTest {
+final class OriginalFeaturesTest {
   private static RawEvent.Builder event(long time, float sensor1) {
     return RawEvent.newBuilder().setTime(time).setSensor1(sensor1).setSensor2(2).setSensor3(3);
   }
 
   private static String refusal(RawEventList.Builder list) {
-    return assertThrows(InvalidRequest.class, () -> SeedRules.features(list.build())).getMessage();
+    return assertThrows(InvalidRequest.class, () -> OriginalRules.features(list.build()))
+        .getMessage();
   }
 
   @Test
@@ -41,7 +42,7 @@ final class SeedFeaturesTest {
             .addEvent(event(9, 1).setDeviceId("of another device"))
             .addEvent(event(-5, 2))
             .build();
-    FeatureList features = SeedRules.features(list);
+    FeatureList features = OriginalRules.features(list);
     assertEquals("", features.getDeviceId());
     assertEquals(1.5f, features.getFeature(0).getValue());
     assertEquals(0.0f, features.getFeature(3).getValue());

@@ -17,8 +17,8 @@ import java.util.List;
  * The answers to the original demo's two calls. An old client must go on to work: times, their
  * order and the device ids of single events are not looked at, as they never were.
  */
-final class SeedRules {
-  private SeedRules() {}
+final class OriginalRules {
+  private OriginalRules() {}
 
   /**
    * The mean of each sensor over one window, in the sensors' units.

@@ -7,11 +7,11 @@ import io.grpc.stub.StreamObserver;
 
 /**
  * The original demo's inference call: features in, a prediction out. Errors: INVALID_ARGUMENT, see
- * {@link SeedRules}.
+ * {@link OriginalRules}.
  */
-final class SeedPredictionService extends PredictionServiceGrpc.PredictionServiceImplBase {
+final class OriginalInferenceService extends PredictionServiceGrpc.PredictionServiceImplBase {
   @Override
   public void predict(FeatureList request, StreamObserver<Prediction> answers) {
-    Answers.one(request, answers, SeedRules::prediction);
+    Answers.one(request, answers, OriginalRules::prediction);
   }
 }

@@ -7,12 +7,12 @@ import io.grpc.stub.StreamObserver;
 
 /**
  * The original demo's feature call: one window in, its features out. Errors: INVALID_ARGUMENT, see
- * {@link SeedRules}.
+ * {@link OriginalRules}.
  */
-final class SeedFeatureService
+final class OriginalFeatureService
     extends FeatureEngineeringServiceGrpc.FeatureEngineeringServiceImplBase {
   @Override
   public void engineerFeatures(RawEventList request, StreamObserver<FeatureList> answers) {
-    Answers.one(request, answers, SeedRules::features);
+    Answers.one(request, answers, OriginalRules::features);
   }
 }
