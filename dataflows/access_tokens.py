@@ -15,7 +15,6 @@ from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from dataflows.settings import RunSettings, SettingsError
-from grpc_services.python.settings import SettingsError as FileError
 from grpc_services.python.settings import is_loopback
 from grpc_services.python.watched_files import WatchedFiles
 
@@ -70,7 +69,7 @@ def watched_secret(path: str, what: str) -> WatchedFiles[str]:
     def parsed(contents: list[bytes]) -> str:
         text = contents[0].strip()
         if not text or not text.isascii() or any(byte <= 0x20 or byte == 0x7F for byte in text):
-            raise FileError(f"{path}: holds no {what}: one line without spaces is needed")
+            raise SettingsError(f"{path}: holds no {what}: one line without spaces is needed")
         return text.decode()
 
     return WatchedFiles([path], parsed)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dataflows.kafka_client import kafka_location
 from dataflows.settings import KAFKA_SCHEME, RunSettings, SettingsError
 
-__all__ = ["SAMPLE_FILE", "STANDARD", "Locations", "is_kafka", "located"]
+__all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located"]
 
 STANDARD = "-"
 """Standard input, or standard output."""

@@ -23,7 +23,7 @@ from dataflows.channels import Addresses, Methods
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, duration_text, parsed_addresses
 
-__all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError"]
+__all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError", "status_name"]
 
 ServiceName = Literal["features", "inference"]
 

@@ -1,17 +1,15 @@
-"""How durations and addresses are written, and the error for a setting that is wrong."""
+"""How durations and addresses are written. A setting that is wrong is the same error here as in the services."""
 
 import re
 from typing import Final
+
+from grpc_services.python.settings import SettingsError
 
 __all__ = ["SettingsError", "duration_text", "parsed_addresses", "parsed_duration_ms"]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-
-
-class SettingsError(ValueError):
-    """A setting is wrong: the run does not start. The message names the setting and says what to do, in one line."""
 
 
 def parsed_duration_ms(text: str) -> int:

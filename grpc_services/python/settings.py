@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal, TypeAlias, get_args
 
-__all__ = ["ALGORITHMS", "DEFAULT_PORTS", "SERVICES", "ServerSettings", "Service", "SettingsError"]
+__all__ = [
+    "ALGORITHMS",
+    "DEFAULT_PORTS",
+    "SERVICES",
+    "ServerSettings",
+    "Service",
+    "SettingsError",
+    "address_of",
+    "is_loopback",
+]
 
 Service: TypeAlias = Literal["features", "inference"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
@@ -17,7 +26,7 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 
 
 class SettingsError(ValueError):
-    """A setting cannot be worked with; the message is one line that names it."""
+    """A setting is wrong: nothing starts. The message names the setting and says what to do, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
