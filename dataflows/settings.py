@@ -13,6 +13,7 @@ from window_core import WindowSpec
 __all__ = [
     "CHANNEL_SETTINGS",
     "KAFKA_SCHEME",
+    "VARIABLE_PREFIX",
     "RunSettings",
     "SettingsError",
     "duration_text",
@@ -25,6 +26,9 @@ _SPEC: Final = WindowSpec()
 
 KAFKA_SCHEME: Final = "kafka://"
 """What a location begins with that is a topic."""
+
+VARIABLE_PREFIX: Final = "LATECOMER_RUN_"
+"""What a setting begins with in the environment; behind it stands its option."""
 
 CHANNEL_SETTINGS: Final = (
     "tls_ca",

@@ -6,9 +6,17 @@ from typing import Any, TypeVar
 
 import click
 
-from dataflows.settings import CHANNEL_SETTINGS, RunSettings, SettingsError, duration_text, flag_of, parsed_duration_ms
+from dataflows.settings import (
+    CHANNEL_SETTINGS,
+    VARIABLE_PREFIX,
+    RunSettings,
+    SettingsError,
+    duration_text,
+    flag_of,
+    parsed_duration_ms,
+)
 
-__all__ = ["DURATION", "run_options", "say"]
+__all__ = ["DURATION", "channel_options", "run_options", "say"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,7 +46,7 @@ def say(line: str) -> None:
 def run_options(command: Command) -> Command:
     """Give a command every option of a run, in the order of the settings."""
     for entry in reversed(fields(RunSettings)):
-        command = _option(entry, "LATECOMER_RUN_")(command)
+        command = _option(entry, VARIABLE_PREFIX)(command)
     return command
 
 

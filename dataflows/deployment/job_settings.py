@@ -6,11 +6,9 @@ import click
 
 from dataflows.kafka_client import kafka_location
 from dataflows.locations import is_kafka
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import VARIABLE_PREFIX, RunSettings, SettingsError
 
-__all__ = ["PREFIX", "checked_settings", "variable_of"]
-
-PREFIX = "LATECOMER_RUN_"
+__all__ = ["checked_settings", "variable_of"]
 
 
 @cache
@@ -34,7 +32,7 @@ def variable_of(name: str) -> str:
     >>> variable_of("batch-wait"), variable_of("--tick"), variable_of("LATECOMER_RUN_INPUT")
     ('LATECOMER_RUN_BATCH_WAIT', 'LATECOMER_RUN_TICK', 'LATECOMER_RUN_INPUT')
     """
-    variable = PREFIX + name.removeprefix(PREFIX).removeprefix("--").replace("-", "_").upper()
+    variable = VARIABLE_PREFIX + name.removeprefix(VARIABLE_PREFIX).removeprefix("--").replace("-", "_").upper()
     if variable not in _command()[1]:
         raise SettingsError(f"--set {name}: there is no such setting; `latecomer run --help` has them all")
     return variable
@@ -49,7 +47,7 @@ def checked_settings(variables: dict[str, str]) -> RunSettings:
     command, options = _command()
     arguments = []
     for variable, value in variables.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(VARIABLE_PREFIX):
             continue
         option = options.get(variable)
         if option is None:
