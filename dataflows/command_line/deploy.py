@@ -76,21 +76,25 @@ def _manifests(folder: Path) -> None:
 @_on_an_overlay
 @_FROM_SAVEPOINT
 @_TIMEOUT
-def _apply(kubectl: Kubectl, manifests: Manifests, savepoint: str | None, timeout: int) -> None:
+def _apply(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
     """Make the cluster hold the overlay, and wait until everything runs."""
-    check_cluster(kubectl, manifests)
-    apply(kubectl, manifests, timeout, say, savepoint)
-    click.echo(f"running in namespace {manifests.namespace}")
+    _roll_out(apply, kubectl, manifests, **more)
 
 
 @deploy.command(name="upgrade")
 @_on_an_overlay
 @_FROM_SAVEPOINT
 @_TIMEOUT
-def _upgrade(kubectl: Kubectl, manifests: Manifests, savepoint: str | None, timeout: int) -> None:
+def _upgrade(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
     """Change a running job, its settings, image or code, by a savepoint: no window is lost."""
+    _roll_out(upgrade, kubectl, manifests, **more)
+
+
+def _roll_out(
+    step: Callable[..., None], kubectl: Kubectl, manifests: Manifests, savepoint: str | None, timeout: int
+) -> None:
     check_cluster(kubectl, manifests)
-    upgrade(kubectl, manifests, timeout, say, savepoint)
+    step(kubectl, manifests, timeout, say, savepoint)
     click.echo(f"running in namespace {manifests.namespace}")
 
 

@@ -140,7 +140,7 @@ def _keep(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
 def _remove_state(kubectl: Kubectl) -> None:
     """What no manifest names: the volumes of a StatefulSet, and what Flink wrote down in ConfigMaps."""
     for kind, selector in (
-        ("persistentvolumeclaim", "app.kubernetes.io/part-of=latecomer"),
+        ("persistentvolumeclaim", OURS),
         ("persistentvolumeclaim", "app.kubernetes.io/name=kafka"),
         ("configmap", f"app={JOB},configmap-type=high-availability"),
     ):
