@@ -11,6 +11,7 @@ import pytest
 
 from grpc_services.python.server import RunningServer, start
 from grpc_services.python.settings import ServerSettings
+from tests.grpc_services.python.guarded import Guarded
 
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
@@ -55,3 +56,12 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], str]:
         return f"{module.__name__}:PLUGIN"
 
     return named
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A feature server with TLS and the token check."""
+    one = Guarded(tmp_path_factory.mktemp("guarded"))
+    yield one
+    one.channel.close()
+    one.server.stop(0.0)

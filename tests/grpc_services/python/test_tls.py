@@ -1,0 +1,96 @@
+"""Certificates: who is shown which, who is believed, and files that hold something else."""
+
+import json
+from pathlib import Path
+
+import grpc
+import pytest
+
+from grpc_services.python.server import start
+from grpc_services.python.settings import ServerSettings, SettingsError
+from tests.authority import DAY, Authority, Pair, replace
+from tests.grpc_services.python.guarded import asked
+
+
+def test_a_new_certificate_is_shown_to_new_connections_and_half_a_rotation_does_no_harm(guarded):
+    token = [("authorization", f"Bearer {guarded.issuer.token()}")]
+    other = Authority(guarded.authority.folder, "other")
+    was = Path(guarded.pair.cert).read_bytes()
+    replaced = other.issue("replaced")
+    assert asked(guarded.channel, token) is None
+    try:
+        replace(guarded.pair.cert, Path(replaced.cert).read_bytes())  # its key is still the old one
+        with guarded.new_channel() as channel:
+            assert asked(channel, token) is None
+        replace(guarded.pair.key, Path(replaced.key).read_bytes())
+        with guarded.new_channel(other) as channel:
+            assert asked(channel, token) is None
+        with guarded.new_channel() as channel:
+            assert asked(channel, token)[0] is grpc.StatusCode.UNAVAILABLE
+        assert asked(guarded.channel, token) is None  # the connection that is open stays
+    finally:
+        guarded.authority.issue("server")
+    assert was != Path(guarded.pair.cert).read_bytes()
+    with guarded.new_channel() as channel:
+        assert asked(channel, token) is None
+
+
+@pytest.mark.parametrize(
+    ("hosts", "lasts"), [(("elsewhere.test",), DAY), (("localhost", "127.0.0.1"), -DAY / 2)], ids=["name", "expired"]
+)
+def test_a_server_of_another_name_or_with_an_expired_certificate_is_refused(guarded, hosts, lasts):
+    pair = guarded.authority.issue("bad", hosts, ends=lasts)
+    server = start(guarded.settings(tls_cert=pair.cert, tls_key=pair.key))
+    with guarded.new_channel(port=server.port) as channel:
+        assert asked(channel)[0] is grpc.StatusCode.UNAVAILABLE
+    server.stop(0.0)
+
+
+def test_with_mutual_tls_only_a_certificate_of_the_clients_authority_is_let_in(guarded, tmp_path):
+    clients = Authority(tmp_path, "clients")
+    server = start(
+        ServerSettings(
+            "features", port=0, tls_cert=guarded.pair.cert, tls_key=guarded.pair.key, tls_client_ca=clients.path
+        )
+    )
+    allowed, late = clients.issue("allowed"), clients.issue("late", ends=-DAY / 2)
+    for pair, expected in (
+        (allowed, None),
+        (late, grpc.StatusCode.UNAVAILABLE),
+        (guarded.pair, grpc.StatusCode.UNAVAILABLE),
+        (None, grpc.StatusCode.UNAVAILABLE),
+    ):
+        with guarded.new_channel(pair=pair, port=server.port) as channel:
+            answer = asked(channel)
+            assert (answer and answer[0]) is expected
+    server.stop(0.0)
+
+
+def bad_files(folder: Path, pair: Pair) -> dict[str, dict[str, str]]:
+    """Settings that name files with something else in them."""
+    (folder / "text").write_text("secret text\n")
+    (folder / "oct.json").write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}))
+    (folder / "none.json").write_text('{"keys": []}')
+    other = Authority(folder, "third").issue("third")
+    return {
+        "there is no such file": {"tls_cert": str(folder / "missing")},
+        "no certificate": {"tls_cert": str(folder / "text")},
+        "no key": {"tls_key": str(folder / "text")},
+        "the key of another": {"tls_key": other.key},
+        "no authority": {"tls_client_ca": pair.key},
+        "no key set": {"jwks": str(folder / "text")},
+        "a secret key": {"jwks": str(folder / "oct.json")},
+        "no key in the set": {"jwks": str(folder / "none.json")},
+    }
+
+
+def test_files_that_hold_something_else_are_refused_by_name_and_without_their_contents(guarded, tmp_path):
+    for changes in bad_files(tmp_path, guarded.pair).values():
+        [path] = changes.values()
+        with pytest.raises(SettingsError) as refused:
+            start(guarded.settings(**changes))
+        line = str(refused.value)
+        assert line.startswith(f"{path}: ")
+        assert "\n" not in line
+        assert "secret text" not in line
+        assert "PRIVATE" not in line
