@@ -41,7 +41,7 @@ def digest(*files: Path) -> str:
 
 
 def run(*command: object) -> None:
-    result = subprocess.run([str(word) for word in command], check=False)
+    result = subprocess.run([str(word) for word in command], stdout=2, check=False)  # the output is the command's alone
     if result.returncode != 0:
         raise SystemExit(f"latecomer: the environment could not be made: {command[0]} ended with {result.returncode}")
 
@@ -52,6 +52,10 @@ def make_environment() -> None:
     except (subprocess.CalledProcessError, ImportError):
         raise SystemExit("latecomer: this Python cannot make environments: install python3-venv") from None
     note("made.by").write_text(digest())
+
+
+def say(line: str) -> None:
+    print(f"latecomer: {line}", file=sys.stderr)
 
 
 def note(name: str) -> Path:
@@ -68,6 +72,7 @@ def install_packages(requirements: str) -> bool:
     files = {name: ROOT / "requirements" / f"{name}.txt" for name in larger}
     if any(says(note(f"{name}.installed"), digest(file)) for name, file in files.items()):
         return False
+    say(f"installing requirements/{requirements}.txt into .venv, once")
     if not says(note("made.by"), digest()):
         make_environment()
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
@@ -92,6 +97,7 @@ def build_java(module: str) -> bool:
     )
     if says(note(f"{module}.built"), sources) or not (shutil.which("mvn") and shutil.which("javac")):
         return False
+    say(f"building {module} with Maven, once")
     run("mvn", "--batch-mode", "--quiet", "--file", folder / "pom.xml", "package", "-DskipTests")
     note(f"{module}.built").write_text(sources)
     return True
@@ -103,14 +109,12 @@ def main(purpose: str) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("latecomer: waiting for another first use that is installing", file=sys.stderr)
+            say("waiting for another first use that is installing")
             fcntl.flock(lock, fcntl.LOCK_EX)
         start = monotonic()
-        if not says(note("made.by"), digest()):
-            print(f"latecomer: installing requirements/{requirements}.txt into .venv, once", file=sys.stderr)
         has_worked = [install_packages(requirements), generate_stubs(), *map(build_java, modules)]
         if any(has_worked):
-            print(f"latecomer: installed in {monotonic() - start:.0f} s", file=sys.stderr)
+            say(f"installed in {monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""The script of a checkout installs what a command needs, no more, and says so beside the command's own output."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SAYS_ITS_PURPOSE = "import sys; print(sys.argv[1]); sys.exit(3)  # which ends the script\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The script, beside an installer that tells what it was asked for."""
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "install.py").write_text(SAYS_ITS_PURPOSE)
+    shutil.copy(ROOT / "latecomer", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "purpose"),
+    [
+        ("run", {}, "run"),
+        ("run --engine flink", {}, "flink"),
+        ("run --engine=flink", {}, "flink"),
+        ("run", {"LATECOMER_RUN_ENGINE": "flink"}, "flink"),
+        ("serve features", {"LATECOMER_RUN_ENGINE": "flink"}, "run"),
+        ("serve features --language java", {}, "java"),
+        ("serve features", {"LATECOMER_SERVE_LANGUAGE": "java"}, "java"),
+        ("run", {"LATECOMER_SERVE_LANGUAGE": "java"}, "run"),
+        ("parity", {}, "test"),
+        ("parity --help", {}, "run"),
+        ("bench -h", {}, "run"),
+        ("run --engine flink --help", {}, "run"),
+        ("", {}, "run"),
+    ],
+)
+def test_a_command_installs_what_it_needs(
+    checkout: Path, words: str, environment: dict[str, str], purpose: str
+) -> None:
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("LATECOMER_")}
+    result = subprocess.run(
+        [checkout / "latecomer", *words.split()],
+        env={**unset, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout.strip(), result.returncode) == (purpose, 3)
+
+
+@pytest.fixture
+def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("install", ROOT / "requirements" / "install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(module, "PYTHON", Path(sys.executable))
+    return module
+
+
+def test_what_is_added_to_an_environment_is_told_before_it_is_installed(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    installer.note("made.by").write_text(installer.digest())
+    installer.note("run.installed").write_text(installer.digest(ROOT / "requirements" / "run.txt"))
+    told: list[str] = []
+    monkeypatch.setattr(installer, "run", lambda *command: told.append(capfd.readouterr().err))
+    assert installer.install_packages("flink")
+    assert told == ["latecomer: installing requirements/flink.txt into .venv, once\n"]
+
+
+def test_what_a_tool_prints_is_not_the_output_of_the_command(
+    installer: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
+    installer.run(sys.executable, "-c", "print('a tool speaks')")
+    assert capfd.readouterr() == ("", "a tool speaks\n")
