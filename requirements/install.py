@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,9 @@ NEEDS = {
     "test": ("test", ("dataflows/flink_job/java", "grpc_services/java")),
 }
 """For each purpose the requirements, and the Maven modules to build. Without Maven, what needs them says so later."""
+
+SAYS_IT_WAITS_AFTER_S = 1.0
+"""Where there is nothing to install, another use is through long before."""
 
 
 def digest(*files: Path) -> str:
@@ -106,11 +110,11 @@ def build_java(module: str) -> bool:
 def main(purpose: str) -> None:
     requirements, modules = NEEDS[purpose]
     with (ROOT / ".venv.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another first use that is installing")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        waits = Timer(SAYS_IT_WAITS_AFTER_S, say, ["waiting for another first use that is installing"])
+        waits.daemon = True
+        waits.start()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waits.cancel()
         start = monotonic()
         has_worked = [install_packages(requirements), generate_stubs(), *map(build_java, modules)]
         if any(has_worked):

@@ -1,12 +1,16 @@
 """The script of a checkout installs what a command needs, no more, and says so beside the command's own output."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from types import ModuleType
+from typing import TextIO
 
 import pytest
 
@@ -77,6 +81,43 @@ def test_what_is_added_to_an_environment_is_told_before_it_is_installed(
     monkeypatch.setattr(installer, "run", lambda *command: told.append(capfd.readouterr().err))
     assert installer.install_packages("flink")
     assert told == ["latecomer: installing requirements/flink.txt into .venv, once\n"]
+
+
+@pytest.fixture
+def held(installer: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TextIO]:
+    """The lock of a checkout with nothing to install, which another use holds."""
+    monkeypatch.setattr(installer, "ROOT", tmp_path)
+    for step in ("install_packages", "generate_stubs"):
+        monkeypatch.setattr(installer, step, lambda *_: False)
+    with (tmp_path / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+
+
+def test_a_use_that_waits_for_long_says_so(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, held: TextIO
+) -> None:
+    told: list[str] = []
+
+    def heard(line: str) -> None:
+        told.append(line)
+        fcntl.flock(held, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(installer, "SAYS_IT_WAITS_AFTER_S", 0.0)
+    monkeypatch.setattr(installer, "say", heard)
+    installer.main("run")
+    assert told == ["waiting for another first use that is installing"]
+
+
+def test_two_uses_at_once_with_nothing_to_install_say_nothing(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, held: TextIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(installer, "SAYS_IT_WAITS_AFTER_S", 300.0)
+    release = Timer(0.01, fcntl.flock, [held, fcntl.LOCK_UN])
+    release.start()
+    installer.main("run")
+    release.join()
+    assert capfd.readouterr().err == ""
 
 
 def test_what_a_tool_prints_is_not_the_output_of_the_command(
