@@ -8,18 +8,30 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from dataflows.flink_job.installation import check_installation
-from dataflows.kafka_broker.artifacts import BrokerError, broker_jars, java_command
 from dataflows.kafka_broker.broker import Broker, running_broker
 from dataflows.metrics import Metrics
 from dataflows.service_client import Answer, Prediction, ServiceClient, Services
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.dataflows.asking import EVALUATIONS, Bench
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.kafka.topics import PASSWORD, USER, Topics
 from tests.dataflows.pipelines import Pipelines
+from tests.machine import has_broker, has_flink
+
+__all__ = [
+    "bench",
+    "broker",
+    "features_address",
+    "has_broker",
+    "has_flink",
+    "inference_address",
+    "kafka_pipelines",
+    "pipelines",
+    "right",
+    "topics",
+]
 
 
 @pytest.fixture(scope="session")
@@ -60,12 +72,7 @@ def right(features_address: str, inference_address: str) -> list[Answer]:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[Broker]:
-    try:
-        java_command()
-        broker_jars()
-    except BrokerError as error:
-        pytest.skip(str(error))
+def broker(has_broker: None) -> Iterator[Broker]:
     with running_broker(users={USER: PASSWORD}) as broker:
         yield broker
 
@@ -81,11 +88,3 @@ def kafka_pipelines(
 ) -> KafkaPipelines:
     services = Services(features_address, inference_address)
     return KafkaPipelines(topics, services, tmp_path_factory.mktemp("kafka-pipelines"))
-
-
-@pytest.fixture(scope="session")
-def has_flink() -> None:
-    try:
-        check_installation()
-    except SettingsError as error:
-        pytest.skip(str(error))

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from dataflows.flink_job.installation import check_installation
-from dataflows.kafka_broker.artifacts import BrokerError, broker_jars, java_command
-from dataflows.settings import SettingsError
+from tests.machine import has_broker, has_flink
 from tests.parity.suite import Surrounding
+
+__all__ = ["has_broker", "has_flink", "surrounding"]
 
 
 @pytest.fixture(scope="session")
@@ -16,20 +16,3 @@ def surrounding() -> Iterator[Surrounding]:
     """Services and a broker, each started when a test first needs it."""
     with ExitStack() as stack:
         yield Surrounding(stack)
-
-
-@pytest.fixture(scope="session")
-def has_flink() -> None:
-    try:
-        check_installation()
-    except SettingsError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def has_broker() -> None:
-    try:
-        java_command()
-        broker_jars()
-    except BrokerError as error:
-        pytest.skip(str(error))

@@ -35,8 +35,10 @@ def started(engine: str, settings: RunSettings) -> Iterator[None]:
     try:
         yield
     finally:
+        has_ended = process.poll() is not None
         process.terminate()
-        process.communicate()
+        said = process.communicate()
+        assert not has_ended, said  # else it would only be told that outputs are missing
 
 
 def fill(topics: Topics, source: str, records: Sequence[TopicRecord]) -> None:
