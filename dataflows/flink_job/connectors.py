@@ -30,8 +30,8 @@ _TRANSACTION_TIMEOUT_MS: Final = 600_000
 """As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
 hour, would be refused, and the job would start again for ever."""
 
-_PARTITIONS_LOOKED_AT_MS: Final = 60_000
-"""How often a run without an end sees whether its topic has other partitions, as on Bytewax."""
+_PARTITIONS_LOOKED_AT_MS: Final = 10_000
+"""How often a run without an end sees whether its topic has other partitions: nobody reads those until it is told."""
 
 
 def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> Any:

@@ -8,11 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import IsolationLevel, Message
+from confluent_kafka import IsolationLevel
 
-from tests.dataflows.kafka.topics import Record, Topics
+from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.kafka.logs import SPEC
+from tests.dataflows.kafka.topics import Record, Topics, values_of
 
-__all__ = ["THOROUGH", "Sink", "family", "kill_all", "portions", "values_of"]
+__all__ = ["THOROUGH", "Lines", "Sink", "family", "kill_all", "portions", "undisturbed_by"]
+
+Lines = tuple[list[bytes], list[bytes]]
+"""Predictions and rejections, each sorted."""
 
 THOROUGH = os.environ.get("LATECOMER_HYPOTHESIS") == "thorough"
 
@@ -44,10 +49,6 @@ def portions(records: Sequence[Record], number: int) -> list[Sequence[Record]]:
     return [records[start : start + size] for start in range(0, len(records), size)]
 
 
-def values_of(messages: Sequence[Message]) -> list[bytes]:
-    return [value for message in messages if (value := message.value()) is not None]
-
-
 class Sink(NamedTuple):
     """The topics that a run writes to, as others see them."""
 
@@ -63,7 +64,7 @@ class Sink(NamedTuple):
     def options(self) -> list[str]:
         return ["--output", self.output, "--rejections", self.rejections]
 
-    def committed(self) -> tuple[list[bytes], list[bytes]]:
+    def committed(self) -> Lines:
         """What a reader of committed records gets, sorted. Nothing may stand in its way."""
         for place in (self.output, self.rejections):
             ends = [self.topics.readable_ends(place, level) for level in IsolationLevel]
@@ -79,3 +80,10 @@ class Sink(NamedTuple):
     def seen(self) -> int:
         """Predictions of any transaction, also of those that were aborted."""
         return len(self.topics.records(self.output, isolation="read_uncommitted"))
+
+
+def undisturbed_by(kafka_pipelines: KafkaPipelines, topics: Topics, log: str) -> Lines:
+    """What the other engine makes of a topic, in one go."""
+    sink = Sink.made(topics)
+    kafka_pipelines.run_only(log, SPEC, sink.output, sink.rejections)
+    return sink.committed()

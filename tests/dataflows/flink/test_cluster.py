@@ -7,16 +7,15 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.dataflows.flink.cluster import Cluster, running_cluster
-from tests.dataflows.flink.flink_runs import Sink, portions
+from tests.dataflows.flink.flink_runs import Lines, Sink, portions, undisturbed_by
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC, fleet_lines
+from tests.dataflows.kafka.logs import SPEC_OPTIONS, fleet_lines
 from tests.dataflows.kafka.topics import Record, Topics, records_of
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 
 PARTITIONS = 4
 TWO = ("--parallelism", "2")
-SPEC_OPTIONS = ("--interval", "10m", "--tick", "1m", "--idle-after", "5m", "--forget-after", "15m")
 
 
 def documented_command() -> list[str]:
@@ -41,14 +40,10 @@ def records() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    records: list[Record], topics: Topics, kafka_pipelines: KafkaPipelines
-) -> tuple[list[bytes], list[bytes]]:
-    """What the other engine makes of them."""
-    log, sink = topics.made(PARTITIONS), Sink.made(topics)
+def undisturbed(records: list[Record], topics: Topics, kafka_pipelines: KafkaPipelines) -> Lines:
+    log = topics.made(PARTITIONS)
     topics.fill(log, records)
-    kafka_pipelines.run_only(log, SPEC, sink.output, sink.rejections)
-    return sink.committed()
+    return undisturbed_by(kafka_pipelines, topics, log)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +54,7 @@ def services(features_address: str, inference_address: str) -> list[str]:
 def test_flink_run_takes_the_job_to_a_cluster(
     cluster: Cluster,
     records: list[Record],
-    undisturbed: tuple[list[bytes], list[bytes]],
+    undisturbed: Lines,
     services: list[str],
     topics: Topics,
 ) -> None:
@@ -73,7 +68,7 @@ def test_flink_run_takes_the_job_to_a_cluster(
 def test_a_task_manager_that_is_killed_costs_no_output_and_repeats_none(
     cluster: Cluster,
     records: list[Record],
-    undisturbed: tuple[list[bytes], list[bytes]],
+    undisturbed: Lines,
     services: list[str],
     topics: Topics,
 ) -> None:
@@ -98,3 +93,16 @@ def test_a_task_manager_that_is_killed_costs_no_output_and_repeats_none(
     written = sink.committed()
     print(f"{len(undisturbed[0])} predictions expected, {len(written[0])} written, {sink.seen()} sent")
     assert written == undisturbed
+
+
+def test_partitions_added_under_a_job_end_it_for_good(
+    cluster: Cluster, records: list[Record], services: list[str], topics: Topics
+) -> None:
+    log, sink = topics.made(PARTITIONS), Sink.made(topics)
+    topics.fill(log, records)
+    done = cluster.flink("run", "--detached", *RUN[1:], "--input", log, *sink.options, *services, *SPEC_OPTIONS, *TWO)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sink.appeared(500)
+    topics.add_partitions(log, PARTITIONS + 1)
+    topic = log.rpartition("/")[2]
+    assert f"the topic {topic} has {PARTITIONS + 1} partitions now, and had {PARTITIONS}: devices" in cluster.failure()

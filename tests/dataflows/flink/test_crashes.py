@@ -11,19 +11,16 @@ import pytest
 
 from dataflows.kafka_broker.broker import Broker
 from tests.dataflows.commands import latecomer_here, one_line
-from tests.dataflows.flink.flink_runs import THOROUGH, Sink, kill_all, portions
+from tests.dataflows.flink.flink_runs import THOROUGH, Lines, Sink, kill_all, portions, undisturbed_by
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC, fleet_lines
+from tests.dataflows.kafka.logs import SPEC_OPTIONS, fleet_lines
 from tests.dataflows.kafka.topics import PASSWORD, USER, Record, Topics, records_of
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 
 PARTITIONS = 3
 HUGE = 5_000_000
-SPEC_OPTIONS = ("--interval", "10m", "--tick", "1m", "--idle-after", "5m", "--forget-after", "15m")
 KILLS = 4 if THOROUGH else 2
-
-Lines = tuple[list[bytes], list[bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +38,9 @@ def made_log(topics: Topics) -> str:
 
 @pytest.fixture(scope="module")
 def undisturbed(records: list[Record], topics: Topics, kafka_pipelines: KafkaPipelines) -> Lines:
-    """What the other engine makes of them."""
-    log, sink = made_log(topics), Sink.made(topics)
+    log = made_log(topics)
     topics.fill(log, records)
-    kafka_pipelines.run_only(log, SPEC, sink.output, sink.rejections)
-    predictions, rejections = sink.committed()
+    predictions, rejections = undisturbed_by(kafka_pipelines, topics, log)
     assert len(set(predictions)) == len(predictions) > 5_000
     assert sum(f'"size":{HUGE},'.encode() in line for line in rejections) == 1
     return predictions, rejections
@@ -81,7 +76,7 @@ def refused(kafka_pipelines: KafkaPipelines, *options: str, cwd: Path) -> str:
     """What a run says that does not start."""
     done = latecomer_here(*kafka_pipelines.command(*options, "--quiet")[3:], cwd=cwd)
     assert done.returncode == 2
-    return one_line(done.stderr.replace(b"--quiet", b""))
+    return one_line(done.stderr)
 
 
 class Stopped(NamedTuple):

@@ -4,11 +4,14 @@ from dataflows.records import encoded_event
 from dataflows.simulated_fleet import SimulatedFleet
 from window_core import WindowSpec
 
-__all__ = ["SPEC", "START_MS", "fleet_lines"]
+__all__ = ["SPEC", "SPEC_OPTIONS", "START_MS", "fleet_lines"]
 
 START_MS = 1_600_000_000_000
 
 SPEC = WindowSpec(interval_ms=600_000, tick_ms=60_000, idle_after_ms=300_000, forget_after_ms=900_000)
+
+SPEC_OPTIONS = ("--interval", "10m", "--tick", "1m", "--idle-after", "5m", "--forget-after", "15m")
+"""The same for a run."""
 
 NOISE = (b"{", b"[]", b'{"device_id":"d"}', b"\xff", b"null", b'{"device_id":7}')
 

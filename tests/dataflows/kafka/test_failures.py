@@ -9,12 +9,10 @@ from confluent_kafka import Message
 
 from dataflows.kafka_broker.broker import Broker
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC, fleet_lines
-from tests.dataflows.kafka.topics import Topics, records_of
+from tests.dataflows.kafka.logs import SPEC, SPEC_OPTIONS, fleet_lines
+from tests.dataflows.kafka.topics import Topics, records_of, values_of
 
 LINES = fleet_lines(devices=30, minutes=40)
-
-SPEC_OPTIONS = ("--interval", "10m", "--tick", "1m", "--idle-after", "5m", "--forget-after", "15m")
 
 SLOW = ("--batch-windows", "2", "--in-flight", "1", "--source-records", "40", "--epoch", "100ms")
 """So slow that it can be met in the middle, and with many epochs."""
@@ -22,10 +20,6 @@ SLOW = ("--batch-windows", "2", "--in-flight", "1", "--source-records", "40", "-
 
 def more_than(number: int) -> Callable[[list[Message]], bool]:
     return lambda messages: len(messages) > number
-
-
-def values_of(messages: list[Message]) -> list[bytes]:
-    return [value for message in messages if (value := message.value()) is not None]
 
 
 @pytest.fixture(scope="module")

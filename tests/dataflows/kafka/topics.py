@@ -1,6 +1,6 @@
 """Topics of the tests' broker: made, filled and read back. Timestamps are the producers', so a log is given."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from time import monotonic
 
@@ -13,7 +13,7 @@ from dataflows.kafka_client import kafka_location
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 
-__all__ = ["PASSWORD", "USER", "Record", "Topics", "records_of"]
+__all__ = ["PASSWORD", "USER", "Record", "Topics", "records_of", "values_of"]
 
 USER, PASSWORD = "tester", "a very secret word"
 
@@ -34,6 +34,10 @@ def records_of(data: bytes) -> list[Record]:
         elif found is not None:
             records.append((found.event.device_id.encode(), line, found.arrival_ms))
     return records
+
+
+def values_of(messages: Sequence[Message]) -> list[bytes]:
+    return [value for message in messages if (value := message.value()) is not None]
 
 
 def _topic(location: str) -> str:

@@ -17,8 +17,8 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.types.Row;
 
 /**
- * A {@link KafkaSource} of one topic whose restored state obeys the run: it is of the same topic with the same
- * partitions, and ends where this run ends.
+ * A {@link KafkaSource} of one topic whose restored state obeys the run: it is of the same topic, and ends where this run
+ * ends.
  *
  * <p>The connector would go on with the topics and the ends that its state holds, whatever it is told. And it says that
  * there are no more partitions when it first finds them: restored, it finds none that are new, and a bounded job would
