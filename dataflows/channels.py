@@ -12,7 +12,6 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 import grpc
-from google.protobuf.message import Message
 
 from dataflows.settings import RunSettings
 from grpc_services.python.tls import TlsFiles, watched_tls_files
@@ -54,7 +53,7 @@ class Methods(NamedTuple):
 
 
 class Connection:
-    """A channel, and the methods on it; they take messages and give bytes."""
+    """A channel, and the methods on it; they take serialised messages and give such."""
 
     def __init__(self, host_port: str, methods: Methods, files: TlsFiles | None, settings: RunSettings) -> None:
         self.files = files
@@ -67,9 +66,9 @@ class Connection:
         else:
             credentials = grpc.ssl_channel_credentials(files.authorities, *(files.pair or ()))
             self._channel = grpc.secure_channel(target, credentials, _OPTIONS, compression)
-        self.batch = self._channel.unary_unary(methods.batch, _bytes_of, None)
-        self.unary = self._channel.unary_unary(methods.unary, _bytes_of, None)
-        self.stream = self._channel.stream_stream(methods.stream, _bytes_of, None)
+        self.batch = self._channel.unary_unary(methods.batch, None, None)
+        self.unary = self._channel.unary_unary(methods.unary, None, None)
+        self.stream = self._channel.stream_stream(methods.stream, None, None)
 
     def close(self) -> None:
         self._channel.close()
@@ -171,7 +170,3 @@ class Addresses:
 
 def _rest_s(failures: int) -> float:
     return min(_REST_MIN_S * 2.0 ** min(failures - 1, 10), _REST_MAX_S)
-
-
-def _bytes_of(message: Message) -> bytes:
-    return message.SerializeToString()

@@ -138,7 +138,7 @@ class Service:
         self._closed.set()
         self._addresses.close()
 
-    def batch(self, request: Message, windows: int, answer_type: type[Answer]) -> Answer:
+    def batch(self, request: bytes, windows: int, answer_type: type[Answer]) -> Answer:
         """Ask about many windows at once.
 
         Raises:
@@ -148,11 +148,11 @@ class Service:
         """
         return self._answer("batch", request, windows, answer_type)
 
-    def unary(self, request: Message, answer_type: type[Answer]) -> Answer:
+    def unary(self, request: bytes, answer_type: type[Answer]) -> Answer:
         """Ask about one window, by the method of the original demo. Raises as ``batch`` does."""
         return self._answer("unary", request, 1, answer_type)
 
-    def stream(self, requests: Iterable[Message], answer_type: type[Answer]) -> Iterator[Answer]:
+    def stream(self, requests: Iterable[bytes], answer_type: type[Answer]) -> Iterator[Answer]:
         """Ask about many windows many times on one call; the answers in order, until one fails or all are there.
 
         The deadline is that of each answer.
@@ -171,7 +171,7 @@ class Service:
             return  # what has no answer is asked by ``batch``, where errors are told apart
 
     def _answer(
-        self, method: Literal["batch", "unary"], request: Message, windows: int, answer_type: type[Answer]
+        self, method: Literal["batch", "unary"], request: bytes, windows: int, answer_type: type[Answer]
     ) -> Answer:
         attempts = Retrying(
             retry=retry_if_exception_type(_AskAgainError),
@@ -189,7 +189,7 @@ class Service:
             tried = f"{self._attempts} attempts of up to {duration_text(self._settings.timeout_ms)}"
             raise ServiceError(f"the {self.name} service at {self._name_of_all} failed {tried}: {error}") from None
 
-    def _attempt(self, method: Literal["batch", "unary"], request: Message, answer_type: type[Answer]) -> Answer:
+    def _attempt(self, method: Literal["batch", "unary"], request: bytes, answer_type: type[Answer]) -> Answer:
         if self._closed.is_set():
             raise self._ended()
         start = perf_counter()

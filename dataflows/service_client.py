@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +15,8 @@ import numpy as np
 from dataflows.metrics import Metrics
 from dataflows.service_calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
 from dataflows.settings import RunSettings
-from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch, WindowBatch
+from dataflows.window_request import window_request
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
 from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as SeedPrediction
 from window_core import BYTES_PER_EVENT, Evaluation
@@ -129,8 +129,8 @@ class ServiceClient:
         asked: list[tuple[_Rows, list[Answer | None]]] = []
         done = 0
 
-        def features() -> Iterator[FeatureBatch]:  # runs in a thread of gRPC, which only ends the stream on an error
-            windows = map(_window_batch, chunks)
+        def features() -> Iterator[bytes]:  # runs in a thread of gRPC, which only ends the stream on an error
+            windows = map(window_request, chunks)
             for chunk, batch in zip(chunks, self._features.stream(windows, FeatureBatch), strict=False):
                 answers: list[Answer | None] = [None] * len(chunk)
                 try:
@@ -138,7 +138,7 @@ class ServiceClient:
                 except ServiceError:
                     return
                 asked.append((rows, answers))
-                yield rows.batch
+                yield rows.batch.SerializeToString()
 
         if not (self._features.unary_only or self._inference.unary_only):
             for predictions in self._inference.stream(features(), PredictionBatch):
@@ -164,7 +164,7 @@ class ServiceClient:
                     yield self._kept_features(evaluations, [row], batch, answers)
             return
         try:
-            request = _window_batch([evaluations[row] for row in rows])
+            request = window_request([evaluations[row] for row in rows])
             batch = self._features.batch(request, len(rows), FeatureBatch)
         except UnimplementedError:
             self._features.unary_only = True
@@ -185,7 +185,8 @@ class ServiceClient:
             for time, s1, s2, s3, s4 in zip(times, *sensors, strict=True)
         ]
         try:
-            answer = self._features.unary(RawEventList(device_id=evaluation.device_id, event=events), FeatureList)
+            request = RawEventList(device_id=evaluation.device_id, event=events).SerializeToString()
+            answer = self._features.unary(request, FeatureList)
         except UnimplementedError:
             raise self._features.unknown() from None
         return FeatureBatch(
@@ -225,7 +226,8 @@ class ServiceClient:
                 self._ask_for_one_prediction(_selected(features, [row]), answers)
             return
         try:
-            predictions = self._inference.batch(features.batch, len(features.rows), PredictionBatch)
+            request = features.batch.SerializeToString()
+            predictions = self._inference.batch(request, len(features.rows), PredictionBatch)
         except UnimplementedError:
             self._inference.unary_only = True
             self._ask_for_predictions(features, answers)
@@ -246,7 +248,7 @@ class ServiceClient:
         )
         [row] = features.rows
         try:
-            answer = self._inference.unary(request, SeedPrediction)
+            answer = self._inference.unary(request.SerializeToString(), SeedPrediction)
         except UnimplementedError:
             raise self._inference.unknown() from None
         except RefusedError as error:
@@ -277,21 +279,6 @@ class ServiceClient:
                 result = dict(zip(keys, texts[row * len(keys) : (row + 1) * len(keys)], strict=True))
                 named = dict(zip(names, values, strict=True))
                 answers[rows[row]] = Prediction(named, predictions.model_id, result)
-
-
-def _window_batch(evaluations: Sequence[Evaluation]) -> WindowBatch:
-    times, sensor1, sensor2, sensor3, sensor4 = zip(*[evaluation.window() for evaluation in evaluations], strict=True)
-    offsets = accumulate((evaluation.end - evaluation.start for evaluation in evaluations), initial=0)
-    return WindowBatch(
-        evaluation_id=[evaluation.evaluation_id for evaluation in evaluations],
-        device_id=[evaluation.device_id for evaluation in evaluations],
-        offsets=array("I", offsets).tobytes(),
-        times=b"".join(times),
-        sensor1=b"".join(sensor1),
-        sensor2=b"".join(sensor2),
-        sensor3=b"".join(sensor3),
-        sensor4=b"".join(sensor4),
-    )
 
 
 def _values(batch: FeatureBatch) -> list[list[float]]:
