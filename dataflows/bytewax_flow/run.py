@@ -25,6 +25,7 @@ from dataflows.prediction_step import PredictionStep, Topic
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of
+from grpc_services.python.busy_process import prepare_for_load
 
 __all__ = ["run_on_bytewax"]
 
@@ -62,6 +63,7 @@ def run_on_bytewax(
             settings.spec,
             metrics,
         )
+        prepare_for_load()
         stack.enter_context(StandardError.opened_at_the_end())
         stack.enter_context(_ended_by_signals(None if settings.has_end else stopped))
         try:

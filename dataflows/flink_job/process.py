@@ -24,6 +24,7 @@ from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
+from grpc_services.python.busy_process import prepare_for_load
 from window_core import DeviceWindow, EventError
 
 __all__ = ["BYTES", "PipelineFunction"]
@@ -61,6 +62,7 @@ class PipelineFunction(ProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         check_mode(runtime_context)
+        prepare_for_load()
         assert self._settings.features is not None
         assert self._settings.inference is not None
         self._metrics = process_metrics(self._settings)

@@ -1,22 +1,18 @@
 """The life of a server process: it says where it listens, serves until it is told to stop, drains, and ends."""
 
-import ctypes
 import os
 import select
 import signal
 import sys
 import threading
-from typing import Final
 
 from prometheus_client import start_http_server
 
+from grpc_services.python.busy_process import prepare_for_load
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
 
 __all__ = ["serve"]
-
-_MALLOPT: Final = ((-3, 32 << 20), (-1, 128 << 20))
-"""``M_MMAP_THRESHOLD``, the most it may be, and ``M_TRIM_THRESHOLD``, four requests of the default limit; bytes."""
 
 
 def serve(settings: ServerSettings) -> int:
@@ -35,7 +31,7 @@ def serve(settings: ServerSettings) -> int:
     signal.set_wakeup_fd(told)  # written by the handler in C: a signal between a look and a wait is not lost
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    _keep_freed_memory()
+    prepare_for_load()
     try:
         server = start(settings)
     except ListenError as error:
@@ -64,18 +60,6 @@ def _serves_metrics(server: RunningServer, settings: ServerSettings) -> bool:
         return False
     print(f"{settings.service}: metrics: http://localhost:{metrics.server_port}/metrics", file=sys.stderr)
     return True
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep the memory of a request for the next: else the kernel takes and clears 500 pages for each batch.
-
-    Measured with batches of 256 windows: a quarter of the system time, and half as many batches again. Where the C
-    library is another one, nothing is changed.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for option, value in _MALLOPT:
-            mallopt(option, value)
 
 
 def _is_told(stops: int, timeout_s: float | None) -> bool:
