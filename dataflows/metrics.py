@@ -37,7 +37,12 @@ class Metrics:
             "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
         )
         self.retries = Counter("latecomer_retries", "Calls made again", ["service", "status"], registry=registry)
-
+        self._counters = {  # what the summary tells
+            "latecomer_records_total": self.records,
+            "latecomer_evaluations_total": self.evaluations,
+            "latecomer_rejections_total": self.rejections,
+            "latecomer_arrivals_lifted_total": self.lifted,
+        }
         self._arrivals_ms: dict[str, int] = {}
 
     def arrived(self, partition: str, arrival_ms: int) -> None:
@@ -51,25 +56,18 @@ class Metrics:
 
     def counts(self) -> list[tuple[str, dict[str, str], float]]:
         """What the summary tells, as name, labels and number, for another process to ``add``."""
-        totals = ("latecomer_records", "latecomer_evaluations", "latecomer_rejections", "latecomer_arrivals_lifted")
         return [
             (sample.name, sample.labels, sample.value)
-            for family in self.registry.collect()
-            if family.name in totals
+            for counter in self._counters.values()
+            for family in counter.collect()
             for sample in family.samples
-            if sample.name.endswith("_total")
+            if sample.name in self._counters
         ]
 
     def add(self, counts: list[tuple[str, dict[str, str], float]]) -> None:
         """Count what another process counted."""
-        counters = {
-            "latecomer_records_total": self.records,
-            "latecomer_evaluations_total": self.evaluations,
-            "latecomer_rejections_total": self.rejections,
-            "latecomer_arrivals_lifted_total": self.lifted,
-        }
         for name, labels, number in counts:
-            counter = counters[name]
+            counter = self._counters[name]
             (counter.labels(**labels) if labels else counter).inc(number)
 
     def value(self, name: str, **labels: str) -> int:
