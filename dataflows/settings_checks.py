@@ -72,6 +72,9 @@ def check(settings: "RunSettings", flag_of: FlagOf) -> None:
             parsed_addresses(getattr(settings, name), flag_of(name))
     _check_kafka(settings)
     _check_channel(settings, flag_of)
+    if settings.forget_after_ms < settings.idle_after_ms:
+        forget, idle = duration_text(settings.forget_after_ms), duration_text(settings.idle_after_ms)
+        raise SettingsError(f"--forget-after is {forget}, below --idle-after, {idle}")
     try:
         _ = settings.spec
     except ValueError as error:

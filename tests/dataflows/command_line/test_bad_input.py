@@ -48,7 +48,7 @@ def services(features_address: str, inference_address: str) -> tuple[str, ...]:
         (("--interval", "0"), "--interval must be above 0"),
         (("--max-events", "0"), "--max-events must be above 0"),
         (("--tick", "-5m"), "is not a duration"),
-        (("--idle-after", "8d"), "--forget-after is 604800000, below"),
+        (("--idle-after", "8d"), "--forget-after is 7d, below --idle-after, 8d"),
         (("--until", "-1"), "--until must be ms since the Unix epoch"),
         (("--until", "253402300800000"), "--until must be ms since the Unix epoch"),
         (("--epoch", "0"), "--epoch must be above 0"),
