@@ -91,7 +91,7 @@ def opened_log(
         return FileLog(metrics, settings.until_ms)
     location = kafka_location("--input", locations.input)
     properties = read_properties(settings.kafka_properties)
-    reader = TopicReader("--input", location, properties, settings.wait_for_broker_ms, say)
+    reader = TopicReader("--input", location, properties, settings.wait_for_broker_ms, say, holds_events=True)
     traits = reader.traits()
     if not traits.is_log_append_time:
         say(_PRODUCERS_CLOCK.format(topic=location.topic))

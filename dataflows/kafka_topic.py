@@ -86,6 +86,8 @@ class TopicReader:
         properties: Mapping[str, str],
         wait_ms: int,
         say: Callable[[str], None],
+        *,
+        holds_events: bool = False,
     ) -> None:
         """Prepare the questions; nothing is asked yet.
 
@@ -95,9 +97,11 @@ class TopicReader:
             properties: those of the user's file.
             wait_ms: how long to wait for the broker.
             say: takes a line for the user.
+            holds_events: it is the input of a run: whoever has to make it is told to give it the broker's clock.
         Raises:
             SettingsError: a property is wrong.
         """
+        self._holds_events = holds_events
         self._flag = flag
         self._location = location
         self._wait_ms = wait_ms
@@ -197,7 +201,8 @@ class TopicReader:
             return
         where = f"{self._flag} {self._location}"
         if error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
-            raise SettingsError(f"{where}: there is no such topic; make it with {_making(self._flag, self._location)}")
+            making = _making(self._location, holds_events=self._holds_events)
+            raise SettingsError(f"{where}: there is no such topic; make it with {making}")
         if error.code() in _NOT_LET_IN:
             raise SettingsError(f"{where}: the broker does not let us in, see --kafka-properties: {error.str()}")
         raise BrokerError(f"{where}: {error.str()}")
@@ -207,7 +212,7 @@ class TopicReader:
             self._seen = error
 
 
-def _making(flag: str, location: KafkaLocation) -> str:
+def _making(location: KafkaLocation, *, holds_events: bool) -> str:
     brokers, topic = location
-    settings = " --config message.timestamp.type=LogAppendTime" if flag == "--input" else ""
+    settings = " --config message.timestamp.type=LogAppendTime" if holds_events else ""
     return f"kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 4{settings}"

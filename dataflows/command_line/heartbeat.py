@@ -30,7 +30,8 @@ def heartbeat(topic: str, every: int, kafka_properties: str | None, wait_for_bro
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     location = kafka_location("TOPIC", topic)
     properties = read_properties(kafka_properties)
-    partitions = TopicReader("TOPIC", location, properties, wait_for_broker, say).traits().partitions
+    reader = TopicReader("TOPIC", location, properties, wait_for_broker, say, holds_events=True)
+    partitions = reader.traits().partitions
     heartbeats = Heartbeats(location, properties, partitions, every)
     click.echo(f"heartbeat: to {partitions} partitions of {location}")
     try:

@@ -80,7 +80,7 @@ def produce(
     if output.startswith(KAFKA_SCHEME):
         location = kafka_location("--output", output)
         properties = read_properties(kafka_properties)
-        TopicReader("--output", location, properties, wait_for_broker, say).traits()
+        TopicReader("--output", location, properties, wait_for_broker, say, holds_events=True).traits()
         writer = EventWriter(location, properties, event_format)
         written = _shown(writer.write(fleet.logged_events(), rate), fleet, messages)
     elif rate is not None or event_format == "protobuf":

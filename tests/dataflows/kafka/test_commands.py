@@ -63,6 +63,16 @@ def test_a_rate_is_for_kafka() -> None:
     assert (result.returncode, result.stderr) == (2, "latecomer: --rate and --format protobuf are for Kafka\n")
 
 
+def test_a_topic_of_events_that_is_missing_is_to_be_made_with_the_clock_of_the_broker(topics: Topics) -> None:
+    missing = f"kafka://{topics.address}/missing"
+    nowhere = ["--output", os.devnull, "--rejections", os.devnull]
+    for command in (["produce", "--output", missing], ["heartbeat", missing], ["run", "--input", missing, *nowhere]):
+        result = ran(*command)
+        assert (result.returncode, result.stdout) == (2, "")
+        [line] = result.stderr.splitlines()
+        assert line.endswith("--create --topic missing --partitions 4 --config message.timestamp.type=LogAppendTime")
+
+
 def test_heartbeats_go_to_each_partition_until_told_to_stop(broker: Broker, topics: Topics) -> None:
     log = topics.made(3)
     with started("heartbeat", log, "--every", "20ms") as process:
