@@ -1,13 +1,12 @@
 """What an event is, and what makes a decoded record none: the checks behind ``INVALID``, in their fixed order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from struct import Struct
 from struct import error as struct_error
-from typing import Final
+from typing import Final, NamedTuple, cast
 
-__all__ = ["EVENT_ERRORS", "MAX_DEVICE_ID_BYTES", "MAX_TIME_MS", "Event", "EventError", "checked_event", "is_time"]
+__all__ = ["EVENT_ERRORS", "MAX_DEVICE_ID_BYTES", "MAX_TIME_MS", "Event", "EventError", "checked_event"]
 
 EVENT_ERRORS: Final = ("not_an_event", "wrong_type", "device_id", "time", "sensor", "key")
 """The closed list of errors of an ``INVALID`` rejection, in the order in which they are looked for."""
@@ -33,8 +32,7 @@ class EventError(ValueError):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One reading of a device.
 
     Made of untrusted values by ``checked_event``; made directly, the caller answers for what is said here.
@@ -56,11 +54,6 @@ class Event:
     def readings(self) -> bytes:
         """The four readings as 16 bytes, float32, little-endian: what "the same readings, bit for bit" compares."""
         return _FOUR_FLOAT32.pack(self.sensor1, self.sensor2, self.sensor3, self.sensor4)
-
-
-def is_time(value: int) -> bool:
-    """Whether a number of ms since the Unix epoch is one that an event or an arrival may have."""
-    return 0 <= value <= MAX_TIME_MS
 
 
 def checked_event(
@@ -85,24 +78,22 @@ def checked_event(
     """
     if type(device_id) is not str or type(time_ms) is not int or type(arrival_ms) is not int:
         raise EventError("wrong_type")
-    numbers: list[float] = []
     for sensor in sensors:
         if type(sensor) is not float and type(sensor) is not int:
             raise EventError("wrong_type")
-        numbers.append(sensor)
     try:
         encoded_id = device_id.encode()
     except UnicodeEncodeError:
         raise EventError("device_id") from None
     if not 0 < len(encoded_id) <= MAX_DEVICE_ID_BYTES:
         raise EventError("device_id")
-    if not (is_time(time_ms) and is_time(arrival_ms)):
+    if not (0 <= time_ms <= MAX_TIME_MS and 0 <= arrival_ms <= MAX_TIME_MS):
         raise EventError("time")
     try:
-        sensor1, sensor2, sensor3, sensor4 = _FOUR_FLOAT32.unpack(_FOUR_FLOAT32.pack(*numbers))
+        sensor1, sensor2, sensor3, sensor4 = _FOUR_FLOAT32.unpack(_FOUR_FLOAT32.pack(*cast("Sequence[float]", sensors)))
     except (OverflowError, struct_error):  # above the largest float32; an integer above the largest double
         raise EventError("sensor") from None
-    if not (isfinite(sensor1) and isfinite(sensor2) and isfinite(sensor3) and isfinite(sensor4)):
+    if not isfinite(sensor1 + sensor2 + sensor3 + sensor4):  # no sum of four float32 values overflows a double
         raise EventError("sensor")
     if key is not None and key != encoded_id:
         raise EventError("key")

@@ -115,6 +115,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
 
     def _items(self, messages: list[Message]) -> Iterator[SourceItem]:
         arrival_ms = None
+        heard = 0
         for message in messages:
             error = message.error()
             if error is not None:
@@ -130,12 +131,14 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             if self._until_ms is not None and arrival_ms > self._until_ms:
                 continue
             record = self._log.record(message.value(), message.key(), arrival_ms, f"{self._number}/{offset}")
+            heard += record is not None
             if record is None or isinstance(record, OutputRecord):
                 yield from self._clock.due_before(arrival_ms)
                 if record is not None:
                     yield record
             else:
                 yield from self._clock.before(record)
+        self._log.metrics.records.inc(heard)
         if arrival_ms is not None:
             self._log.metrics.watermark.labels(str(self._number)).set(arrival_ms / 1000)
 
