@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -59,6 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(
             "LATECOMER_TEST_CLUSTER names no cluster: set it to a context of kubectl, or to 1 for the current one"
         )
+    check_ports_are_free()
     here = tmp_path_factory.mktemp("page")
     context = [] if wanted in ("1", "true", "yes") else [f"--context={wanted}"]
     view = ["kubectl", "config", "view", "--raw", "--flatten", "--minify", *context]
@@ -68,6 +70,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (here / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{options} "$@"\n')
         (here / name).chmod(0o755)
     return here
+
+
+def check_ports_are_free() -> None:
+    """Whatever listens on the port that the page forwards would get the page's events in place of the cluster."""
+    for port in set(re.findall(r"localhost:(\d+)", PAGE)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(port)))
+            except OSError:
+                pytest.fail(f"port {port}, which the page forwards to Kafka, is taken here: end what listens there")
 
 
 def run(block: str, folder: Path) -> str:
