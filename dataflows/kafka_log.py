@@ -86,13 +86,13 @@ def opened_log(
         SettingsError: a topic does not exist, the properties are wrong, or the broker does not let us in.
         BrokerError: a broker stays away.
     """
+    properties = read_properties(settings.kafka_properties)
     for flag, text in (("--output", locations.predictions), ("--rejections", locations.rejections)):
         if is_kafka(text):
             opened_target(flag, text, settings, say)
     if not is_kafka(locations.input):
         return FileLog(metrics, settings.until_ms)
     location = kafka_location("--input", locations.input)
-    properties = read_properties(settings.kafka_properties)
     reader = TopicReader("--input", location, properties, settings.wait_for_broker_ms, say, holds_events=True)
     traits = reader.traits()
     if not traits.is_log_append_time:
@@ -104,7 +104,7 @@ def opened_log(
         settings.format,
         traits.partitions,
         reader.first_offsets(traits.partitions, settings.start),
-        reader.bounded(traits.partitions, settings.until_ms) if settings.bounded else None,
+        reader.bounded(traits.partitions, settings.until_ms, settings.end_offsets) if settings.bounded else None,
     )
 
 

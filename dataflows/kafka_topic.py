@@ -136,12 +136,23 @@ class TopicReader:
         spec = OffsetSpec.earliest() if start == "earliest" else OffsetSpec.latest()
         return tuple(entry.offset for entry in self._offsets(partitions, spec))
 
-    def bounded(self, partitions: int, until_ms: int | None) -> BoundedLog:
-        """How far the log goes now. ``until_ms``, if not given, is the largest arrival of any record in it."""
+    def bounded(self, partitions: int, until_ms: int | None, end_offsets: str | None = None) -> BoundedLog:
+        """How far the log goes now, or to ``end_offsets``, a number of each partition.
+
+        ``until_ms``, if not given, is the largest arrival of any record in it.
+
+        Raises:
+            SettingsError: there is another number of partitions.
+        """
         if until_ms is None:  # first, so that every record up to it stands before the ends
             newest_ms = max(entry.timestamp for entry in self._offsets(partitions, OffsetSpec.max_timestamp()))
             until_ms = newest_ms if newest_ms >= 0 else None
-        return BoundedLog(self.first_offsets(partitions, "latest"), until_ms)
+        if end_offsets is None:
+            return BoundedLog(self.first_offsets(partitions, "latest"), until_ms)
+        ends = tuple(map(int, end_offsets.split(",")))
+        if len(ends) != partitions:
+            raise SettingsError(f"--end-offsets has {len(ends)} numbers, and {self._location} {partitions} partitions")
+        return BoundedLog(ends, until_ms)
 
     def _offsets(self, partitions: int, spec: Any) -> list[Any]:
         wanted = [TopicPartition(self._location.topic, number) for number in range(partitions)]

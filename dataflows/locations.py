@@ -113,6 +113,8 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         raise SettingsError(f"{flag} {path}: Parquet is written at the end, so an input from Kafka needs --bounded")
     if not path:
         raise SettingsError(f"{flag} must name a file")
+    if "://" in path:
+        raise SettingsError(f"{flag} {path}: a location is a file, -, or {KAFKA_SCHEME}HOST:PORT/TOPIC")
     if Path(path).is_dir():
         raise SettingsError(f"{flag} {path} is a folder, not a file")
     try:

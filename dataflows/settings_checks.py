@@ -1,5 +1,6 @@
 """Which settings of a run are wrong, alone or together: told in one line before anything starts."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -32,6 +33,13 @@ _ABOVE_0: Final = (
     "source_wait_ms",
 )
 
+_AT_MOST: Final = {
+    "parallelism": 720,  # that of the Flink job, for good
+    "source_records": 1_000_000,  # what the Kafka client gives at once
+}
+
+_OFFSETS: Final = re.compile(r"[0-9]{1,18}(,[0-9]{1,18})*")
+
 _NEEDS: Final = (
     ("tls_cert", "tls_ca"),
     ("tls_cert", "tls_key"),
@@ -61,8 +69,13 @@ def check(settings: "RunSettings", flag_of: FlagOf) -> None:
     for name in ("timeout_ms", "pause_ms", "epoch_ms"):
         if getattr(settings, name) > _LONGEST_WAIT_MS:
             raise SettingsError(f"{flag_of(name)} must be at most {duration_text(_LONGEST_WAIT_MS)}")
-    if settings.metrics_port is not None and not 0 <= settings.metrics_port < 65_536:
-        raise SettingsError(f"--metrics-port must be a port, or 0 for a free one, not {settings.metrics_port}")
+    for name, most in _AT_MOST.items():
+        if getattr(settings, name) > most:
+            raise SettingsError(f"{flag_of(name)} must be at most {most}")
+    for name in ("metrics_port", "web_port"):
+        port = getattr(settings, name)
+        if port is not None and not 0 <= port < 65_536:
+            raise SettingsError(f"{flag_of(name)} must be a port, or 0 for a free one, not {port}")
     if settings.until_ms is not None and not 0 <= settings.until_ms <= MAX_TIME_MS:
         raise SettingsError(
             f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {settings.until_ms}"
@@ -86,6 +99,11 @@ def _check_kafka(settings: "RunSettings") -> None:
     """What makes sense with one kind of input only."""
     if settings.delivery == "exactly-once":
         _check_exactly_once(settings)
+    if settings.end_offsets is not None:
+        if not (settings.reads_kafka and settings.bounded):
+            raise SettingsError("--end-offsets is for Kafka with --bounded")
+        if not _OFFSETS.fullmatch(settings.end_offsets):
+            raise SettingsError(f"--end-offsets must be a number for each partition, not {settings.end_offsets!r}")
     if not settings.reads_kafka:
         if settings.format == "protobuf":
             raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")

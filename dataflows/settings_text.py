@@ -9,6 +9,7 @@ __all__ = ["SettingsError", "duration_text", "parsed_addresses", "parsed_duratio
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
+_NOT_IN_A_HOST: Final = re.compile(r"[\s/@]")
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
@@ -53,7 +54,7 @@ def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
     pairs = []
     for address in text.split(","):
         host, _, port = address.strip().rpartition(":")
-        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
+        if not host or _NOT_IN_A_HOST.search(host) or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
             raise SettingsError(f"{flag} must be HOST:PORT, or several with commas between, not {address!r}")
         pairs.append((host, int(port)))
     return pairs

@@ -59,7 +59,7 @@ def main(**options: Any) -> None:
 
 def with_end(settings: RunSettings, log: FileLog | KafkaLog) -> RunSettings:
     """The settings with the end of a bounded log, which is looked at once."""
-    if not isinstance(log, KafkaLog) or log.bounded is None or settings.end_offsets is not None:
+    if not isinstance(log, KafkaLog) or log.bounded is None:
         return settings
     ends = ",".join(map(str, log.bounded.end_offsets))
     return replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)

@@ -4,8 +4,11 @@ import json
 from hashlib import sha256
 from typing import Any
 
+import pytest
+
 from dataflows.kafka_client import kafka_location
 from dataflows.records import encoded_event, encoded_message
+from dataflows.settings import SettingsError
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines, without_positions
 from tests.dataflows.kafka.logs import SPEC, START_MS, fleet_lines
 from tests.dataflows.kafka.topics import Record, Topics, records_of
@@ -51,6 +54,18 @@ def test_an_invalid_record_keeps_size_digest_and_beginning_of_its_value(
     assert len(large["raw"]) == 87_384  # 64 KiB as base64
     assert len(outputs["a"].predictions) == 1
     assert [message.key() for message in topics.records(rejections)] == [None]
+
+
+def test_a_bounded_run_ends_at_the_offsets_that_it_is_given(topics: Topics, kafka_pipelines: KafkaPipelines) -> None:
+    log = topics.made(2)
+    topics.fill(log, [record_of("a", after_ms) for after_ms in range(5)])
+    [partition] = {message.partition() for message in topics.records(log)}
+    ends = {partition: 3, 1 - partition: 0}
+    outputs = kafka_pipelines.run(log, SPEC, end_offsets=f"{ends[0]},{ends[1]}")
+    places = [json.loads(line)["position"] for line in outputs["a"].predictions]
+    assert [place for place in places if place] == [f"{partition}/{offset}" for offset in range(3)]
+    with pytest.raises(SettingsError, match=r"--end-offsets has 1 numbers, and kafka://.* 2 partitions"):
+        kafka_pipelines.run(log, SPEC, end_offsets="3")
 
 
 def test_a_key_without_a_value_is_no_event(topics: Topics, kafka_pipelines: KafkaPipelines) -> None:
