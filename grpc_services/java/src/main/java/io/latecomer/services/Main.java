@@ -32,10 +32,7 @@ public final class Main implements Runnable {
     }
   }
 
-  /**
-   * Runs one of the commands and does not end the machine: 0 also returns to whoever called, as
-   * Maven does.
-   */
+  /** Runs one of the commands, gives its exit status, and does not end the machine. */
   public static int run(String... args) {
     return commandLine().execute(args);
   }
