@@ -37,6 +37,9 @@ MAX_PARALLELISM: Final = 720
 _WATERMARK_INTERVAL_MS: Final = 50
 """How often the clock moves: ticks of silent devices come that much later. Flink's own is 200."""
 
+_BUFFER_TIMEOUT_MS: Final = 5
+"""How long a record waits on its way to the task of its device for others to go with. Flink's own is 100."""
+
 
 @click.command()
 @run_options
@@ -84,6 +87,7 @@ def configuration(settings: RunSettings) -> Configuration:
         "python.execution-mode": "thread",
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "pipeline.auto-watermark-interval": f"{_WATERMARK_INTERVAL_MS} ms",
+        "execution.buffer-timeout.interval": f"{_BUFFER_TIMEOUT_MS} ms",
     }
     if needed := jars():
         options["pipeline.jars"] = ";".join(jar.as_uri() for jar in needed)
