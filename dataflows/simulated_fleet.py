@@ -56,7 +56,7 @@ class SimulatedFleet:
         if self.start_ms + self.duration_ms + self.interval_ms + 2 * _AHEAD_MS[1] > MAX_TIME_MS:
             raise SettingsError("--start and --duration reach beyond the year 9999")
         shares = (self.late, self.too_late, self.duplicates, self.wrong_clock)
-        if min(shares) < 0 or sum(shares) > 1:
+        if not (all(share >= 0 for share in shares) and sum(shares) <= 1):  # false of what is no number, too
             raise SettingsError(
                 "--late, --too-late, --duplicates and --wrong-clock are shares: from 0, together up to 1"
             )

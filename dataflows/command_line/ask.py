@@ -14,7 +14,7 @@ from dataflows.command_line.options import DURATION, channel_options
 from dataflows.locations import STANDARD
 from dataflows.metrics import Metrics
 from dataflows.service_client import Refusal, ServiceClient, Services
-from dataflows.settings import RunSettings, parsed_addresses
+from dataflows.settings import RunSettings, SettingsError, parsed_addresses
 from window_core import Evaluation
 
 __all__ = ["ask"]
@@ -55,6 +55,8 @@ def ask(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     parsed_addresses(features, "FEATURES")
     parsed_addresses(inference, "INFERENCE")
+    if source is not None and source != STANDARD and (not Path(source).exists() or Path(source).is_dir()):
+        raise SettingsError(f"--input {source} does not exist, or is no file")
     settings = RunSettings(
         features=features,
         inference=inference,

@@ -96,6 +96,13 @@ def test_a_process_of_its_own_says_it_in_the_same_way(tmp_path: Path) -> None:
     assert one_line(finished.stderr) == "latecomer: --input missing.jsonl does not exist"
 
 
+@pytest.mark.parametrize("source", ["missing.jsonl", "."])
+def test_windows_that_are_not_there_are_a_wrong_argument(tmp_path: Path, source: str) -> None:
+    finished = latecomer_here("ask", "--input", source, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert one_line(finished.stderr) == f"latecomer: --input {source} does not exist, or is no file"
+
+
 def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ...]) -> None:
     finished = subprocess.run(
         ["sh", "-c", '"$@" <&-', "sh", *command_of("run", *services, "--input", "-", "--output", "p.jsonl")],

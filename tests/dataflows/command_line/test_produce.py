@@ -65,6 +65,7 @@ def test_a_share_of_nothing_leaves_its_kind_out(tmp_path: Path, share: str) -> N
         (("--every", "0"), 2, "--every must be above 0"),
         (("--late", "0.6", "--duplicates", "0.6"), 2, "together up to 1"),
         (("--late", "2"), 2, "--late"),
+        (("--duplicates", "nan"), 2, "--duplicates"),
         (("--start", "-1"), 2, "--start must not be negative"),
         (("--start", "253402300799999"), 2, "--start"),
         (("--output", "."), 2, "is a folder, not a file"),
