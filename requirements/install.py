@@ -45,8 +45,11 @@ def digest(*files: Path) -> str:
 
 
 def run(*command: object) -> None:
-    result = subprocess.run([str(word) for word in command], stdout=2, check=False)  # the output is the command's alone
+    """Run a tool. What it prints, colours of Maven among it, is of interest if it fails."""
+    words = [str(word) for word in command]
+    result = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode != 0:
+        sys.stderr.write(result.stdout)
         raise SystemExit(f"latecomer: the environment could not be made: {command[0]} ended with {result.returncode}")
 
 

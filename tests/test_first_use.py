@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Timer
 from types import ModuleType
@@ -120,8 +121,10 @@ def test_two_uses_at_once_with_nothing_to_install_say_nothing(
     assert capfd.readouterr().err == ""
 
 
-def test_what_a_tool_prints_is_not_the_output_of_the_command(
-    installer: ModuleType, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("status", "printed"), [(0, ""), (1, "a tool speaks\n")])
+def test_what_a_tool_prints_is_shown_if_it_fails_and_never_as_the_output_of_the_command(
+    installer: ModuleType, capfd: pytest.CaptureFixture[str], status: int, printed: str
 ) -> None:
-    installer.run(sys.executable, "-c", "print('a tool speaks')")
-    assert capfd.readouterr() == ("", "a tool speaks\n")
+    with pytest.raises(SystemExit, match=f"ended with {status}") if status else nullcontext():
+        installer.run(sys.executable, "-c", f"print('a tool speaks'); raise SystemExit({status})")
+    assert capfd.readouterr() == ("", printed)
