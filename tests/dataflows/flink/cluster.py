@@ -89,16 +89,6 @@ class Cluster:
         """Whether that job was begun again."""
         return bool(self._asked(f"/jobs/{self.running_job()}")["timestamps"]["RESTARTING"])
 
-    def failure(self) -> str:
-        """Wait until the only job that is under way has failed, without having been begun again; its last words."""
-        job, give_up_s = self.running_job(), monotonic() + GIVE_UP_S
-        while (status := self._asked(f"/jobs/{job}"))["state"] != "FAILED":
-            assert status["timestamps"]["RESTARTING"] == 0, "it was begun again"
-            assert monotonic() < give_up_s, status["state"]
-            sleep(0.1)
-        [*_, last] = self._asked(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
-        return str(last["stacktrace"])
-
     def cancel(self) -> None:
         with urlopen(Request(f"{self.page}/jobs/{self.running_job()}?mode=cancel", method="PATCH"), timeout=30):
             pass

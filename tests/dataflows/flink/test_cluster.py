@@ -93,16 +93,3 @@ def test_a_task_manager_that_is_killed_costs_no_output_and_repeats_none(
     written = sink.committed()
     print(f"{len(undisturbed[0])} predictions expected, {len(written[0])} written, {sink.seen()} sent")
     assert written == undisturbed
-
-
-def test_partitions_added_under_a_job_end_it_for_good(
-    cluster: Cluster, records: list[Record], services: list[str], topics: Topics
-) -> None:
-    log, sink = topics.made(PARTITIONS), Sink.made(topics)
-    topics.fill(log, records)
-    done = cluster.flink("run", "--detached", *RUN[1:], "--input", log, *sink.options, *services, *SPEC_OPTIONS, *TWO)
-    assert done.returncode == 0, done.stdout + done.stderr
-    sink.appeared(500)
-    topics.add_partitions(log, PARTITIONS + 1)
-    topic = log.rpartition("/")[2]
-    assert f"the topic {topic} has {PARTITIONS + 1} partitions now, and had {PARTITIONS}: devices" in cluster.failure()

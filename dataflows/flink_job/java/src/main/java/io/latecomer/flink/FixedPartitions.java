@@ -8,12 +8,12 @@ import org.apache.flink.connector.kafka.source.enumerator.subscriber.KafkaSubscr
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.admin.AdminClient;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.KafkaException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
-import org.apache.flink.runtime.execution.SuppressRestartsException;
 
 /**
  * The partitions that a topic had when the run started. A device's place in the log is fixed by them, so a run with
- * others fails and says so, and is not begun again: it would find the same. (A state of other partitions Flink itself
- * refuses, since the source's maximal parallelism is their number.)
+ * others fails and says so. A cluster may begin it again, to the same end, but keeps its state: a failure that forbids
+ * that would have Flink's high availability forget the state, and the next start begin anew in silence. (A state of other
+ * partitions Flink itself refuses, since the source's maximal parallelism is their number.)
  */
 public final class FixedPartitions implements KafkaSubscriber {
   private static final long serialVersionUID = 1L;
@@ -39,10 +39,9 @@ public final class FixedPartitions implements KafkaSubscriber {
       return found; // a broker that is away is waited for by the readers
     }
     if (now.size() != number) {
-      KafkaException changed = new KafkaException(
+      throw new KafkaException(
           "the topic " + topic + " has " + now.size() + " partitions now, and had " + number
               + ": devices have moved between them, so start anew with another state");
-      throw now.size() < number ? changed : new SuppressRestartsException(changed); // fewer: a broker that is behind
     }
     found = now;
     return now;
@@ -52,8 +51,8 @@ public final class FixedPartitions implements KafkaSubscriber {
     Set<String> topics = new TreeSet<>();
     state.splits().forEach(split -> topics.add(split.split().getTopic()));
     if (!topics.equals(Set.of(topic))) {
-      throw new SuppressRestartsException(
-          new KafkaException("the state is of the topic " + String.join(", ", topics) + ", and the run reads " + topic));
+      throw new KafkaException(
+          "the state is of the topic " + String.join(", ", topics) + ", and the run reads " + topic);
     }
   }
 }
