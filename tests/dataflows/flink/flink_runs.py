@@ -73,9 +73,9 @@ class Sink(NamedTuple):
             values_of(self.topics.records(self.rejections))
         )
 
-    def appeared(self, number: int) -> int:
-        """Wait for so many predictions, committed or not; how many there are."""
-        return len(self.topics.records(self.output, lambda found: len(found) >= number, "read_uncommitted"))
+    def appeared(self, number: int, isolation: str = "read_uncommitted") -> int:
+        """Wait for so many predictions, by default committed or not; how many there are."""
+        return len(self.topics.records(self.output, lambda found: len(found) >= number, isolation))
 
     def seen(self) -> int:
         """Predictions of any transaction, also of those that were aborted."""

@@ -52,11 +52,15 @@ def test_with_exactly_once_a_run_that_is_killed_writes_each_output_once(
     log, sink, state = made_log(topics), Sink.made(topics), ["--state", str(tmp_path / "state")]
     options = ["--engine", "flink", "--input", log, *sink.options, *SPEC_OPTIONS, *state]
     options += ["--delivery", "exactly-once", "--epoch", "300ms"]
-    appeared = 0
+    committed = 0
     for number, portion in enumerate(portions(records, KILLS)):
+        first, second = portions(portion, 2)
         with kafka_pipelines.started(*options) as process:
-            topics.fill(log, portion)
-            appeared = sink.appeared(appeared + 300)
+            topics.fill(log, first)
+            committed = sink.appeared(committed + 1, "read_committed")  # what begins anew now repeats
+            appeared = sink.seen()
+            topics.fill(log, second)
+            sink.appeared(appeared + 300)
             if number % 2 == 0:
                 kill_all(process)
             else:
