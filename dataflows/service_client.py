@@ -206,8 +206,11 @@ class ServiceClient:
         if any(given != evaluations[row].evaluation_id for given, row in zip(batch.evaluation_id, rows, strict=True)):
             raise self._features.garbage("rows of other evaluations than it was asked about, or in another order")
         twice = _repeated(batch.name)
-        if not batch.error and twice is None:
+        infinite = _not_finite(batch)
+        if not (batch.error or twice is not None or infinite):
             return _Rows(rows, batch)
+        for row, name in infinite.items():
+            answers[rows[row]] = Refusal("INTERNAL", "features", f"feature: {name} is not finite")
         if twice is not None:
             for row in rows:
                 answers[row] = Refusal("INTERNAL", "features", f"feature: {twice} is repeated")
@@ -285,6 +288,15 @@ def _values(batch: FeatureBatch) -> list[list[float]]:
     """The matrix of a batch as lists, row by row."""
     values: list[list[float]] = np.frombuffer(batch.values, "<f4").reshape(-1, len(batch.name) or 1).tolist()
     return values or [[] for _ in batch.evaluation_id]
+
+
+def _not_finite(batch: FeatureBatch) -> dict[int, str]:
+    """The rows with a feature that JSON has no number for, and its name: an output would hold null in its place."""
+    finite = np.isfinite(np.frombuffer(batch.values, "<f4"))
+    if finite.all():
+        return {}
+    bad_rows, bad_columns = np.nonzero(~finite.reshape(-1, len(batch.name)))
+    return {int(row): batch.name[column] for row, column in zip(bad_rows[::-1], bad_columns[::-1], strict=True)}
 
 
 def _repeated(names: Sequence[str]) -> str | None:

@@ -1,8 +1,10 @@
 """What a status means: asked again, divided until it stands alone, refused, or asked in another way."""
 
+import math
 from contextlib import closing
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dataflows.metrics import Metrics
@@ -122,6 +124,32 @@ def test_a_feature_that_is_answered_twice_is_refused_and_not_lost(bench: Bench, 
     assert answers == [Refusal("INTERNAL", "features")] * len(EVALUATIONS)
     assert all(answer.message.endswith("/v1 is repeated") for answer in answers)
     assert bench.inference.called("predict") == bench.inference.called("Predict") == []
+
+
+@RPC
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_a_feature_that_is_not_finite_is_refused_and_not_written_as_null(bench: Bench, rpc: str, wrong: float) -> None:
+    """A model need not look at every feature: what it does not look at would stand in its prediction."""
+
+    def extended(name: str, request: Any, number: int) -> Any:
+        if name == "engineerFeatures":
+            value = wrong if len(request.event) == EVALUATIONS[2].events else 5
+            means = [Feature(name=f"sensor_{sensor}/v1", value=0) for sensor in range(1, 5)]
+            return FeatureList(feature=[*means, Feature(name="a/v1", value=value)]).SerializeToString()
+
+        def spoil(answer: Any) -> None:
+            rows = len(answer.evaluation_id)
+            table = np.frombuffer(answer.values, "<f4").reshape(rows, -1)
+            asked = [wrong if one == EVALUATIONS[2].evaluation_id else 5 for one in answer.evaluation_id]
+            answer.name.append("a/v1")
+            answer.values = np.column_stack([table, np.array(asked, np.float32)]).astype("<f4").tobytes()
+
+        return spoil
+
+    answers = bench.asked(extended, rpc=rpc)
+    assert answers[2] == Refusal("INTERNAL", "features")
+    assert answers[2].message == "feature: a/v1 is not finite"
+    assert [row for row, answer in enumerate(answers) if isinstance(answer, Refusal)] == [2]
 
 
 @pytest.mark.parametrize("rpc", ["batch", "stream"])
