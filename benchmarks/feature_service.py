@@ -18,11 +18,11 @@ from typing import Any
 import grpc
 import numpy as np
 
-from grpc_services.python.stubs import mlpipeline_pb2 as seed
-from grpc_services.python.stubs import mlpipeline_pb2_grpc as seed_grpc
+from grpc_services.python.stubs import mlpipeline_pb2 as original
+from grpc_services.python.stubs import mlpipeline_pb2_grpc as original_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 
-__all__ = ["batch_request", "calls_rate", "main", "measured", "seed_request"]
+__all__ = ["batch_request", "calls_rate", "main", "measured", "original_request"]
 
 EVENTS = 300
 WINDOWS = 256
@@ -36,22 +36,24 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 def main(seconds: float = 3.0) -> dict[str, float]:
     """Measure each way for so many seconds, and print a table. Returns windows/s by name."""
     rates = measured(seconds)
-    unary = rates["seed unary"]
+    unary = rates["original, unary"]
     print(f"windows of {EVENTS} events, batches of {WINDOWS}, {seconds:g} s each")
     for name, rate in rates.items():
-        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x seed unary")
+        print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x the original unary call")
     return rates
 
 
 def measured(seconds: float) -> dict[str, float]:
     """Windows/s of each way to ask, and of the empty exchange of the same size."""
     with _server("features") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
-        one = seed_request()
+        one = original_request()
         many = batch_request()
         answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(many)
         assert not answer.error
         rates = {
-            "seed unary": calls_rate(seed_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds),
+            "original, unary": calls_rate(
+                original_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds
+            ),
             "batch unary": calls_rate(batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, many, seconds, 2)
             * WINDOWS,
             "batch stream": _stream_rate(batch_pb2_grpc.FeatureServiceStub(channel).StreamFeatures, many, seconds)
@@ -69,10 +71,10 @@ def measured(seconds: float) -> dict[str, float]:
     return rates
 
 
-def seed_request() -> seed.RawEventList:
+def original_request() -> original.RawEventList:
     """A window in the form of the original demo: a message for each event."""
     readings = np.random.default_rng(1).random((EVENTS, 4), np.float32).tolist()
-    request = seed.RawEventList(device_id="device_123")
+    request = original.RawEventList(device_id="device_123")
     for index, (sensor1, sensor2, sensor3, sensor4) in enumerate(readings):
         request.event.add(
             device_id="device_123",

@@ -20,13 +20,13 @@ from typing import Any, Final, NamedTuple
 import grpc
 import numpy as np
 
-from benchmarks.feature_service import EVENTS, WINDOWS, batch_request, calls_rate, seed_request
+from benchmarks.feature_service import EVENTS, WINDOWS, batch_request, calls_rate, original_request
 from dataflows.embedded_services import embedded_service
 
 __all__ = ["languages", "security"]
 
 _METHODS: Final = {
-    "seed unary": "/mlpipeline.FeatureEngineeringService/engineerFeatures",
+    "original, unary": "/mlpipeline.FeatureEngineeringService/engineerFeatures",
     "batch": "/latecomer.v1.FeatureService/EngineerFeatures",
 }
 _LANGUAGES: Final = ("python", "java")
@@ -134,14 +134,14 @@ def _say(what: str) -> None:
 
 def _requests() -> dict[str, bytes]:
     """Readings with one decimal, as sensors send them; of random bits gzip saves the times alone."""
-    one, many = seed_request(), batch_request()
+    one, many = original_request(), batch_request()
     for event in one.event:
         for sensor in ("sensor1", "sensor2", "sensor3", "sensor4"):
             setattr(event, sensor, round(20 + 5 * getattr(event, sensor), 1))
     for sensor in ("sensor1", "sensor2", "sensor3", "sensor4"):
         readings = np.round(20 + 5 * np.frombuffer(getattr(many, sensor), "<f4"), 1)
         setattr(many, sensor, readings.astype("<f4").tobytes())
-    return {"seed unary": one.SerializeToString(), "batch": many.SerializeToString()}
+    return {"original, unary": one.SerializeToString(), "batch": many.SerializeToString()}
 
 
 def _rate(

@@ -24,7 +24,7 @@ class Metrics:
         self.evaluations = Counter("latecomer_evaluations", "Evaluations", ["cause"], registry=registry)
         self.rejections = Counter("latecomer_rejections", "Rejections", ["reason"], registry=registry)
         self.lifted = Counter("latecomer_arrivals_lifted", "Arrivals that went back", registry=registry)
-        self.watermark = Gauge(
+        self.arrival = Gauge(
             "latecomer_arrival_seconds", "Last arrival read, seconds since 1970", ["partition"], registry=registry
         )
         self.lateness = Histogram(
@@ -48,7 +48,7 @@ class Metrics:
     def arrived(self, partition: str, arrival_ms: int) -> None:
         """Note the last arrival of a partition: made for each record, the gauge asks for it when it is looked at."""
         if partition not in self._arrivals_ms:
-            self.watermark.labels(partition).set_function(partial(self._arrival_s, partition))
+            self.arrival.labels(partition).set_function(partial(self._arrival_s, partition))
         self._arrivals_ms[partition] = arrival_ms
 
     def _arrival_s(self, partition: str) -> float:

@@ -10,21 +10,21 @@ from dataflows.service_client import Answer, Refusal, ServiceClient
 from dataflows.window_step import LocatedOutput
 from window_core import Evaluation
 
-__all__ = ["OutputRecord", "PredictionStep", "Topic"]
+__all__ = ["OutputKind", "OutputRecord", "PredictionStep"]
 
-Topic = Literal["predictions", "rejections"]
+OutputKind = Literal["predictions", "rejections"]
 
 
 class OutputRecord(NamedTuple):
     """One record to write.
 
     Attributes:
-        topic: where to.
+        kind: which of the outputs it belongs to.
         key: the device id; empty if the record is of none.
         value: canonical JSON.
     """
 
-    topic: Topic
+    kind: OutputKind
     key: str
     value: bytes
 

@@ -18,7 +18,7 @@ from dataflows.settings import RunSettings
 from dataflows.window_request import window_request
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
-from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as SeedPrediction
+from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as OriginalPrediction
 from window_core import BYTES_PER_EVENT, Evaluation
 
 __all__ = ["Answer", "Prediction", "Refusal", "ServiceClient", "Services"]
@@ -251,7 +251,7 @@ class ServiceClient:
         )
         [row] = features.rows
         try:
-            answer = self._inference.unary(request.SerializeToString(), SeedPrediction)
+            answer = self._inference.unary(request.SerializeToString(), OriginalPrediction)
         except UnimplementedError:
             raise self._inference.unknown() from None
         except RefusedError as error:

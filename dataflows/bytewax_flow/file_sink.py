@@ -6,7 +6,7 @@ import stat
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.prediction_step import OutputRecord, Topic
+from dataflows.prediction_step import OutputKind, OutputRecord
 
 __all__ = ["FileSink"]
 
@@ -14,7 +14,7 @@ __all__ = ["FileSink"]
 class FileSink(FixedPartitionedSink[OutputRecord, int]):
     """A partition for each topic: its file. Takes ``(topic, record)``."""
 
-    def __init__(self, paths: dict[Topic, str]) -> None:
+    def __init__(self, paths: dict[OutputKind, str]) -> None:
         """Write the lines of each topic to its path, or to standard output if that is ``-``."""
         self._topics: list[str] = list(paths)
         self._paths: list[str] = list(paths.values())

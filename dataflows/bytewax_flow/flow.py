@@ -56,4 +56,4 @@ def _is_for_device(item: SourceItem) -> TypeGuard[tuple[str, WindowInput]]:
 
 
 def _addressed(record: OutputRecord) -> tuple[str, OutputRecord]:
-    return record.topic, record
+    return record.kind, record

@@ -6,8 +6,7 @@ from bytewax.outputs import StatefulSinkPartition
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.kafka_broker.artifacts import BrokerError
-from dataflows.kafka_client import producer_settings
+from dataflows.kafka_client import BrokerError, producer_settings
 from dataflows.kafka_log import KafkaTarget
 from dataflows.prediction_step import OutputRecord
 

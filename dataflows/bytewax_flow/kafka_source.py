@@ -13,8 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from dataflows.bytewax_flow.clock import PartitionClock
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_source import SourceItem
-from dataflows.kafka_broker.artifacts import BrokerError
-from dataflows.kafka_client import client_settings
+from dataflows.kafka_client import BrokerError, client_settings
 from dataflows.kafka_log import KafkaLog
 from dataflows.prediction_step import OutputRecord
 from dataflows.settings import RunSettings
@@ -140,7 +139,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
                 yield from self._clock.before(record)
         self._log.metrics.records.inc(heard)
         if arrival_ms is not None:
-            self._log.metrics.watermark.labels(str(self._number)).set(arrival_ms / 1000)
+            self._log.metrics.arrived(str(self._number), arrival_ms)
 
     def _last_items(self) -> Iterator[SourceItem]:
         """What the end of a bounded log brings: the last instant of the clock."""

@@ -21,7 +21,7 @@ from dataflows.file_log import FileLog
 from dataflows.kafka_log import KafkaLog, KafkaTarget, opened_target
 from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import PredictionStep, Topic
+from dataflows.prediction_step import OutputKind, PredictionStep
 from dataflows.service_client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of
@@ -77,10 +77,10 @@ def run_on_bytewax(
             raise _cause_of(error) from None
 
 
-def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[Topic, KafkaTarget]]:
+def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[OutputKind, KafkaTarget]]:
     """The outputs that are files, and those that are topics."""
-    files: dict[Topic, str] = {}
-    targets: dict[Topic, KafkaTarget] = {}
+    files: dict[OutputKind, str] = {}
+    targets: dict[OutputKind, KafkaTarget] = {}
     for kind, flag, place in _outputs(locations):
         if is_kafka(place):
             targets[kind] = opened_target(flag, place, settings, _say_nothing)
@@ -89,7 +89,7 @@ def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[T
     return FileSink(files), targets
 
 
-def _outputs(locations: Locations) -> tuple[tuple[Topic, str, str], ...]:
+def _outputs(locations: Locations) -> tuple[tuple[OutputKind, str, str], ...]:
     return ("predictions", "--output", locations.predictions), ("rejections", "--rejections", locations.rejections)
 
 

@@ -7,7 +7,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.kafka_sink import KafkaPartition
 from dataflows.kafka_log import KafkaTarget
-from dataflows.prediction_step import OutputRecord, Topic
+from dataflows.prediction_step import OutputKind, OutputRecord
 
 __all__ = ["OutputSink"]
 
@@ -15,7 +15,7 @@ __all__ = ["OutputSink"]
 class OutputSink(FixedPartitionedSink[OutputRecord, Any]):
     """A partition for each kind of output. Takes ``(kind, record)``."""
 
-    def __init__(self, files: FileSink, targets: dict[Topic, KafkaTarget]) -> None:
+    def __init__(self, files: FileSink, targets: dict[OutputKind, KafkaTarget]) -> None:
         """Write the kinds in ``targets`` to their topics, and the others to their files."""
         self._files = files
         self._targets = targets

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dataflows.deployment.kubectl import DeployError, Kubectl
-from dataflows.flink_job.run import first_cause
+from dataflows.flink_job.causes import first_cause
 
 __all__ = ["JOB_MANAGERS", "job_manager_pod", "job_report", "stopped_with_savepoint"]
 

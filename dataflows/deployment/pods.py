@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from dataflows.deployment.kubectl import DeployError, Kubectl
-from dataflows.flink_job.run import first_cause
+from dataflows.flink_job.causes import first_cause
 
 __all__ = ["OURS", "last_warning", "restarts", "trouble"]
 

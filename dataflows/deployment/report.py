@@ -8,7 +8,7 @@ from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import Manifests
 from dataflows.deployment.pods import OURS, restarts, trouble
 from dataflows.deployment.waiting import progress
-from dataflows.flink_job.run import first_cause
+from dataflows.flink_job.causes import first_cause
 
 __all__ = ["status_lines"]
 

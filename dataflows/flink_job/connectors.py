@@ -18,7 +18,7 @@ from dataflows.file_log import FileLog
 from dataflows.kafka_client import java_properties, kafka_location, read_properties
 from dataflows.kafka_log import KafkaLog
 from dataflows.locations import is_kafka
-from dataflows.prediction_step import Topic
+from dataflows.prediction_step import OutputKind
 from dataflows.settings import RunSettings
 
 __all__ = ["log_records", "write"]
@@ -51,16 +51,16 @@ def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: Fil
     return j_kept.setParallelism(parallelism).setMaxParallelism(most)
 
 
-def write(topic: Topic, j_rows: Any, settings: RunSettings) -> None:
-    """Write the records of one topic, rows of key and value."""
+def write(kind: OutputKind, j_rows: Any, settings: RunSettings) -> None:
+    """Write the records of one kind, rows of key and value."""
     operators = get_gateway().jvm.io.latecomer.flink
-    location = settings.output if topic == "predictions" else settings.rejections
+    location = settings.output if kind == "predictions" else settings.rejections
     assert location is not None
     if is_kafka(location):
-        j_rows.sinkTo(_topic_sink(topic, location, settings)).name(f"{topic} topic").uid(topic)
+        j_rows.sinkTo(_topic_sink(kind, location, settings)).name(f"{kind} topic").uid(kind)
     else:
         sink = operators.LineFileSink(str(Path(location).resolve()))
-        j_rows.sinkTo(sink).setParallelism(1).name(f"{topic} file").uid(topic)
+        j_rows.sinkTo(sink).setParallelism(1).name(f"{kind} file").uid(kind)
 
 
 def _file_source(frames: Path) -> Any:
@@ -93,14 +93,14 @@ def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
     return operators.TopicSource(builder.build().get_java_function(), partitions, settings.end_offsets)
 
 
-def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
-    location = kafka_location(f"--{topic}", text)
+def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:
+    location = kafka_location("--output" if kind == "predictions" else "--rejections", text)
     is_exactly_once = settings.delivery == "exactly-once"
     builder = (
         KafkaSink.builder()
         .set_bootstrap_servers(location.brokers)
         .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE if is_exactly_once else DeliveryGuarantee.AT_LEAST_ONCE)
-        .set_transactional_id_prefix(_transactional_id_prefix(topic, location.topic, settings))
+        .set_transactional_id_prefix(_transactional_id_prefix(kind, location.topic, settings))
         .set_property("transaction.timeout.ms", str(_TRANSACTION_TIMEOUT_MS))
         .set_property("enable.idempotence", "true")
         .set_property("compression.type", "lz4")
@@ -111,7 +111,7 @@ def _topic_sink(topic: Topic, text: str, settings: RunSettings) -> Any:
     return builder.build().get_java_function()
 
 
-def _transactional_id_prefix(topic: Topic, name: str, settings: RunSettings) -> str:
+def _transactional_id_prefix(kind: OutputKind, topic: str, settings: RunSettings) -> str:
     """Of this sink of this pipeline only: a job ends what transactions it finds open under it, and keeps others out."""
     places = f"{settings.input} {settings.output} {settings.rejections}"
-    return f"latecomer-{name}-{topic}-{sha256(places.encode()).hexdigest()[:12]}"
+    return f"latecomer-{topic}-{kind}-{sha256(places.encode()).hexdigest()[:12]}"

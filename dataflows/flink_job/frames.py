@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from dataflows.prediction_step import Topic
+from dataflows.prediction_step import OutputKind
 
 __all__ = [
     "FRAMES_SUFFIX",
@@ -26,7 +26,7 @@ __all__ = [
 FRAMES_SUFFIX: Final = ".frames"
 """The name of a file of frames ends so; ``latecomer run`` makes one of a file of JSON lines."""
 
-Kind: TypeAlias = Topic | Literal["arm", "save", "release", "forget"]
+Kind: TypeAlias = OutputKind | Literal["arm", "save", "release", "forget"]
 """A record for a topic; or of a device its next timer, its snapshot, that and that it is let go, that it is gone."""
 
 _KINDS: Final[dict[Kind, int]] = {"predictions": 0, "rejections": 1, "arm": 2, "save": 3, "release": 4, "forget": 5}

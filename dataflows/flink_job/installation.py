@@ -10,10 +10,12 @@ from typing import Final
 
 from dataflows.settings import SettingsError
 
-__all__ = ["check_installation", "jars"]
+__all__ = ["CONNECTOR", "JAR", "check_installation", "jars"]
 
 JAR: Final = "latecomer-flink-job.jar"
-CONNECTOR: Final = "flink-sql-connector-kafka-5.0.0-2.2.jar"
+_CONNECTOR_NAME: Final = "flink-sql-connector-kafka"
+_CONNECTOR_VERSION: Final = "5.0.0-2.2"
+CONNECTOR: Final = f"{_CONNECTOR_NAME}-{_CONNECTOR_VERSION}.jar"
 
 _JAVA_VERSIONS: Final = (17, 21)
 """Those that Flink 2.3 runs on and that know the class files of the job's own jar."""
@@ -35,7 +37,7 @@ def jars() -> list[Path]:
         if not (_FOLDER / name).is_file():
             command = f"mvn -f {_POM} package"
             if name == CONNECTOR and not _POM.is_file():  # an installed package has its own jar, and no sources of it
-                artifact = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
+                artifact = f"org.apache.flink:{_CONNECTOR_NAME}:{_CONNECTOR_VERSION}"
                 command = f"mvn dependency:copy -Dartifact={artifact} -DoutputDirectory={_FOLDER}"
             raise SettingsError(f"{_FOLDER / name} is missing: bring it by `{command}`")
     return [_FOLDER / JAR, _FOLDER / CONNECTOR]

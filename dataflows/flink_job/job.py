@@ -22,7 +22,7 @@ from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import BYTES, PipelineFunction
-from dataflows.flink_job.python_worker import REPORT_VARIABLE
+from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.kafka_log import KafkaLog, opened_log
 from dataflows.locations import located

@@ -9,12 +9,10 @@ from typing import Final, NoReturn
 
 import click
 
-from dataflows.kafka_broker.artifacts import BrokerError
-from dataflows.settings import SettingsError
+from dataflows.kafka_client import BrokerError
+from dataflows.settings import VARIABLE_PREFIX, SettingsError
 
 __all__ = ["told_in_one_line"]
-
-_PREFIX: Final = "LATECOMER_RUN_"
 
 _LAST_WORD: Final = Path("/dev/termination-log")
 """Where Kubernetes looks for what to show of a container that has ended; elsewhere there is none."""
@@ -45,8 +43,8 @@ def _check_variables(command: click.Command) -> None:
     """
     known = {option.envvar for option in command.params}
     for name in os.environ:
-        if name.startswith(_PREFIX) and name not in known:
-            raise SettingsError(f"{name} is no setting: each is {_PREFIX} and an option of `latecomer run`")
+        if name.startswith(VARIABLE_PREFIX) and name not in known:
+            raise SettingsError(f"{name} is no setting: each is {VARIABLE_PREFIX} and an option of `latecomer run`")
 
 
 def _end(message: str, status: int) -> NoReturn:

@@ -18,7 +18,8 @@ from dataflows.flink_job.frames import (
     encoded_instant,
     encoded_items,
 )
-from dataflows.flink_job.python_worker import check_mode, process_metrics, report_metrics
+from dataflows.flink_job.python_worker import check_mode, process_metrics
+from dataflows.flink_job.report import last_report
 from dataflows.prediction_step import OutputRecord, PredictionStep
 from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
 from dataflows.service_client import ServiceClient, Services
@@ -89,7 +90,7 @@ class PipelineFunction(ProcessFunction):
     def close(self) -> None:
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
-        report_metrics(self._metrics)
+        last_report(self._metrics)
 
     def _told(self, entry: RecordFrame | DueWakeup, state: bytes | None, items: list[Item]) -> list[LocatedOutput]:
         """What a device makes of a record or of its clock; what is known of it at once goes to ``items``."""

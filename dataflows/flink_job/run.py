@@ -1,8 +1,6 @@
 """Runs the job on this machine, in a mini-cluster that ends with it."""
 
-import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -15,9 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from dataflows.file_log import FileLog
+from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
 from dataflows.flink_job.log_end import kept_end, mark_ended
+from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_ended, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
 from dataflows.kafka_log import KafkaLog
 from dataflows.locations import STANDARD, Locations, is_kafka
@@ -27,11 +27,7 @@ from dataflows.service_client import Services
 from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of
 from dataflows.state_folder import claim, held, identity_of, is_claimed
 
-__all__ = ["JobError", "run_on_flink"]
-
-_CAUSE: Final = re.compile(
-    r"^(?:Caused by: )?[\w.$]*?(\w+(?:Error|Exception)): (?:<class '[\w.]+'>: )?(.+)$", re.MULTILINE
-)
+__all__ = ["JobError", "options_of", "run_on_flink"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -83,9 +79,9 @@ def run_on_flink(
             if job.metrics_port is not None:
                 print(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics", file=sys.stderr)
         _run_job(job, folder)
-        if settings.state is not None and settings.has_end and (folder / "ended").exists():
+        if settings.state is not None and settings.has_end and has_ended(folder):
             mark_ended(Path(settings.state))
-        metrics.add(json.loads((folder / "report.json").read_text()))
+        add_report(metrics, folder)
 
 
 def _check_places(settings: RunSettings, locations: Locations, log: FileLog | KafkaLog) -> None:
@@ -187,11 +183,5 @@ def environment(folder: Path) -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys([*packages, *filter(None, [os.environ.get("PYTHONPATH")])])),
-        "LATECOMER_FLINK_REPORT": str(folder / "report.json"),
+        REPORT_VARIABLE: str(report_file(folder)),
     }
-
-
-def first_cause(output: str) -> str:
-    """The innermost cause in what a failing job printed, in one line."""
-    causes = _CAUSE.findall(output)
-    return causes[-1][1] if causes else " ".join(output.split()[-30:])

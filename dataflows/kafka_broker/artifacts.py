@@ -12,7 +12,7 @@ from dataflows import java_tools
 from dataflows.kafka_client import BrokerError
 from dataflows.settings import SettingsError
 
-__all__ = ["BrokerError", "broker_jars", "java_command"]
+__all__ = ["broker_jars", "java_command"]
 
 _POM: Final = Path(__file__).with_name("pom.xml")
 

@@ -49,7 +49,7 @@ def test_a_missing_kubectl_is_said(tmp_path: Path, command: str) -> None:
         (("--set", "tick=soon"), "'soon' is not a duration"),
         (("--set", "tick=-5m"), "'-5m' is not a duration"),
         (("--set", "interval=0"), "--interval must be above 0"),
-        (("--set", "idle-after=8d"), "--forget-after is 604800000, below"),
+        (("--set", "idle-after=8d"), "--forget-after is 7d, below"),
         (("--set", "rpc=pigeon"), "'pigeon' is not one of"),
         (("--set", "max-events=many"), "'many' is not a valid integer"),
         (("--set", "bounded=perhaps"), "'--bounded': 'perhaps' is not a valid boolean"),
