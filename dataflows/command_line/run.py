@@ -19,8 +19,8 @@ from dataflows.command_line.options import run_options
 from dataflows.command_line.produce import write_events
 from dataflows.embedded_services import embedded_service
 from dataflows.file_log import FileLog
+from dataflows.input_topic import Heartbeats
 from dataflows.kafka_log import KafkaLog, opened_log
-from dataflows.kafka_writing import Heartbeats
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
 from dataflows.metrics_server import served_metrics

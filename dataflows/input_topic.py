@@ -4,27 +4,24 @@ from collections.abc import Iterable, Mapping
 from threading import Event as Flag
 from threading import Thread
 from time import monotonic
-from typing import Final, Self
+from typing import Self
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from dataflows.kafka_client import BrokerError, KafkaLocation, producer_settings
+from dataflows.kafka_writer import TopicWriter
 from dataflows.records import EventFormat, encoded_event, encoded_message
 from window_core import Event
 
 __all__ = ["EventWriter", "Heartbeats"]
-
-_PAUSE_S: Final = 0.1
 
 
 class EventWriter:
     """Writes events to a topic, each under the key of its device."""
 
     def __init__(self, location: KafkaLocation, properties: Mapping[str, str], event_format: EventFormat) -> None:
-        self._location = location
         self._encoded = encoded_message if event_format == "protobuf" else encoded_event
-        self._error: KafkaError | None = None
-        self._producer = Producer(producer_settings(location.brokers, properties))
+        self._writer = TopicWriter(location, properties)
 
     def write(self, events: Iterable[tuple[Event, int]], rate: float | None = None) -> Iterable[int]:
         """Write events with their arrivals in ms, which count where timestamps are the producers'.
@@ -42,37 +39,10 @@ class EventWriter:
         for number, (event, arrival_ms) in enumerate(events, 1):
             if rate is not None:
                 waiting.wait(max(0.0, start_s + (number - 1) / rate - monotonic()))
-            self._write(event, arrival_ms)
+            self._writer.write(self._encoded(event), event.device_id.encode(), arrival_ms)
+            self._writer.look()
             yield number
-        while self._producer.flush(_PAUSE_S):
-            self._check()
-        self._check()
-
-    def _write(self, event: Event, arrival_ms: int) -> None:
-        value, key = self._encoded(event), event.device_id.encode()
-        while True:
-            try:
-                self._producer.produce(
-                    self._location.topic, value, key, timestamp=arrival_ms, on_delivery=self._on_delivery
-                )
-                break
-            except BufferError:
-                self._producer.poll(_PAUSE_S)
-                self._check()
-            except KafkaException as error:
-                raise self._refused(error.args[0]) from None
-        self._producer.poll(0)
-        self._check()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._refused(self._error)
-
-    def _refused(self, error: KafkaError) -> BrokerError:
-        return BrokerError(f"{self._location} did not take an event: {error.str()}")
-
-    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        self._error = self._error or error
+        self._writer.settle()
 
 
 class Heartbeats:
