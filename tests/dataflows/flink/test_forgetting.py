@@ -40,7 +40,7 @@ def saved(state: Path) -> bytes:
 def wait_until(state: Path, is_right: Callable[[bytes], bool]) -> None:
     give_up_s = monotonic() + GIVE_UP_S
     while not is_right(saved(state)):
-        assert monotonic() < give_up_s, "no such checkpoint"
+        assert monotonic() < give_up_s, "its checkpoints hold something else"
         sleep(0.05)
 
 
@@ -51,6 +51,7 @@ def test_no_state_is_kept_of_a_device_that_is_forgotten(
     options = ["--engine", "flink", "--input", log, *sink.options, *SPEC_OPTIONS, "--state", str(state)]
     with kafka_pipelines.started(*options, "--epoch", "200ms"):
         topics.fill(log, [spoken(SILENT, START_MS), spoken(TALKING, START_MS)])
+        sink.appeared(2)
         wait_until(state, lambda held: SILENT.encode() in held and TALKING.encode() in held)
         topics.fill(log, [spoken(TALKING, FORGOTTEN_MS), (None, None, FORGOTTEN_MS + 1)])
         wait_until(state, lambda held: SILENT.encode() not in held and TALKING.encode() in held)
