@@ -11,7 +11,7 @@ from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 from dataflows.command_line.options import run_options
 from dataflows.flink_job.job import build_job, configuration, with_end
 from dataflows.flink_job.process import PipelineFunction
-from dataflows.kafka_log import opened_log
+from dataflows.kafka.log import opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord

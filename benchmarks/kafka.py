@@ -20,12 +20,12 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 from numpy.typing import NDArray
 
-from dataflows.embedded_services import embedded_service
+from dataflows.kafka.client import producer_settings
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.kafka_broker.topics import make_topics
-from dataflows.kafka_client import producer_settings
 from dataflows.records import encoded_event
-from dataflows.service_client import Services
+from dataflows.services.client import Services
+from dataflows.services.embedded import embedded_service
 from window_core import BYTES_PER_EVENT, Event
 
 __all__ = ["main"]

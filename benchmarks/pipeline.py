@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
-from dataflows.embedded_services import embedded_service
 from dataflows.records import encoded_event
+from dataflows.services.embedded import embedded_service
 from window_core import Event
 
 __all__ = ["main"]

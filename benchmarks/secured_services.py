@@ -21,7 +21,7 @@ import grpc
 import numpy as np
 
 from benchmarks.feature_service import EVENTS, WINDOWS, batch_request, calls_rate, original_request
-from dataflows.embedded_services import embedded_service
+from dataflows.services.embedded import embedded_service
 
 __all__ = ["languages", "security"]
 

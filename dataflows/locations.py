@@ -1,6 +1,6 @@
 """Where a run reads and writes, found out and checked before anything starts.
 
-Whether a topic is there is a question to its broker: see ``kafka_topic``.
+Whether a topic is there is a question to its broker: see ``kafka.topic``.
 """
 
 import os
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from dataflows.kafka_client import kafka_location
+from dataflows.kafka.client import kafka_location
 from dataflows.settings import KAFKA_SCHEME, RunSettings, SettingsError
 
 __all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located"]

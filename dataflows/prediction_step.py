@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from dataflows.metrics import Metrics
 from dataflows.records import encoded_prediction, encoded_refusal, encoded_rejection
-from dataflows.service_client import Answer, Refusal, ServiceClient
+from dataflows.services.client import Answer, Refusal, ServiceClient
 from dataflows.window_step import LocatedOutput
 from window_core import Evaluation
 

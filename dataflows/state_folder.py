@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dataflows.file_log import FileLog
-from dataflows.kafka_log import KafkaLog
+from dataflows.kafka.log import KafkaLog
 from dataflows.locations import Locations, is_kafka
 from dataflows.settings import SettingsError
 from window_core import SnapshotError

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dataflows.file_log import FileLog
-from dataflows.kafka_log import KafkaLog
+from dataflows.kafka.log import KafkaLog
 from dataflows.locations import STANDARD, Locations
 from dataflows.metrics import Metrics
 

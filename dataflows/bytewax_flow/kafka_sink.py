@@ -3,8 +3,8 @@
 from bytewax.outputs import StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.kafka_log import KafkaTarget
-from dataflows.kafka_writer import TopicWriter
+from dataflows.kafka.log import KafkaTarget
+from dataflows.kafka.writer import TopicWriter
 from dataflows.prediction_step import OutputRecord
 
 __all__ = ["KafkaPartition"]

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from dataflows.bytewax_flow.clock import PartitionClock
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_source import SourceItem
-from dataflows.kafka_client import BrokerError, client_settings
-from dataflows.kafka_log import KafkaLog
+from dataflows.kafka.client import BrokerError, client_settings
+from dataflows.kafka.log import KafkaLog
 from dataflows.prediction_step import OutputRecord
 from dataflows.settings import RunSettings
 

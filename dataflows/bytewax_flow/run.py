@@ -18,11 +18,11 @@ from dataflows.bytewax_flow.kafka_source import KafkaSource
 from dataflows.bytewax_flow.recovery import opened_state
 from dataflows.bytewax_flow.sink import OutputSink
 from dataflows.file_log import FileLog
-from dataflows.kafka_log import KafkaLog, KafkaTarget, opened_target
+from dataflows.kafka.log import KafkaLog, KafkaTarget, opened_target
 from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputKind, PredictionStep
-from dataflows.service_client import ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of
 from grpc_services.python.busy_process import prepare_for_load

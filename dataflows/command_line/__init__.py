@@ -17,8 +17,8 @@ from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
-from dataflows.kafka_client import BrokerError
-from dataflows.service_calls import ServiceError
+from dataflows.kafka.client import BrokerError
+from dataflows.services.calls import ServiceError
 from window_core import SnapshotError
 
 __all__ = ["latecomer", "main"]

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, Final
 
 import click
 
-from dataflows.asked_windows import WindowError, demo_window, json_line, plain_text, read_windows
 from dataflows.command_line.options import DURATION, channel_options
 from dataflows.locations import STANDARD
 from dataflows.metrics import Metrics
-from dataflows.service_client import Refusal, ServiceClient, Services
+from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_text, read_windows
+from dataflows.services.client import Refusal, ServiceClient, Services
 from dataflows.settings import RunSettings, SettingsError, parsed_addresses
 from window_core import Evaluation
 

@@ -20,9 +20,9 @@ def heartbeat(topic: str, every: int, kafka_properties: str | None, wait_for_bro
     It tells a pipeline how late it is where no device speaks. Without it, ticks of silent devices come late, never
     wrong.
     """
-    from dataflows.input_topic import Heartbeats
-    from dataflows.kafka_client import kafka_location, read_properties
-    from dataflows.kafka_topic import TopicReader
+    from dataflows.kafka.client import kafka_location, read_properties
+    from dataflows.kafka.input_topic import Heartbeats
+    from dataflows.kafka.topic import TopicReader
     from dataflows.settings import SettingsError
 
     if every < 1:

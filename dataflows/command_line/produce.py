@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dataflows.command_line.options import DURATION, say
-from dataflows.input_topic import EventWriter
-from dataflows.kafka_client import kafka_location, read_properties
-from dataflows.kafka_topic import TopicReader
+from dataflows.kafka.client import kafka_location, read_properties
+from dataflows.kafka.input_topic import EventWriter
+from dataflows.kafka.topic import TopicReader
 from dataflows.locations import STANDARD
 from dataflows.records import EventFormat, encoded_event
 from dataflows.settings import KAFKA_SCHEME, SettingsError

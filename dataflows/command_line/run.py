@@ -17,14 +17,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from dataflows.command_line.options import run_options
 from dataflows.command_line.produce import write_events
-from dataflows.embedded_services import embedded_service
 from dataflows.file_log import FileLog
-from dataflows.input_topic import Heartbeats
-from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.kafka.input_topic import Heartbeats
+from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
 from dataflows.metrics_server import served_metrics
-from dataflows.service_client import Services
+from dataflows.services.client import Services
+from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary

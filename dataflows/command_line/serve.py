@@ -108,8 +108,8 @@ def serve(service: str, language: str, **options: Any) -> int:
 
 def _become_java(service: str) -> None:
     """Run the Java server in place of this process, with the options that were given."""
-    from dataflows.java_services import services_jar
     from dataflows.java_tools import java_command
+    from dataflows.services.java import services_jar
 
     context = click.get_current_context()
     options = []

@@ -4,7 +4,7 @@ from functools import cache
 
 import click
 
-from dataflows.kafka_client import kafka_location
+from dataflows.kafka.client import kafka_location
 from dataflows.locations import is_kafka
 from dataflows.settings import VARIABLE_PREFIX, RunSettings, SettingsError
 

@@ -15,8 +15,8 @@ from pyflink.datastream.connectors.kafka import (
 from pyflink.java_gateway import get_gateway
 
 from dataflows.file_log import FileLog
-from dataflows.kafka_client import java_properties, kafka_location, read_properties
-from dataflows.kafka_log import KafkaLog
+from dataflows.kafka.client import java_properties, kafka_location, read_properties
+from dataflows.kafka.log import KafkaLog
 from dataflows.locations import is_kafka
 from dataflows.prediction_step import OutputKind
 from dataflows.settings import RunSettings

@@ -24,7 +24,7 @@ from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import BYTES, PipelineFunction
 from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
-from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, SettingsError

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from dataflows.kafka_topic import BoundedLog
+from dataflows.kafka.topic import BoundedLog
 from dataflows.settings import SettingsError
 from window_core import SnapshotError
 

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
-from dataflows.kafka_client import BrokerError
+from dataflows.kafka.client import BrokerError
 from dataflows.settings import VARIABLE_PREFIX, SettingsError
 
 __all__ = ["told_in_one_line"]

@@ -22,7 +22,7 @@ from dataflows.flink_job.python_worker import check_mode, process_metrics
 from dataflows.flink_job.report import last_report
 from dataflows.prediction_step import OutputRecord, PredictionStep
 from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
-from dataflows.service_client import ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
 from grpc_services.python.busy_process import prepare_for_load

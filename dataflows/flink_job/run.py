@@ -19,11 +19,11 @@ from dataflows.flink_job.installation import check_installation
 from dataflows.flink_job.log_end import kept_end, mark_ended
 from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_ended, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
-from dataflows.kafka_log import KafkaLog
+from dataflows.kafka.log import KafkaLog
 from dataflows.locations import STANDARD, Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
-from dataflows.service_client import Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of
 from dataflows.state_folder import claim, held, identity_of, is_claimed
 

@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from dataflows import java_tools
-from dataflows.kafka_client import BrokerError
+from dataflows.kafka.client import BrokerError
 from dataflows.settings import SettingsError
 
 __all__ = ["broker_jars", "java_command"]

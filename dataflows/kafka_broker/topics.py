@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
 
 from dataflows.command_line.options import DURATION
-from dataflows.kafka_client import BrokerError, client_settings
+from dataflows.kafka.client import BrokerError, client_settings
 
 __all__ = ["PIPELINE_TOPICS", "make_topics"]
 

@@ -10,7 +10,7 @@ from dataflows.bytewax_flow.run import run_on_bytewax
 from dataflows.file_log import FileLog
 from dataflows.locations import Locations
 from dataflows.metrics import Metrics
-from dataflows.service_client import Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from tests.reference import Outputs, read_outputs
 from window_core import WindowSpec

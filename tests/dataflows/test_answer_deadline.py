@@ -6,8 +6,8 @@ from threading import Event as Flag
 import grpc
 import pytest
 
-from dataflows.answer_deadline import AnswerDeadline
-from dataflows.service_client import Answer
+from dataflows.services.answer_deadline import AnswerDeadline
+from dataflows.services.client import Answer
 from tests.dataflows.asking import SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
 

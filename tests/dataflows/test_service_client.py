@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dataflows.metrics import Metrics
-from dataflows.service_calls import ServiceError
-from dataflows.service_client import Answer, ServiceClient, Services
+from dataflows.services.calls import ServiceError
+from dataflows.services.client import Answer, ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, as_it_should, told

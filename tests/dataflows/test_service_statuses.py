@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dataflows.metrics import Metrics
-from dataflows.service_calls import ServiceError
-from dataflows.service_client import Answer, Refusal, ServiceClient, Services
+from dataflows.services.calls import ServiceError
+from dataflows.services.client import Answer, Refusal, ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList

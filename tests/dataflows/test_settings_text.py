@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.settings_text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
+from dataflows.settings.text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
 
 
 @pytest.mark.parametrize(

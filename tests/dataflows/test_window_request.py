@@ -5,7 +5,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.window_request import window_request
+from dataflows.services.window_request import window_request
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import WindowBatch
 from window_core import Evaluation
 from window_core.columns import Columns

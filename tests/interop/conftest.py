@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dataflows.embedded_services import embedded_service
-from dataflows.java_services import services_jar
 from dataflows.java_tools import java_command
+from dataflows.services.embedded import embedded_service
+from dataflows.services.java import services_jar
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.authority import Authority, Issuer, replace

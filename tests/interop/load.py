@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-from dataflows.asked_windows import demo_window
 from dataflows.metrics import Metrics
-from dataflows.service_client import Prediction, ServiceClient, Services
+from dataflows.services.asked_windows import demo_window
+from dataflows.services.client import Prediction, ServiceClient, Services
 from dataflows.settings import RunSettings
 
 QUICK_START = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}

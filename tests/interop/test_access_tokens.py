@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.access_tokens import TokenEndpoint, TokenError, watched_secret
+from dataflows.services.access_tokens import TokenEndpoint, TokenError, watched_secret
 from dataflows.settings import RunSettings, SettingsError
 from tests.authority import replace
 from tests.interop.token_endpoint import Asked, Reply, token_endpoint

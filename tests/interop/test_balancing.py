@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 import grpc
 import pytest
 
-from dataflows.asked_windows import demo_window
 from dataflows.metrics import Metrics
-from dataflows.service_calls import ServiceError
-from dataflows.service_client import Prediction, ServiceClient, Services
+from dataflows.services.asked_windows import demo_window
+from dataflows.services.calls import ServiceError
+from dataflows.services.client import Prediction, ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.server import RunningServer, start
 from grpc_services.python.settings import ServerSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from dataflows.embedded_services import embedded_service
+from dataflows.services.embedded import embedded_service
 from tests.grpc_services.python.messages import demo_window, window_batch
 
 METHOD = "/latecomer.v1.FeatureService/EngineerFeatures"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dataflows.service_calls import Service
+from dataflows.services.calls import Service
 from tests.interop.commands import python_ask
 from tests.interop.conftest import Access, JavaClient
 from tests.interop.windows import expected, generated, lines_of

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dataflows.embedded_services import embedded_service
+from dataflows.services.embedded import embedded_service
 from tests.authority import Authority, Pair
 from tests.interop.commands import LATECOMER, asked, said
 from tests.interop.conftest import JavaClient

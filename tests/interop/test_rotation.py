@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dataflows.asked_windows import demo_window
-from dataflows.embedded_services import embedded_service
 from dataflows.metrics import Metrics
-from dataflows.service_calls import ServiceError
-from dataflows.service_client import ServiceClient, Services
+from dataflows.services.asked_windows import demo_window
+from dataflows.services.calls import ServiceError
+from dataflows.services.client import ServiceClient, Services
+from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings

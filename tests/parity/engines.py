@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
 
 from dataflows.flink_job.run import options_of
-from dataflows.service_client import Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import in_sequence

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dataflows.embedded_services import embedded_service
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.metrics import Metrics
-from dataflows.service_client import ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
+from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import Compared, Difference, compared, differences, owners_of, positions

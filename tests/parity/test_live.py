@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dataflows.flink_job.run import options_of
-from dataflows.service_client import Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import compared, differences, in_sequence

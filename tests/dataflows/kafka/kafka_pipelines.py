@@ -14,10 +14,10 @@ from typing import Any
 
 from dataflows.bytewax_flow.run import run_on_bytewax
 from dataflows.file_log import FileLog
-from dataflows.kafka_log import KafkaLog, opened_log
+from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import Locations, located
 from dataflows.metrics import Metrics
-from dataflows.service_client import Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from tests.dataflows.kafka.topics import Topics
 from tests.reference import DeviceOutputs, Outputs, read_outputs

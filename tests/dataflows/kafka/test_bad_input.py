@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dataflows.bytewax_flow import kafka_source
+from dataflows.kafka.client import BrokerError, kafka_location
 from dataflows.kafka_broker.broker import Broker
-from dataflows.kafka_client import BrokerError, kafka_location
 from dataflows.settings import SettingsError
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.kafka.logs import SPEC, START_MS, fleet_lines

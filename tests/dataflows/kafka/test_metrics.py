@@ -16,9 +16,9 @@ from typing import NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dataflows.embedded_services import embedded_service
 from dataflows.flink_job.installation import check_installation
 from dataflows.metrics import metric_names
+from dataflows.services.embedded import embedded_service
 from dataflows.settings import SettingsError
 from tests.conftest import ROOT
 from tests.dataflows.commands import latecomer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.kafka_client import java_properties, read_properties
+from dataflows.kafka.client import java_properties, read_properties
 from dataflows.settings import SettingsError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dataflows.kafka_client import kafka_location
+from dataflows.kafka.client import kafka_location
 from dataflows.records import encoded_event, encoded_message
 from dataflows.settings import SettingsError
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines, without_positions

@@ -8,8 +8,8 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, Produ
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from dataflows.file_log import FileLog
+from dataflows.kafka.client import kafka_location
 from dataflows.kafka_broker.topics import make_topics
-from dataflows.kafka_client import kafka_location
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 

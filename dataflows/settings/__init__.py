@@ -6,8 +6,8 @@ The command line of both engines is made from these fields, so a setting exists 
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
-from dataflows.settings_checks import check
-from dataflows.settings_text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
+from dataflows.settings.checks import check
+from dataflows.settings.text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
 from window_core import WindowSpec
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataflows.settings import SettingsError
 
 __all__ = ["services_jar"]
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _MODULE: Final = _ROOT / "grpc_services" / "java"
 _JAR: Final = _MODULE / "target" / "latecomer-services.jar"
 

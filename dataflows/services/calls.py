@@ -17,10 +17,10 @@ from tenacity import (
     wait_random,
 )
 
-from dataflows.access_tokens import TokenError, token_source
-from dataflows.answer_deadline import AnswerDeadline
-from dataflows.channels import Addresses, Methods
 from dataflows.metrics import Metrics
+from dataflows.services.access_tokens import TokenError, token_source
+from dataflows.services.answer_deadline import AnswerDeadline
+from dataflows.services.channels import Addresses, Methods
 from dataflows.settings import RunSettings, duration_text, parsed_addresses
 
 __all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError", "status_name"]

@@ -8,8 +8,8 @@ from typing import Self
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from dataflows.kafka_client import BrokerError, KafkaLocation, producer_settings
-from dataflows.kafka_writer import TopicWriter
+from dataflows.kafka.client import BrokerError, KafkaLocation, producer_settings
+from dataflows.kafka.writer import TopicWriter
 from dataflows.records import EventFormat, encoded_event, encoded_message
 from window_core import Event
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dataflows.settings_text import SettingsError, duration_text, parsed_addresses
+from dataflows.settings.text import SettingsError, duration_text, parsed_addresses
 from window_core import MAX_TIME_MS
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dataflows.file_log import FileLog
-from dataflows.kafka_client import KafkaLocation, kafka_location, read_properties
-from dataflows.kafka_topic import BoundedLog, TopicReader, TopicTraits
+from dataflows.kafka.client import KafkaLocation, kafka_location, read_properties
+from dataflows.kafka.topic import BoundedLog, TopicReader, TopicTraits
 from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from dataflows.service_calls import ServiceError, ServiceName
+from dataflows.services.calls import ServiceError, ServiceName
 
 __all__ = ["embedded_service"]
 

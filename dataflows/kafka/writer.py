@@ -5,7 +5,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from dataflows.kafka_client import BrokerError, KafkaLocation, producer_settings
+from dataflows.kafka.client import BrokerError, KafkaLocation, producer_settings
 
 __all__ = ["TopicWriter"]
 

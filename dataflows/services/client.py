@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from dataflows.metrics import Metrics
-from dataflows.service_calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
+from dataflows.services.calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
+from dataflows.services.window_request import window_request
 from dataflows.settings import RunSettings
-from dataflows.window_request import window_request
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
 from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as OriginalPrediction

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResou
     OffsetSpec,
 )
 
-from dataflows.kafka_client import BrokerError, KafkaLocation, client_settings
+from dataflows.kafka.client import BrokerError, KafkaLocation, client_settings
 from dataflows.settings import SettingsError, duration_text
 
 __all__ = ["BoundedLog", "TopicReader", "TopicTraits"]

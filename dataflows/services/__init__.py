@@ -1,0 +1,1 @@
+"""The way to the two services: channels, tokens, calls, and what is asked in which order."""
