@@ -92,7 +92,8 @@ def read_outputs(predictions: Path, rejections: Path) -> Outputs:
     for line in _whole_lines(rejections):
         rejection = json.loads(line)
         sequences = outputs[rejection["device_id"]]
-        (sequences.refused if rejection["reason"] == "REFUSED" else sequences.rejected).append(line)
+        is_refused = rejection.get("reason") == "REFUSED"  # a prediction has none, and is told of as a difference
+        (sequences.refused if is_refused else sequences.rejected).append(line)
     return dict(outputs)
 
 
