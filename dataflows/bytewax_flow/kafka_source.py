@@ -96,10 +96,10 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._next_awake = None
         if self._end is not None and self._offset >= self._end:
             return list(self._last_items())
+        self._look_at_partitions()
         messages = self._consumer.consume(self._records_max, timeout=0)
         if messages:
             return list(self._items(messages))
-        self._look_at_partitions()
         self._next_awake = datetime.now(UTC) + self._pause
         return []
 
