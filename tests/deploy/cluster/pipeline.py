@@ -10,11 +10,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
+import yaml
+
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from tests.deploy.cluster.laptop import Laptop, Record
 from window_core import WindowSpec
 
-__all__ = ["GIVE_UP_S", "OUTPUTS", "Comparison", "Pipeline", "helper_pod"]
+__all__ = ["GIVE_UP_S", "OUTPUTS", "Comparison", "Pipeline", "chosen_context", "helper_pod", "write_overlay"]
 
 GIVE_UP_S: Final = 240.0
 """Far above what anything here takes on a quiet node of two cores."""
@@ -68,6 +70,12 @@ class Pipeline:
         self.laptop = Laptop(WindowSpec())
         self._taken = [0, 0, 0, 0]  # offsets of raw-events that the laptop has seen, by partition
         self._given: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
+
+    def make_namespace(self) -> None:
+        """Make the namespace, where what has to be there before the pipeline comes first; restricted, as it makes it."""
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        metadata = {"name": self.namespace, "labels": labels}
+        self.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}])
 
     def deploy(self, command: str, *options: str) -> str:
         """What ``latecomer deploy`` says."""
@@ -202,3 +210,16 @@ def chosen_context() -> str | None:
     """The context that the tests may use; ``None`` is the current one."""
     chosen = os.environ["LATECOMER_TEST_CLUSTER"]
     return None if chosen == "1" else chosen
+
+
+def write_overlay(kubernetes: Path, name: str, *components: str) -> Path:
+    """An overlay of a copy of the manifests: the base in the sizes of the local overlay, with these components."""
+    overlay = kubernetes / "overlays" / name
+    overlay.mkdir()
+    kustomization = {
+        "namespace": "latecomer",
+        "resources": ["../../base"],
+        "components": ["../local/sizes", *(f"../../components/{component}" for component in components)],
+    }
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return overlay

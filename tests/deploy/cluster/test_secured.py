@@ -9,13 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import yaml
 
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import copied_to
 from tests.authority import Authority
 from tests.deploy.cluster.conftest import IMAGES
-from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline, chosen_context
+from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline, chosen_context, write_overlay
 
 CA = ("--tls-ca", "/etc/latecomer/tls/ca.crt")
 CERTIFICATE = ("--tls-cert", "/etc/latecomer/tls/tls.crt", "--tls-key", "/etc/latecomer/tls/tls.key")
@@ -38,15 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copied_to(kubernetes)
     for language in ("python", "java"):
         java = ["java-services"] if language == "java" else []
-        components = ["kafka", *java, "tls", "mutual-tls", "tokens", "without-operator"]
-        overlay = kubernetes / "overlays" / language
-        overlay.mkdir()
-        kustomization = {
-            "namespace": "latecomer",
-            "resources": ["../../base"],
-            "components": ["../local/sizes", *(f"../../components/{name}" for name in components)],
-        }
-        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        write_overlay(kubernetes, language, "kafka", *java, "tls", "mutual-tls", "tokens", "without-operator")
     return kubernetes / "overlays"
 
 
@@ -54,10 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def secured(kubectl: Kubectl, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """The pipeline with services in Python."""
     pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": pipeline.namespace, "labels": labels}}
     try:
-        pipeline.kubectl.apply([namespace])
+        pipeline.make_namespace()
         pipeline.kubectl.apply(certificates(tmp_path_factory.mktemp("authority")))
         pipeline.kubectl.apply([issuer(kubectl)])
         pipeline.deploy("apply", "--overlay", str(folder / "python"), "--timeout", "3m")
