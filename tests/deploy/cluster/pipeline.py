@@ -72,7 +72,7 @@ class Pipeline:
         self._given: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
 
     def make_namespace(self) -> None:
-        """Make the namespace, where what has to be there before the pipeline comes first; restricted, as it makes it."""
+        """Make the namespace, restricted, for what has to be there before the pipeline."""
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         metadata = {"name": self.namespace, "labels": labels}
         self.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}])
