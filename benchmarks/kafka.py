@@ -34,6 +34,8 @@ PARTITIONS: Final = 8
 WIDE: Final = "flink, 3,000 events a window"
 INTERVAL_MS: Final = 36_000_000
 LATENCY_S: Final = 20
+WARM_UP_S: Final = 20
+"""In which Java compiles what it runs, on the cores that the job is to have."""
 EVENTS: Final = re.compile(rb'"events": ?(\d+)')
 LATECOMER: Final = (sys.executable, "-m", "dataflows.command_line", "run")
 WITHOUT_SERVICES: Final = (sys.executable, "-m", "benchmarks.flink_without_services", "--engine", "flink")
@@ -115,8 +117,8 @@ class Bench:
         consumer.close()
         return records
 
-    def latency(self, engine: str, load: Load, rate: float) -> tuple[float, float]:
-        """Median and 99th percentile of the ms from append to prediction, at a steady rate, windows full."""
+    def latencies(self, engine: str, load: Load, rate: float) -> dict[str, list[int]]:
+        """The ms from append to prediction, at a steady rate, windows full; apart those of the first seconds."""
         make_topics(self.broker, {load.topic: LOG_APPEND_TIME}, PARTITIONS)
         output = self._new_output()
         process = subprocess.Popen(self.latecomer(engine, load.topic, output), env=self._environment())
@@ -139,13 +141,13 @@ class Bench:
         time.sleep(3)
         process.terminate()
         process.wait()
-        steady_ms = (start + 3) * 1000
-        ages = []
+        warm_ms = (start + WARM_UP_S) * 1000
+        ages: dict[str, list[int]] = {"warm": [], f"in its first {WARM_UP_S} s": []}
         for at, value in self.records(output):
             as_of_ms = int(value[value.index(b'"as_of_ms":') + 11 :].split(b",", 1)[0])
-            if as_of_ms >= steady_ms and b'"cause":"tick"' not in value:
-                ages.append(at - as_of_ms)
-        return float(np.percentile(ages, 50)), float(np.percentile(ages, 99))
+            if as_of_ms >= start * 1000 and b'"cause":"tick"' not in value:
+                ages["warm" if as_of_ms >= warm_ms else f"in its first {WARM_UP_S} s"].append(at - as_of_ms)
+        return ages
 
     def latecomer(self, engine: str, topic: str, output: str, *more: str) -> list[str]:
         """``latecomer run``."""
@@ -216,11 +218,14 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         print(f"  flink: windows of up to 3,000 events, {ratio:.2f} x the bytes/s of those of up to 300", flush=True)
         for engine in ("bytewax", "flink"):
             rate = rates[engine] / 4
-            load = Load(f"steady-{engine}", 100, 300, int(rate * LATENCY_S / 100))
-            median_ms, worst_ms = bench.latency(engine, load, rate)
-            print(
-                f"  {engine}: append to prediction at {rate:,.0f} events/s: {median_ms:.0f} ms, p99 {worst_ms:.0f} ms"
-            )
+            load = Load(f"steady-{engine}", 100, 300, int(rate * (WARM_UP_S + LATENCY_S) / 100))
+            for when, ages in bench.latencies(engine, load, rate).items():
+                median_ms, worst_ms = np.percentile(ages, (50, 99))
+                print(
+                    f"  {engine}, {when}: append to prediction at {rate:,.0f} events/s: {median_ms:.0f} ms, "
+                    f"p99 {worst_ms:.0f} ms",
+                    flush=True,
+                )
     return rates
 
 

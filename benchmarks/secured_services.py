@@ -60,7 +60,7 @@ def languages(seconds: float = 2.0) -> dict[tuple[str, int, str], float]:
     for kind, callers in product(requests, _CALLERS):
         python, java = (rates[kind, callers, language] for language in _LANGUAGES)
         name = f"{kind}, {callers} caller{'s' * (callers > 1)}"
-        print(f"  {name:<24}Python{python:>10,.0f}    Java{java:>10,.0f}    Java/Python{java / python:>6.2f}")
+        print(f"  {name:<28}Python{python:>10,.0f}    Java{java:>10,.0f}    Java/Python{java / python:>6.2f}")
     return rates
 
 
@@ -91,7 +91,7 @@ def security(seconds: float = 1.2) -> dict[tuple[str, str, str], float]:
         plain = rates[language, kind, "plain"]
         ratios = [f"{name}{plain / rates[language, kind, name]:>6.2f}" for name in channels if name != "plain"]
         token = rates[language, kind, "TLS"] / rates[language, kind, "TLS, token"]
-        print(f"  {language + ', ' + kind:<20}" + "    ".join([*ratios, f"token alone{token:>6.2f}"]))
+        print(f"  {language + ', ' + kind:<24}" + "    ".join([*ratios, f"token alone{token:>6.2f}"]))
     _print_where_gzip_pays(rates, requests)
     return rates
 
