@@ -49,7 +49,7 @@ class KafkaLog:
     ) -> LoggedEvent | OutputRecord | None:
         """The event of a record, or its rejection; nothing for a heartbeat, which has neither key nor value.
 
-        Records are counted by whoever takes many: to count each costs as much as to decode it.
+        Records are counted by whoever takes many, not here: the counter has a lock.
         """
         if value is None and key is None:
             return None

@@ -1,8 +1,8 @@
-"""Evaluations as the bytes of a ``WindowBatch``, without a copy of the windows on the way.
+"""Evaluations as the bytes of a ``WindowBatch``, with one copy of the windows on the way.
 
-Building the message and serialising it copies each window four times and takes ten times as long. A message is the
-sequence of its fields, so the small ones are written by the library and the columns are joined behind them. Source:
-"Encoding", the Protocol Buffers documentation, on length-delimited fields.
+Building the message and serialising it would copy each window several times. A message is the sequence of its fields,
+so the small ones are written by the library, and the columns are joined behind them. Source: "Encoding", the Protocol
+Buffers documentation, on length-delimited fields.
 """
 
 from array import array

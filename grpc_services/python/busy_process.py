@@ -16,8 +16,8 @@ _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 def prepare_for_load() -> None:
     """Have this process keep freed memory for the next batch, and collect garbage rarely. May be called again.
 
-    Else the kernel takes and clears 500 pages for each batch of 256 windows, which costs more than to fill them, and
-    the collector takes a fifth of an engine's time. A C library other than glibc is left alone. Source: mallopt(3);
+    Else glibc gives the memory of each batch back, the kernel clears hundreds of pages for the next, and the collector
+    looks for cycles after every few windows. A C library other than glibc is left alone. Source: mallopt(3);
     ``gc.freeze`` and ``gc.set_threshold`` in Python's documentation.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
