@@ -88,12 +88,13 @@ def original_request() -> original.RawEventList:
 
 
 def batch_request(windows: int = WINDOWS, events: int = EVENTS) -> batch_pb2.WindowBatch:
-    """Windows of as many devices, as columns."""
+    """Windows of as many devices, as columns: no two share an event."""
     readings = np.random.default_rng(1).random((4, windows * events), np.float32)
     return batch_pb2.WindowBatch(
         evaluation_id=[f"device_{window}/1587920555000/{events}" for window in range(windows)],
         device_id=[f"device_{window}" for window in range(windows)],
-        offsets=np.arange(0, windows * events + 1, events, dtype="<u4").tobytes(),
+        starts=np.arange(0, windows * events, events, dtype="<u4").tobytes(),
+        ends=np.arange(events, windows * events + 1, events, dtype="<u4").tobytes(),
         times=np.tile(1_587_920_555_000 + 120_000 * np.arange(events, dtype="<i8"), windows).tobytes(),
         sensor1=readings[0].tobytes(),
         sensor2=readings[1].tobytes(),

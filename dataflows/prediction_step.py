@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from dataflows.metrics import Metrics
 from dataflows.records import encoded_prediction, encoded_refusal, encoded_rejection
-from dataflows.services.client import Answer, Refusal, ServiceClient
+from dataflows.services.client import Answer, Prediction, Refusal, ServiceClient
 from dataflows.window_step import LocatedOutput
-from window_core import Evaluation
+from window_core import Evaluation, Rejection
 
 __all__ = ["OutputKind", "OutputRecord", "PredictionStep"]
 
 OutputKind = Literal["predictions", "rejections"]
 
 
-class OutputRecord(NamedTuple):
+class OutputRecord(msgspec.Struct, frozen=True, gc=False):
     """One record to write.
 
     Attributes:
@@ -42,32 +44,29 @@ class PredictionStep:
         Raises:
             ServiceError: a service could not be worked with.
         """
-        evaluations = [entry.output for entry in located if isinstance(entry.output, Evaluation)]
-        answers = iter(self._client.answers(evaluations))
-        records = []
-        causes: Counter[str] = Counter()
-        reasons: Counter[str] = Counter()
-        for output, position in located:
-            if isinstance(output, Evaluation):
-                causes[output.cause] += 1
-                answer = next(answers)
-                records.append(_record_of(output, position, answer))
-                if isinstance(answer, Refusal):
-                    reasons["REFUSED"] += 1
-            else:
-                assert position is not None
-                reasons[output.reason] += 1
-                value = encoded_rejection(output, position)
-                records.append(OutputRecord("rejections", output.event.device_id, value))
-        for cause, number in causes.items():
+        evaluations = [output for output, _ in located if isinstance(output, Evaluation)]
+        answers = self._client.answers(evaluations)
+        rejections = [output.reason for output, _ in located if isinstance(output, Rejection)]
+        refusals = ["REFUSED" for answer in answers if isinstance(answer, Refusal)]
+        for cause, number in Counter(evaluation.cause for evaluation in evaluations).items():
             self._metrics.evaluations.labels(cause).inc(number)
-        for reason, number in reasons.items():
+        for reason, number in Counter([*rejections, *refusals]).items():
             self._metrics.rejections.labels(reason).inc(number)
-        return records
+        answer = iter(answers)
+        return [
+            _answered(output, position, next(answer)) if isinstance(output, Evaluation) else _rejected(output, position)
+            for output, position in located
+        ]
 
 
-def _record_of(evaluation: Evaluation, position: str | None, answer: Answer) -> OutputRecord:
-    if isinstance(answer, Refusal):
-        value = encoded_refusal(evaluation, answer.status, answer.service)
-        return OutputRecord("rejections", evaluation.device_id, value)
-    return OutputRecord("predictions", evaluation.device_id, encoded_prediction(evaluation, position, *answer))
+def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> OutputRecord:
+    if isinstance(answer, Prediction):
+        value = encoded_prediction(evaluation, position, answer.features, answer.model_id, answer.result)
+        return OutputRecord("predictions", evaluation.columns.device_id, value)
+    value = encoded_refusal(evaluation, answer.status, answer.service)
+    return OutputRecord("rejections", evaluation.device_id, value)
+
+
+def _rejected(rejection: Rejection, position: str | None) -> OutputRecord:
+    assert position is not None  # a tick is never rejected
+    return OutputRecord("rejections", rejection.event.device_id, encoded_rejection(rejection, position))

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode
 from hashlib import sha256
-from typing import Any, Final, Literal, NamedTuple, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -39,7 +39,7 @@ _NESTING_MAX: Final = 200
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-class LoggedEvent(NamedTuple):
+class LoggedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in the log.
 
     Attributes:
@@ -53,7 +53,7 @@ class LoggedEvent(NamedTuple):
     position: str
 
 
-class _EventFields(msgspec.Struct):
+class _EventFields(msgspec.Struct, gc=False):
     """The fast way through a valid event; whatever it refuses is looked at again, field by field."""
 
     device_id: str
@@ -64,7 +64,7 @@ class _EventFields(msgspec.Struct):
     sensor4: float
 
 
-class _LineFields(_EventFields):
+class _LineFields(_EventFields, gc=False):
     arrival: int | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -133,7 +133,8 @@ def _check_text(value: bytes) -> None:
     """Refuse what the fast decoder would pass over unseen: broken UTF-8 in further fields, and bottomless nesting."""
     if not value.isascii():
         value.decode()
-    if value.count(b"[") + value.count(b"{") > _NESTING_MAX and _nesting(value) > _NESTING_MAX:
+    is_long = len(value) > _NESTING_MAX
+    if is_long and value.count(b"[") + value.count(b"{") > _NESTING_MAX and _nesting(value) > _NESTING_MAX:
         raise RecursionError
 
 
@@ -176,7 +177,7 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= 400 else 10**400 * (-1 if digits.startswith("-") else 1)
 
 
-class _EventOut(msgspec.Struct):
+class _EventOut(msgspec.Struct, gc=False):
     time: int
     sensor1: float
     sensor2: float
@@ -184,7 +185,7 @@ class _EventOut(msgspec.Struct):
     sensor4: float
 
 
-class _EventLineOut(msgspec.Struct):
+class _EventLineOut(msgspec.Struct, gc=False):
     device_id: str
     time: int
     sensor1: float
@@ -194,7 +195,7 @@ class _EventLineOut(msgspec.Struct):
     arrival: int | msgspec.UnsetType = msgspec.UNSET
 
 
-class _PredictionOut(msgspec.Struct):
+class _PredictionOut(msgspec.Struct, gc=False):
     evaluation_id: str
     device_id: str
     cause: str
@@ -208,7 +209,7 @@ class _PredictionOut(msgspec.Struct):
     result: dict[str, str]
 
 
-class _RejectionOut(msgspec.Struct):
+class _RejectionOut(msgspec.Struct, gc=False):
     device_id: str
     reason: str
     position: str
@@ -217,7 +218,7 @@ class _RejectionOut(msgspec.Struct):
     event: _EventOut
 
 
-class _InvalidOut(msgspec.Struct):
+class _InvalidOut(msgspec.Struct, gc=False):
     device_id: None
     reason: str
     position: str
@@ -228,7 +229,7 @@ class _InvalidOut(msgspec.Struct):
     raw: str
 
 
-class _RefusedOut(msgspec.Struct):
+class _RefusedOut(msgspec.Struct, gc=False):
     device_id: str
     reason: str
     evaluation_id: str

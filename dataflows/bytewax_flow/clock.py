@@ -4,7 +4,7 @@ The source of a partition asks here, before each record, which devices are due. 
 device before every record behind it, and never before one in front of it. Nothing here follows the machine's clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
 from dataflows.records import LoggedEvent
@@ -27,13 +27,17 @@ class PartitionClock:
         self._tickless: set[str] = set()  # those that this instant finds silent, so that an earlier tick may follow
         self._calls: list[tuple[int, str]] = []  # a heap of these; one that is no longer due is passed over
 
-    def due_before(self, arrival_ms: int) -> Iterator[tuple[str, int]]:
+    def due_before(self, arrival_ms: int) -> Iterable[tuple[str, int]]:
         """The devices with something due before a record of this arrival, and the watermark they are to be told."""
         return self.due_at(arrival_ms - 1)  # the next record may share the millisecond of this one
 
-    def due_at(self, now_ms: int) -> Iterator[tuple[str, int]]:
+    def due_at(self, now_ms: int) -> Iterable[tuple[str, int]]:
         """The devices with something due at an arrival watermark, with that watermark."""
-        self._now_ms = max(self._now_ms, now_ms)
+        if now_ms > self._now_ms:
+            self._now_ms = now_ms
+        return self._called(now_ms) if self._calls and self._calls[0][0] <= now_ms else ()
+
+    def _called(self, now_ms: int) -> Iterator[tuple[str, int]]:
         while self._calls and self._calls[0][0] <= now_ms:
             due_ms, device_id = heappop(self._calls)
             if self._due_ms.get(device_id) != due_ms:
@@ -45,16 +49,18 @@ class PartitionClock:
             else:
                 self._call(device_id, self._next_ms(device_id, self._heard_ms[device_id], now_ms))
 
-    def before(self, logged: LoggedEvent) -> Iterator[tuple[str, LoggedEvent | int]]:
+    def before(self, logged: LoggedEvent) -> list[tuple[str, LoggedEvent | int]]:
         """What is due before the event of a record, and the event itself: for each device, what it is told in order."""
         device_id = logged.event.device_id
-        yield from self.due_before(logged.arrival_ms)
+        items: list[tuple[str, LoggedEvent | int]] = [*self.due_before(logged.arrival_ms)]
         self.heard(device_id, logged.arrival_ms)
-        yield device_id, logged
+        items.append((device_id, logged))
+        return items
 
     def heard(self, device_id: str, arrival_ms: int) -> None:
         """A record of a device was read."""
-        self._heard_ms[device_id] = max(arrival_ms, self._heard_ms.get(device_id, arrival_ms))
+        if arrival_ms > self._heard_ms.get(device_id, -1):
+            self._heard_ms[device_id] = arrival_ms
         due_ms = self._due_ms.get(device_id)
         if due_ms is None or device_id in self._tickless or due_ms - arrival_ms > self._spec.tick_ms > 0:
             next_ms = self._next_ms(device_id, arrival_ms, arrival_ms - 1)

@@ -1,6 +1,5 @@
 """Reads a topic, each partition with the clock of its devices, and keeps its offsets itself: no consumer group."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
 from time import monotonic
@@ -95,11 +94,11 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             raise StopIteration
         self._next_awake = None
         if self._end is not None and self._offset >= self._end:
-            return list(self._last_items())
+            return self._last_items()
         self._look_at_partitions()
         messages = self._consumer.consume(self._records_max, timeout=0)
         if messages:
-            return list(self._items(messages))
+            return self._items(messages)
         self._next_awake = datetime.now(UTC) + self._pause
         return []
 
@@ -112,7 +111,8 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
     def close(self) -> None:
         self._consumer.close()
 
-    def _items(self, messages: list[Message]) -> Iterator[SourceItem]:
+    def _items(self, messages: list[Message]) -> list[SourceItem]:
+        items: list[SourceItem] = []
         arrival_ms = None
         heard = 0
         for message in messages:
@@ -132,20 +132,20 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             record = self._log.record(message.value(), message.key(), arrival_ms, f"{self._number}/{offset}")
             heard += record is not None
             if record is None or isinstance(record, OutputRecord):
-                yield from self._clock.due_before(arrival_ms)
+                items += self._clock.due_before(arrival_ms)
                 if record is not None:
-                    yield record
+                    items.append(record)
             else:
-                yield from self._clock.before(record)
+                items += self._clock.before(record)
         self._log.metrics.records.inc(heard)
         if arrival_ms is not None:
             self._log.metrics.arrived(str(self._number), arrival_ms)
+        return items
 
-    def _last_items(self) -> Iterator[SourceItem]:
+    def _last_items(self) -> list[SourceItem]:
         """What the end of a bounded log brings: the last instant of the clock."""
         self._has_ended = True
-        if self._until_ms is not None:
-            yield from self._clock.due_at(self._until_ms)
+        return [] if self._until_ms is None else [*self._clock.due_at(self._until_ms)]
 
     def _on_error(self, error: KafkaError, message: Message) -> None:
         """A broker that is away is waited for; the rest ends the run."""

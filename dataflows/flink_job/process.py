@@ -83,7 +83,7 @@ class PipelineFunction(ProcessFunction):
         self._hand_back(batch, items)
         left = 0 if batch.leaves_nothing else self._settings.calls_in_flight
         while self._under_way and (len(self._under_way) > left or self._under_way[0].done()):
-            items += (Item(*record) for record in self._under_way.popleft().result())
+            items += (Item(record.kind, record.key, record.value) for record in self._under_way.popleft().result())
         if items:
             yield encoded_items(batch.number, items)
 

@@ -8,23 +8,26 @@ from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from dataflows.metrics import Metrics
 from dataflows.services.calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
 from dataflows.services.window_request import window_request
 from dataflows.settings import RunSettings
+from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
 from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as OriginalPrediction
-from window_core import BYTES_PER_EVENT, Evaluation
+from window_core import BYTES_PER_EVENT, Columns, Evaluation
 
 __all__ = ["Answer", "Prediction", "Refusal", "ServiceClient", "Services"]
 
 
-class Prediction(NamedTuple):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What the services said about one evaluation.
 
     Attributes:
@@ -104,17 +107,24 @@ class ServiceClient:
         return [answer for answers in self._threads.map(self._asked, chunks) for answer in answers]
 
     def _chunks(self, evaluations: Sequence[Evaluation]) -> Iterator[Sequence[Evaluation]]:
-        """Cut evaluations into calls that fit the limits on windows and bytes; a window above them goes alone."""
+        """Cut evaluations into calls that fit the limits on windows, bytes and events; one above them goes alone."""
         one_by_one = self._features.unary_only or self._inference.unary_only
         windows_max = 1 if one_by_one else self._settings.batch_windows
-        start = size = 0
+        sent: dict[Columns, int] = {}  # up to which row these columns are in the call
+        start = size = events = 0
         for row, evaluation in enumerate(evaluations):
-            # Beside the columns: an offset, and the id of the device twice, once with session and number.
-            window_size = BYTES_PER_EVENT * evaluation.events + 2 * len(evaluation.device_id.encode()) + 48
-            if row > start and (row - start == windows_max or size + window_size > self._settings.batch_bytes):
+            _, _, _, columns, first, last = evaluation
+            # Beside the columns: two bounds, and the id of the device twice, once with session and number.
+            beside = 2 * len(columns.device_id.encode()) + 56
+            size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
+            events += last - first
+            too_large = size > self._settings.batch_bytes or events > MAX_EVENTS
+            if row > start and (row - start == windows_max or too_large):
                 yield evaluations[start:row]
-                start, size = row, 0
-            size += window_size
+                start, events = row, last - first
+                size = BYTES_PER_EVENT * events + beside
+                sent.clear()
+            sent[columns] = last
         if start < len(evaluations):
             yield evaluations[start:]
 
@@ -130,11 +140,12 @@ class ServiceClient:
         done = 0
 
         def features() -> Iterator[bytes]:  # runs in a thread of gRPC, which only ends the stream on an error
-            windows = map(window_request, chunks)
-            for chunk, batch in zip(chunks, self._features.stream(windows, FeatureBatch), strict=False):
-                answers: list[Answer | None] = [None] * len(chunk)
+            ids = [[evaluation.evaluation_id for evaluation in chunk] for chunk in chunks]
+            windows = map(window_request, chunks, ids)
+            for chunk_ids, batch in zip(ids, self._features.stream(windows, FeatureBatch), strict=False):
+                answers: list[Answer | None] = [None] * len(chunk_ids)
                 try:
-                    rows = self._kept_features(chunk, range(len(chunk)), batch, answers)
+                    rows = self._kept_features(chunk_ids, range(len(chunk_ids)), batch, answers)
                 except ServiceError:
                     return
                 asked.append((rows, answers))
@@ -161,11 +172,12 @@ class ServiceClient:
                 except RefusedError as error:
                     answers[row] = Refusal(error.status.name, "features", error.message)
                 else:
-                    yield self._kept_features(evaluations, [row], batch, answers)
+                    yield self._kept_features([evaluations[row].evaluation_id], [row], batch, answers)
             return
+        asked = [evaluations[row] for row in rows]
+        ids = [evaluation.evaluation_id for evaluation in asked]
         try:
-            request = window_request([evaluations[row] for row in rows])
-            batch = self._features.batch(request, len(rows), FeatureBatch)
+            batch = self._features.batch(window_request(asked, ids), len(rows), FeatureBatch)
         except UnimplementedError:
             self._features.unary_only = True
             yield from self._asked_for_features(evaluations, rows, answers)
@@ -176,7 +188,7 @@ class ServiceClient:
                 for half in _halves(rows):
                     yield from self._asked_for_features(evaluations, half, answers)
         else:
-            yield self._kept_features(evaluations, rows, batch, answers)
+            yield self._kept_features(ids, rows, batch, answers)
 
     def _features_of_one(self, evaluation: Evaluation) -> FeatureBatch:
         times, *sensors = (column.tolist() for column in evaluation.window())
@@ -197,13 +209,13 @@ class ServiceClient:
         )
 
     def _kept_features(
-        self, evaluations: Sequence[Evaluation], rows: Sequence[int], batch: FeatureBatch, answers: list[Answer | None]
+        self, ids: list[str], rows: Sequence[int], batch: FeatureBatch, answers: list[Answer | None]
     ) -> _Rows:
-        """Check an answer against what was asked, and take the rows out that failed."""
+        """Check an answer about ``rows`` against the ids that were asked about, and take the rows out that failed."""
         row_bytes = 4 * len(batch.name)
         if len(batch.evaluation_id) != len(rows) or len(batch.values) != row_bytes * len(rows):
             raise self._features.garbage(f"{len(batch.evaluation_id)} rows of features to {len(rows)} windows")
-        if any(given != evaluations[row].evaluation_id for given, row in zip(batch.evaluation_id, rows, strict=True)):
+        if batch.evaluation_id != ids:
             raise self._features.garbage("rows of other evaluations than it was asked about, or in another order")
         twice = _repeated(batch.name)
         infinite = _not_finite(batch)
@@ -276,12 +288,13 @@ class ServiceClient:
             if error.row >= len(rows):
                 raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
             answers[rows[error.row]] = Refusal(status_name(error.code), "inference", error.message)
-        names = list(features.batch.name)
-        for row, values in enumerate(_values(features.batch)):
-            if answers[rows[row]] is None:
-                result = dict(zip(keys, texts[row * len(keys) : (row + 1) * len(keys)], strict=True))
-                named = dict(zip(names, values, strict=True))
-                answers[rows[row]] = Prediction(named, predictions.model_id, result)
+        names, model_id = list(features.batch.name), predictions.model_id
+        texts_of_rows = zip(*[iter(texts)] * len(keys), strict=True) if keys else repeat(())
+        for row, values, result in zip(rows, _values(features.batch), texts_of_rows, strict=False):
+            if answers[row] is None:
+                answers[row] = Prediction(
+                    dict(zip(names, values, strict=True)), model_id, dict(zip(keys, result, strict=True))
+                )
 
 
 def _values(batch: FeatureBatch) -> list[list[float]]:

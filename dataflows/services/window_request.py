@@ -1,17 +1,17 @@
-"""Evaluations as the bytes of a ``WindowBatch``, with one copy of the windows on the way.
+"""Evaluations as the bytes of a ``WindowBatch``, with one copy of each event on the way.
 
-Building the message and serialising it would copy each window several times. A message is the sequence of its fields,
-so the small ones are written by the library, and the columns are joined behind them. Source: "Encoding", the Protocol
+The windows of one device mostly hold the same events, in the same columns: the rows that any of them holds are sent
+once. Building the message and serialising it would copy them several times. A message is the sequence of its fields, so
+the small ones are written by the library, and the columns are joined behind them. Source: "Encoding", the Protocol
 Buffers documentation, on length-delimited fields.
 """
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Final
 
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import WindowBatch
-from window_core import Evaluation
+from window_core import Columns, Evaluation
 
 __all__ = ["window_request"]
 
@@ -21,18 +21,31 @@ _COLUMNS: Final = tuple(
 )
 
 
-def window_request(evaluations: Sequence[Evaluation]) -> bytes:
-    """The request for the features of some evaluations, at least one: a serialised ``WindowBatch``."""
-    offsets = array("I", accumulate((evaluation.events for evaluation in evaluations), initial=0))
+def window_request(evaluations: Sequence[Evaluation], ids: Sequence[str]) -> bytes:
+    """The request for the features of some evaluations: a serialised ``WindowBatch``.
+
+    Args:
+        evaluations: at least one; those of a device in their order.
+        ids: their evaluation ids.
+    """
+    spans: dict[Columns, tuple[int, int]] = {}  # of each device's columns, the rows to send
+    for _, _, _, columns, start, end in evaluations:  # the later one neither starts nor ends before the other
+        spans[columns] = (spans[columns][0] if columns in spans else start, end)
+    moves: dict[Columns, int] = {}  # how far they stand elsewhere in the request
+    row = 0
+    for columns, (start, end) in spans.items():
+        moves[columns] = row - start
+        row += end - start
     small = WindowBatch(
-        evaluation_id=[evaluation.evaluation_id for evaluation in evaluations],
-        device_id=[evaluation.device_id for evaluation in evaluations],
-        offsets=offsets.tobytes(),
+        evaluation_id=ids,
+        device_id=[evaluation.columns.device_id for evaluation in evaluations],
+        starts=array("I", [start + moves[columns] for _, _, _, columns, start, _ in evaluations]).tobytes(),
+        ends=array("I", [end + moves[columns] for _, _, _, columns, _, end in evaluations]).tobytes(),
     )
     parts: list[bytes | memoryview] = [small.SerializeToString()]
-    columns = zip(*[evaluation.window() for evaluation in evaluations], strict=True)
-    for (tag, value_bytes), column in zip(_COLUMNS, columns, strict=True):
-        parts += (tag, _varint(offsets[-1] * value_bytes), *column)
+    sent = zip(*[columns.rows(start, end) for columns, (start, end) in spans.items()], strict=True)
+    for (tag, value_bytes), column in zip(_COLUMNS, sent, strict=True):
+        parts += (tag, _varint(row * value_bytes), *column)
     return b"".join(parts)
 
 

@@ -142,7 +142,9 @@ class RunSettings:
         kind="choice",
         choices=("stream", "batch", "unary"),
     )
-    batch_windows: int = setting(256, "Windows in one call, at most: 1.8 MB at 300 events each.", kind="integer")
+    batch_windows: int = setting(
+        1_024, "Windows in one call, at most; an event that several of them hold goes once.", kind="integer"
+    )
     batch_bytes: int = setting(
         3_500_000, "Bytes in one call, at most, below the 4 MiB a gRPC server takes by default.", kind="integer"
     )

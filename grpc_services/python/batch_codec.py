@@ -1,6 +1,6 @@
 """Takes a request apart into rows, and says of each row that cannot be answered which field is at fault.
 
-Nothing is read beyond the columns, and no reading is used by two rows, so the work is bounded by the size of a request.
+Nothing is read beyond the columns, and the windows of a request may hold so many events in all, so its work is bounded.
 """
 
 from collections.abc import Sequence
@@ -14,39 +14,48 @@ from grpc_services.python.stubs import mlpipeline_pb2
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2
 from grpc_services.python.windows import SENSORS, Float32s, Int64s, Windows
 
-__all__ = ["MAX_ROWS", "check_given_once", "decoded_features", "decoded_windows", "row_errors", "window_of_events"]
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_ROWS",
+    "check_given_once",
+    "decoded_features",
+    "decoded_windows",
+    "row_errors",
+    "window_of_events",
+]
 
 MAX_ROWS: Final = 65_536
 """Rows of one request. A row that fails costs a thousand times the bytes it is made of: this bounds the whole."""
+
+MAX_EVENTS: Final = 1 << 22
+"""Events of all windows of one request, one that is in two of them counted twice: a feature of a user's own may look at
+each. Without shared rows it would take 100 MB to send them."""
 
 _COLUMNS: Final[tuple[tuple[str, "np.dtype[Any]"], ...]] = (
     ("times", np.dtype("<i8")),
     *((sensor, np.dtype("<f4")) for sensor in SENSORS),
 )
-_OFFSET: Final = np.dtype("<u4")
+_BOUND: Final = np.dtype("<u4")
 _FLOAT32: Final = np.dtype("<f4")
 
 
 def decoded_windows(batch: batch_pb2.WindowBatch) -> tuple[Windows, Int64s, RowErrors]:
-    """The windows that can be answered, the row of each, and the rows that cannot. Cost: no copy if all can.
+    """The windows that can be answered, the row of each, and the rows that cannot. Cost: no copy of a column.
 
     Raises:
-        RequestError: the request cannot be taken apart into rows.
+        RequestError: the request cannot be taken apart into rows, or its windows hold too many events in all.
     """
-    offsets = _decoded_offsets(batch)
-    data: dict[str, bytes] = {field: getattr(batch, field) for field, _ in _COLUMNS}
-    columns = tuple(_column(data[field], dtype) for field, dtype in _COLUMNS)
-    sizes = [len(column) for column in columns]
-    errors = _misplaced_rows(offsets, sizes)
-    last = len(offsets) - 2
-    if last not in errors and (surplus := _surplus(int(offsets[-1]), data, sizes)) is not None:
-        errors[last] = surplus
+    window_count = _row_count(batch.evaluation_id, batch.device_id)
+    starts = _bounds("starts", batch.starts, window_count)
+    ends = _bounds("ends", batch.ends, window_count)
+    columns = _columns(batch)
+    errors = _misplaced_rows(starts, ends, len(columns[0]))
+    rows = np.arange(window_count)
     if errors:
-        rows = np.setdiff1d(np.arange(last + 1), list(errors))
-        windows = Windows.of_spans(offsets[rows], offsets[rows + 1], columns)
-    else:
-        rows = np.arange(last + 1)
-        windows = Windows(offsets, *columns)
+        rows = np.setdiff1d(rows, list(errors))
+    windows = Windows(starts[rows], ends[rows], *columns)
+    if (events := int(windows.counts.sum())) > MAX_EVENTS:
+        raise RequestError(f"ends: the windows hold {events} events in all, those of a request may hold {MAX_EVENTS}")
     windows, rows = _finite_windows(windows, rows, errors)
     return windows.in_time_order(), rows, errors
 
@@ -64,7 +73,7 @@ def window_of_events(events: Sequence[mlpipeline_pb2.RawEvent]) -> Windows:
     sensors = np.ascontiguousarray(np.array(rows, np.float32).T)
     sensors.setflags(write=False)
     times.setflags(write=False)
-    windows = Windows(np.array([0, len(times)]), times, *sensors)
+    windows = Windows(np.array([0]), np.array([len(times)]), times, *sensors)
     errors: RowErrors = {}
     windows, _ = _finite_windows(windows, np.zeros(1, np.int64), errors)
     if errors:
@@ -118,10 +127,8 @@ def row_errors(errors: RowErrors) -> list[batch_pb2.RowError]:
 
 
 def _column(data: bytes, dtype: "np.dtype[Any]") -> NDArray[Any]:
-    """The whole values in ``data``, without a copy; bytes that are no whole value are left for ``_surplus``."""
-    return (
-        np.frombuffer(data, dtype, len(data) // dtype.itemsize) if len(data) >= dtype.itemsize else np.empty(0, dtype)
-    )
+    """The values in ``data``, read-only, without a copy."""
+    return np.frombuffer(data, dtype)
 
 
 def _row_count(evaluation_ids: Sequence[str], device_ids: Sequence[str]) -> int:
@@ -132,69 +139,51 @@ def _row_count(evaluation_ids: Sequence[str], device_ids: Sequence[str]) -> int:
     return len(evaluation_ids)
 
 
-def _decoded_offsets(batch: batch_pb2.WindowBatch) -> Int64s:
-    window_count = _row_count(batch.evaluation_id, batch.device_id)
-    data = batch.offsets
-    if len(data) != (window_count + 1) * _OFFSET.itemsize:
-        raise RequestError(
-            f"offsets: {len(data)} bytes are not {window_count + 1} uint32, one more than there are windows"
-        )
-    offsets = _column(data, _OFFSET).astype(np.int64)
-    if not window_count:
-        for field, _ in _COLUMNS:
-            if offsets[0] or getattr(batch, field):
-                raise RequestError(f"{field if not offsets[0] else 'offsets'}: there is no window for these values")
-    return offsets
+def _bounds(field: str, data: bytes, window_count: int) -> Int64s:
+    if len(data) != window_count * _BOUND.itemsize:
+        raise RequestError(f"{field}: {len(data)} bytes are not {window_count} uint32, one for each window")
+    return _column(data, _BOUND).astype(np.int64)
 
 
-def _misplaced_rows(offsets: Int64s, sizes: list[int]) -> RowErrors:
-    """The rows whose offsets do not span at least one value of each column, all of it behind the rows before."""
-    starts, ends = offsets[:-1], offsets[1:]
-    reached = np.maximum.accumulate(np.where(offsets <= min(sizes), offsets, 0))[:-1]
-    misplaced = (starts != reached) | (ends <= starts) | (ends > min(sizes))
-    misplaced[:1] |= starts[:1] != 0
-    return {row: _misplacement(offsets, reached, row, sizes) for row in np.flatnonzero(misplaced).tolist()}
+def _columns(batch: batch_pb2.WindowBatch) -> tuple[NDArray[Any], ...]:
+    """The five columns, as long as the first, without a copy."""
+    row_count = len(batch.times) // 8
+    columns = []
+    for field, dtype in _COLUMNS:
+        data: bytes = getattr(batch, field)
+        if len(data) != row_count * dtype.itemsize:
+            raise RequestError(f"{field}: {len(data)} bytes are not {row_count} {dtype.name}, one for each event")
+        columns.append(_column(data, dtype))
+    return tuple(columns)
 
 
-def _misplacement(offsets: Int64s, reached: Int64s, row: int, sizes: list[int]) -> RequestError:
-    start, end = offsets[row : row + 2].tolist()
-    if row == 0 and start != 0:
-        return RequestError(f"offsets: the first is {start}, not 0")
-    if end == start:
-        return RequestError("offsets: the window holds no event")
-    if end < start or start < reached[row]:
-        return RequestError(f"offsets: the window goes back, from {max(start, int(reached[row]))} to {min(start, end)}")
-    if len(set(sizes)) == 1:
-        return RequestError(f"offsets: the window ends at {end}, out of range: the columns hold {sizes[0]} values")
-    short = sizes.index(min(sizes))
-    return RequestError(f"{_COLUMNS[short][0]}: {sizes[short]} values, the window ends at {end}")
-
-
-def _surplus(end: int, data: dict[str, bytes], sizes: list[int]) -> RequestError | None:
-    """What stands behind the last window; the last row answers for it."""
-    for (field, dtype), size in zip(_COLUMNS, sizes, strict=True):
-        if size != end:
-            return RequestError(f"{field}: {size} values, the last window ends at {end}")
-        if len(data[field]) % dtype.itemsize:
-            return RequestError(f"{field}: {len(data[field])} bytes are not a whole number of {dtype.name}")
-    return None
+def _misplaced_rows(starts: Int64s, ends: Int64s, row_count: int) -> RowErrors:
+    """The windows that hold no event, or not only rows of the columns."""
+    errors: RowErrors = {}
+    for window in np.flatnonzero((starts >= ends) | (ends > row_count)).tolist():
+        if starts[window] >= ends[window]:
+            errors[window] = RequestError("ends: the window holds no event")
+        else:
+            errors[window] = RequestError(
+                f"ends: the window ends at {ends[window]}, out of range: the columns hold {row_count} values"
+            )
+    return errors
 
 
 def _finite_windows(windows: Windows, rows: Int64s, errors: RowErrors) -> tuple[Windows, Int64s]:
     """The windows without a reading that is not finite; the rows of the others are added to ``errors``."""
     failed: dict[int, RequestError] = {}
     for sensor in SENSORS:
-        column = getattr(windows, sensor)
-        finite = np.isfinite(column)
+        finite = np.isfinite(getattr(windows, sensor))
         if finite.all():
             continue
-        positions = np.flatnonzero(~finite)
-        at, first = np.unique(np.searchsorted(windows.offsets, positions, side="right") - 1, return_index=True)
-        for window, position in zip(at.tolist(), positions[first].tolist(), strict=True):
-            event = position - int(windows.offsets[window])
+        positions = np.append(np.flatnonzero(~finite), len(finite))
+        first = positions[np.searchsorted(positions, windows.starts)]
+        for window in np.flatnonzero(first < windows.ends).tolist():
+            event = first[window] - windows.starts[window]
             failed.setdefault(window, RequestError(f"{sensor}: not finite in event {event} of the window"))
     if not failed:
         return windows, rows
     errors.update({int(rows[window]): error for window, error in failed.items()})
     kept = np.setdiff1d(np.arange(len(windows)), list(failed))
-    return Windows.of_spans(windows.offsets[kept], windows.offsets[kept + 1], windows.columns), rows[kept]
+    return windows.chosen(kept), rows[kept]

@@ -9,8 +9,9 @@ __all__ = ["prepare_for_load"]
 _MALLOPT: Final = ((-3, 32 << 20), (-1, 128 << 20))
 """``M_MMAP_THRESHOLD``, the most it may be, and ``M_TRIM_THRESHOLD``, four requests of the default limit; bytes."""
 
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
-"""Python's own 700 are a few windows' worth: cycles, of which we make none, would be looked for all the time."""
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 500_000
+"""More than the batches under way hold at once: cycles, of which we make none, would be looked for in all of them. With
+Python's own 700 that would be after every few windows."""
 
 
 def prepare_for_load() -> None:

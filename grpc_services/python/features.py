@@ -75,7 +75,7 @@ class Feature:
 
     def _value(self, windows: Windows, row: int) -> np.float32:
         if self.takes_batch:
-            return np.float32(self._batch_values(windows.only(row))[0])
+            return np.float32(self._batch_values(windows.chosen([row]))[0])
         return np.float32(_finite(np.asarray(self.function(windows[row])), ()))
 
 
@@ -113,13 +113,13 @@ def batch_feature(name: str) -> Callable[[Callable[[Windows], ArrayLike]], Featu
 
     >>> @batch_feature("peak_1/v1")
     ... def peak(windows: Windows) -> Float32s:
-    ...     return np.maximum.reduceat(windows.sensor1, windows.starts)
+    ...     return windows.reduced(np.maximum, windows.sensor1)
     """
     return lambda function: Feature(name, function, takes_batch=True)
 
 
 def _mean_of(sensor: str, name: str) -> Feature:
-    return batch_feature(name)(lambda windows: exact_means(getattr(windows, sensor), windows.offsets))
+    return batch_feature(name)(lambda windows: exact_means(getattr(windows, sensor), windows.starts, windows.ends))
 
 
 MEANS: Final[tuple[Feature, ...]] = tuple(_mean_of(sensor, f"sensor_{sensor[-1]}/v1") for sensor in SENSORS)

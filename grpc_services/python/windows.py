@@ -1,6 +1,7 @@
 """The windows that features are made of: columns, shared by all windows of a batch.
 
-A feature only ever sees windows that hold at least one event, finite readings, and times in order.
+The windows of one device mostly hold the same events, which stand in the columns once. A feature only ever sees windows
+that hold at least one event, finite readings, and times in order.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SENSORS", "Columns", "Float32s", "Int64s", "Window", "Windows"]
+__all__ = ["SENSORS", "Columns", "Float32s", "Int64s", "Window", "Windows", "reduced"]
 
 Float32s: TypeAlias = NDArray[np.float32]
 Int64s: TypeAlias = NDArray[np.int64]
@@ -40,18 +41,21 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Many windows, one behind the other in shared columns; ``len`` is their number. The arrays are read-only.
+    """Many windows over shared columns; ``len`` is their number. The arrays are read-only.
 
-    Window ``i`` holds the rows ``offsets[i]`` up to, without, ``offsets[i + 1]`` of each column; none is empty, so
-    ``numpy.ufunc.reduceat(column, windows.starts)`` gives one value for each window.
+    Window ``i`` holds the rows ``starts[i]`` up to, without, ``ends[i]`` of each column; none is empty. Windows may
+    share rows, and there may be rows of no window: ``reduced`` is the way to one value for each window.
 
     Attributes:
-        offsets: int64, shape ``(windows + 1,)``: the first is 0, the last the number of rows.
+        starts: int64, shape ``(windows,)``: the first row of each window.
+        ends: int64, shape ``(windows,)``: one past its last row.
         times: int64, shape ``(rows,)``: ms since the Unix epoch, UTC; never falling within a window.
-        sensor1: float32, shape ``(rows,)``: finite, in the sensor's own unit; the same holds for the other three.
+        sensor1: float32, shape ``(rows,)``: finite within the windows, in the sensor's own unit; the same holds for the
+            other three.
     """
 
-    offsets: Int64s
+    starts: Int64s
+    ends: Int64s
     times: Int64s
     sensor1: Float32s
     sensor2: Float32s
@@ -59,13 +63,13 @@ class Windows:
     sensor4: Float32s
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.starts)
 
     def __getitem__(self, index: int) -> Window:
         """Window ``index``, as views. Cost: no copy."""
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
-        start, end = self.offsets[index : index + 2]
+        start, end = self.starts[index], self.ends[index]
         return Window(*(column[start:end] for column in self.columns))
 
     def __iter__(self) -> Iterator[Window]:
@@ -77,42 +81,46 @@ class Windows:
         return self.times, self.sensor1, self.sensor2, self.sensor3, self.sensor4
 
     @property
-    def starts(self) -> Int64s:
-        """The first row of each window, shape ``(windows,)``."""
-        return self.offsets[:-1]
-
-    @property
     def counts(self) -> Int64s:
         """The number of events of each window, shape ``(windows,)``, each at least 1."""
-        return np.diff(self.offsets)
+        return self.ends - self.starts
 
-    def only(self, index: int) -> "Windows":
-        """Window ``index`` as a batch of its own. Cost: no copy."""
-        start, end = self.offsets[index : index + 2]
-        return Windows(np.array([0, end - start]), *(column[start:end] for column in self.columns))
+    def reduced(self, ufunc: np.ufunc, column: NDArray[Any]) -> NDArray[Any]:
+        """What ``ufunc.reduce`` makes of the rows of each window in one of the columns, shape ``(windows,)``."""
+        return reduced(ufunc, column, self.starts, self.ends)
 
-    @classmethod
-    def of_spans(cls, starts: Int64s, ends: Int64s, columns: Columns) -> "Windows":
-        """The windows that lie in the rows ``starts[i]`` up to, without, ``ends[i]``. Cost: a copy of these rows."""
-        counts = ends - starts
-        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-        return cls(offsets, *_read_only(column[rows] for column in columns))
+    def chosen(self, rows: "Int64s | list[int]") -> "Windows":
+        """Some of the windows, by their numbers, over the same columns. Cost: no copy of the columns."""
+        return Windows(self.starts[rows], self.ends[rows], *self.columns)
 
     def in_time_order(self) -> "Windows":
         """The same, with the events of each window in the order of their times; equal times keep their order.
 
-        Cost: a comparison for each row where they are in order already, else a copy of all rows.
+        Cost: a comparison for each row where they are in order already, else a copy of all windows.
         """
-        falls = self.times[1:] < self.times[:-1]
-        falls[self.offsets[1:-1] - 1] = False  # from one window to the next a time may fall
-        if not falls.any():
+        falls = np.flatnonzero(self.times[1:] < self.times[:-1]) + 1
+        is_unordered = np.searchsorted(falls, self.starts, "right") < np.searchsorted(falls, self.ends)
+        if not is_unordered.any():
             return self
-        order = np.arange(len(self.times))
-        for index in np.unique(np.searchsorted(self.offsets, np.flatnonzero(falls), side="right") - 1):
-            start, end = self.offsets[index : index + 2]
-            order[start:end] = start + np.argsort(self.times[start:end], kind="stable")
-        return Windows(self.offsets, *_read_only(column[order] for column in self.columns))
+        ends = np.cumsum(self.counts)
+        starts = ends - self.counts
+        order = np.arange(ends[-1]) + np.repeat(self.starts - starts, self.counts)
+        for start, end in zip(starts[is_unordered], ends[is_unordered], strict=True):
+            order[start:end] = order[start:end][np.argsort(self.times[order[start:end]], kind="stable")]
+        return Windows(starts, ends, *_read_only(column[order] for column in self.columns))
+
+
+def reduced(ufunc: np.ufunc, column: NDArray[Any], starts: Int64s, ends: Int64s, **options: Any) -> NDArray[Any]:
+    """What ``ufunc.reduce`` makes of the rows ``starts[i]`` up to, without, ``ends[i]``, at least one, for each ``i``.
+
+    Cost: no more than the rows of all windows and of the column together, whatever their order.
+    """
+    order = np.argsort(starts, kind="stable")
+    # Every other value of ``reduceat`` is of the rows between two windows. An index may not be one past the last row.
+    bounds = np.column_stack((starts[order], ends[order])).ravel()
+    values = np.empty(len(starts), options.get("dtype", column.dtype))
+    values[order] = ufunc.reduceat(np.append(column, column[-1:]), bounds, **options)[::2]
+    return values
 
 
 def _read_only(columns: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:

@@ -16,25 +16,26 @@ def test_the_ticks_before_a_record_come_first_and_have_no_position() -> None:
     window, metrics = DeviceWindow(SPEC, "d"), Metrics()
     outputs_of(window, logged(1_000, 1_000, "0/0"), metrics)
     *ticks, last = outputs_of(window, logged(1_250, 1_250, "0/1"), metrics)
-    assert [(type(tick.output), tick.position) for tick in ticks] == [(Evaluation, None)] * len(ticks)
+    assert [(type(tick), position) for tick, position in ticks] == [(Evaluation, None)] * len(ticks)
     assert len(ticks) in (2, 3)
-    assert isinstance(last.output, Evaluation)
-    assert (last.output.cause, last.position) == ("event", "0/1")
+    output, position = last
+    assert isinstance(output, Evaluation)
+    assert (output.cause, position) == ("event", "0/1")
 
 
 def test_a_rejection_has_the_position_of_its_record() -> None:
     window, metrics = DeviceWindow(SPEC, "d"), Metrics()
     outputs_of(window, logged(5_000, 5_000, "0/0"), metrics)
-    [located] = outputs_of(window, logged(3_999, 5_000, "0/1"), metrics)
-    assert isinstance(located.output, Rejection)
-    assert (located.output.reason, located.position) == ("TOO_LATE", "0/1")
+    [(output, position)] = outputs_of(window, logged(3_999, 5_000, "0/1"), metrics)
+    assert isinstance(output, Rejection)
+    assert (output.reason, position) == ("TOO_LATE", "0/1")
 
 
 def test_the_clock_gives_ticks_without_a_position() -> None:
     window = DeviceWindow(SPEC, "d")
     outputs_of(window, logged(1_000, 1_000, "0/0"), Metrics())
     ticks = outputs_at(window, 1_200)
-    assert [tick.position for tick in ticks] == [None] * len(ticks)
+    assert [position for _, position in ticks] == [None] * len(ticks)
     assert len(ticks) in (2, 3)
 
 

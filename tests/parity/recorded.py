@@ -87,7 +87,7 @@ def _placed(data: bytes) -> list[Placed]:
         elif record is None:
             placed.append(Placed(position, log.largest_ms, None, None, line, Heartbeat(log.largest_ms or 0)))
         else:
-            event, arrival_ms, _ = record
+            event, arrival_ms = record.event, record.arrival_ms
             readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
             source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
             placed.append(Placed(position, arrival_ms, event, None, line, source))

@@ -1,6 +1,6 @@
 """Requests of both contracts, and the input of the original demo's client."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -38,15 +38,21 @@ def event_list(window: Sequence[Event], device_id: str = "device_123") -> mlpipe
 
 
 def window_batch(windows: Sequence[Sequence[Event]]) -> batch_pb2.WindowBatch:
+    """Windows one behind the other."""
     events = [event for window in windows for event in window]
     columns = list(zip(*events, strict=True)) or [()] * 5
     return batch_pb2.WindowBatch(
         evaluation_id=[f"d{row}/0/0" for row in range(len(windows))],
         device_id=[f"d{row}" for row in range(len(windows))],
-        offsets=np.cumsum([0, *map(len, windows)]).astype("<u4").tobytes(),
+        starts=uint32(sum(map(len, windows[:row])) for row in range(len(windows))),
+        ends=uint32(sum(map(len, windows[: row + 1])) for row in range(len(windows))),
         times=np.array(columns[0], "<i8").tobytes(),
         **{sensor: np.array(column, "<f4").tobytes() for sensor, column in zip(SENSORS, columns[1:], strict=True)},
     )
+
+
+def uint32(numbers: Iterable[int]) -> bytes:
+    return np.array([*numbers], "<u4").tobytes()
 
 
 def feature_list(values: Sequence[float], names: Sequence[str] = NAMES) -> mlpipeline_pb2.FeatureList:

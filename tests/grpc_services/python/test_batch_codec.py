@@ -7,10 +7,19 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_services.python.batch_codec import MAX_ROWS, decoded_features, decoded_windows
+from grpc_services.python.batch_codec import MAX_EVENTS, MAX_ROWS, decoded_features, decoded_windows
 from grpc_services.python.errors import RequestError
+from grpc_services.python.features import MEANS
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
-from tests.grpc_services.python.messages import NAMES, SENSORS, error_texts, feature_batch, matrix_of, window_batch
+from tests.grpc_services.python.messages import (
+    NAMES,
+    SENSORS,
+    error_texts,
+    feature_batch,
+    matrix_of,
+    uint32,
+    window_batch,
+)
 
 FIELDS = ("times", *SENSORS)
 INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
@@ -34,60 +43,71 @@ def answered(channel, batch) -> tuple[dict[int, float], dict[int, str]]:
     return {row: values[0] for row, values in rows.items() if row not in errors}, errors
 
 
-EMPTY = "offsets: the window holds no event"
+EMPTY = "ends: the window holds no event"
 FAR = 2**32 - 1
 
 
-def back(from_row: int, to_row: int) -> str:
-    return f"offsets: the window goes back, from {from_row} to {to_row}"
-
-
 def beyond(end: int) -> str:
-    return f"offsets: the window ends at {end}, out of range: the columns hold 6 values"
+    return f"ends: the window ends at {end}, out of range: the columns hold 6 values"
 
 
 @pytest.mark.parametrize(
-    ("offsets", "means", "errors"),
+    ("starts", "ends", "means", "errors"),
     [
-        ([0, 2, 2, 6], {0: 0.0, 2: 1.25}, {1: EMPTY}),
-        ([0, 0, 0, 6], {2: 5 / 6}, {0: EMPTY, 1: EMPTY}),
-        ([0, 2, 1, 6], {0: 0.0}, {1: back(2, 1), 2: back(2, 1)}),
-        ([0, 2, 5, 7], {0: 0.0, 1: 1.0}, {2: beyond(7)}),
-        ([0, 2, FAR, 6], {0: 0.0}, {1: beyond(FAR), 2: back(FAR, 6)}),
-        ([0, FAR, 2, 6], {2: 1.25}, {0: beyond(FAR), 1: back(FAR, 2)}),
-        ([1, 2, 5, 6], {1: 1.0, 2: 2.0}, {0: "offsets: the first is 1, not 0"}),
-        ([0, 2, 3, 5], {0: 0.0, 1: 1.0}, {2: "times: 6 values, the last window ends at 5"}),
-        ([0, 6, 0, 6], {0: 5 / 6}, {1: back(6, 0), 2: back(6, 0)}),
+        ([0, 2, 2], [2, 2, 6], {0: 0.0, 2: 1.25}, {1: EMPTY}),
+        ([0, 2, 5], [2, 1, 6], {0: 0.0, 2: 2.0}, {1: EMPTY}),
+        ([0, 2, 5], [2, 5, 7], {0: 0.0, 1: 1.0}, {2: beyond(7)}),
+        ([0, FAR, 5], [FAR, 2, 6], {2: 2.0}, {0: beyond(FAR), 1: EMPTY}),
+        ([6, 6, 5], [6, 7, 6], {2: 2.0}, {0: EMPTY, 1: beyond(7)}),
     ],
 )
-def test_a_row_whose_offsets_are_wrong_fails_alone(features_channel, offsets, means, errors):
+def test_a_row_whose_bounds_are_wrong_fails_alone(features_channel, starts, ends, means, errors):
     batch = three_windows()
-    batch.offsets = np.array(offsets, "<u4").tobytes()
+    batch.starts, batch.ends = uint32(starts), uint32(ends)
     got_means, got_errors = answered(features_channel, batch)
     assert got_errors == errors
     assert got_means == {row: np.float32(mean) for row, mean in means.items()}
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_a_column_that_is_too_short_fails_the_rows_it_does_not_reach(features_channel, field):
+def test_windows_may_share_events_lie_in_any_order_and_leave_some_out(features_channel):
     batch = three_windows()
-    size = len(getattr(batch, field)) // 6
-    setattr(batch, field, getattr(batch, field)[: 5 * size - 1])  # four values and a piece
-    means, errors = answered(features_channel, batch)
-    assert means == {0: 0.0}
-    assert errors == {1: f"{field}: 4 values, the window ends at 5", 2: f"{field}: 4 values, the window ends at 6"}
+    batch.starts, batch.ends = uint32([1, 1, 2]), uint32([6, 4, 3])
+    assert answered(features_channel, batch) == ({0: 1.0, 1: np.float32(2 / 3), 2: 1.0}, {})
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_the_last_row_answers_for_what_stands_behind_it(features_channel, field):
-    for surplus, message in ((16, "values, the last window ends at 6"), (1, "bytes are not a whole number of")):
-        batch = three_windows()
-        setattr(batch, field, getattr(batch, field) + bytes(surplus))
-        means, errors = answered(features_channel, batch)
-        assert means == {0: 0.0, 1: 1.0}
-        assert list(errors) == [2]
-        assert errors[2].startswith(f"{field}: ")
-        assert message in errors[2]
+@given(
+    bounds=st.lists(
+        st.tuples(st.integers(0, 39), st.integers(1, 40)).filter(lambda pair: pair[0] < pair[1]), min_size=1
+    ),
+    readings=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=40, max_size=40),
+    times=st.lists(st.integers(0, 9), min_size=40, max_size=40) | st.just(list(range(40))),
+)
+def test_windows_that_share_events_are_those_that_do_not(bounds, readings, times):
+    events = [(time, reading, 0.0, -reading, 1.0) for time, reading in zip(times, readings, strict=True)]
+    apart = window_batch([events[start:end] for start, end in bounds])
+    together = window_batch([events])
+    together.evaluation_id[:], together.device_id[:] = apart.evaluation_id, apart.device_id
+    together.starts, together.ends = uint32(start for start, _ in bounds), uint32(end for _, end in bounds)
+    windows, other = decoded_windows(together)[0], decoded_windows(apart)[0]
+    for one, two in zip(windows, other, strict=True):
+        for name in FIELDS:
+            assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+    for feature in MEANS:
+        assert feature.values(windows)[0].tobytes() == feature.values(other)[0].tobytes()
+    assert windows.reduced(np.minimum, windows.sensor3).tolist() == [window.sensor3.min() for window in other]
+
+
+def test_a_request_whose_windows_hold_too_many_events_fails_whole():
+    batch = window_batch([[(time, 0.0, 0.0, 0.0, 0.0) for time in range(MAX_EVENTS // 1024 + 1)]])
+    size = MAX_EVENTS // 1024
+    batch.evaluation_id[:] = batch.device_id[:] = ["a"] * 1025
+    batch.starts, batch.ends = uint32([0] * 1025), uint32([size] * 1024 + [0])
+    windows, rows, errors = decoded_windows(batch)
+    assert (len(windows), rows.tolist(), list(errors)) == (1024, list(range(1024)), [1024])
+    batch.ends = uint32([size] * 1024 + [1])
+    message = f"^ends: the windows hold {MAX_EVENTS + 1} events in all, those of a request may hold {MAX_EVENTS}$"
+    with pytest.raises(RequestError, match=message):
+        decoded_windows(batch)
 
 
 @pytest.mark.parametrize("sensor", SENSORS)
@@ -103,19 +123,31 @@ def test_a_row_with_a_reading_that_is_not_finite_fails_alone(features_channel, s
     )
 
 
-def test_a_row_may_fail_for_its_offsets_and_another_for_a_reading(features_channel):
+def test_a_reading_that_is_not_finite_fails_each_row_that_holds_it_and_no_other(features_channel):
+    batch = three_windows()
+    column = np.frombuffer(batch.sensor2, "<f4").copy()
+    column[3] = np.nan
+    batch.sensor2 = column.tobytes()
+    batch.starts, batch.ends = uint32([0, 3, 4]), uint32([4, 4, 6])
+    message = "sensor2: not finite in event {} of the window"
+    assert answered(features_channel, batch) == ({2: 1.5}, {0: message.format(3), 1: message.format(0)})
+    batch.starts, batch.ends = uint32([0, 2, 4]), uint32([3, 3, 5])
+    assert answered(features_channel, batch)[1] == {}
+
+
+def test_a_row_may_fail_for_its_bounds_and_another_for_a_reading(features_channel):
     batch = window_batch([[(0, 0.0, 0, 0, 0)], [], [(0, np.nan, 0, 0, 0)], [(0, 3.0, 0, 0, 0)]])
     means, errors = answered(features_channel, batch)
     assert means == {0: 0.0, 3: 3.0}
-    assert errors == {1: "offsets: the window holds no event", 2: "sensor1: not finite in event 0 of the window"}
+    assert errors == {1: "ends: the window holds no event", 2: "sensor1: not finite in event 0 of the window"}
 
 
 def test_events_out_of_order_are_put_in_order_within_their_window():
     batch = window_batch([[(1, 1, 0, 0, 0)], [(3, 1, 0, 0, 0), (2, 2, 0, 0, 0), (3, 3, 0, 0, 0)], [(0, 9, 0, 0, 0)]])
     windows, rows, errors = decoded_windows(batch)
     assert (rows.tolist(), errors) == ([0, 1, 2], {})
-    assert windows.times.tolist() == [1, 2, 3, 3, 0]
-    assert windows.sensor1.tolist() == [1, 2, 1, 3, 9]
+    assert [window.times.tolist() for window in windows] == [[1], [2, 3, 3], [0]]
+    assert [window.sensor1.tolist() for window in windows] == [[1], [2, 1, 3], [9]]
 
 
 def test_columns_are_not_copied_and_cannot_be_written():
@@ -128,18 +160,17 @@ def test_columns_are_not_copied_and_cannot_be_written():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"offsets": bytes(15)}, "offsets: 15 bytes are not 4 uint32, one more than there are windows"),
-        ({"offsets": bytes(12)}, "offsets: 12 bytes are not 4 uint32, one more than there are windows"),
+        ({"starts": bytes(11)}, "starts: 11 bytes are not 3 uint32, one for each window"),
+        ({"ends": bytes(16)}, "ends: 16 bytes are not 3 uint32, one for each window"),
+        ({"times": bytes(49)}, "times: 49 bytes are not 6 int64, one for each event"),
+        ({"times": bytes(56)}, "sensor1: 24 bytes are not 7 float32, one for each event"),
+        *(({s: bytes(20)}, f"{s}: 20 bytes are not 6 float32, one for each event") for s in SENSORS),
+        *(({s: bytes(25)}, f"{s}: 25 bytes are not 6 float32, one for each event") for s in SENSORS),
         ({"device_id": ["a"]}, "device_id: 1 values, evaluation_id has 3"),
         (
             {"evaluation_id": ["a"] * (MAX_ROWS + 1), "device_id": ["a"] * (MAX_ROWS + 1)},
             f"evaluation_id: {MAX_ROWS + 1} rows, a request may have {MAX_ROWS}",
         ),
-        (
-            {"evaluation_id": [], "device_id": [], "offsets": b""},
-            "offsets: 0 bytes are not 1 uint32, one more than there are windows",
-        ),
-        ({"evaluation_id": [], "device_id": [], "offsets": bytes(4)}, "times: there is no window for these values"),
     ],
 )
 def test_a_request_without_rows_to_tell_apart_fails_whole(change, message):
@@ -155,7 +186,7 @@ def test_a_request_without_rows_to_tell_apart_fails_whole(change, message):
 
 
 def test_a_request_without_windows_has_an_answer_without_rows(features_channel):
-    assert answered(features_channel, batch_pb2.WindowBatch(offsets=bytes(4))) == ({}, {})
+    assert answered(features_channel, batch_pb2.WindowBatch()) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -175,13 +206,9 @@ def test_features_without_rows_to_tell_apart_fail_whole(change, message):
         decoded_features(batch, NAMES)
 
 
+BOUNDS = st.lists(st.one_of(st.integers(0, 8), st.integers(0, 2**32 - 1)), min_size=3, max_size=3).map(uint32)
 MUTATED = st.fixed_dictionaries(
-    {
-        "offsets": st.lists(st.one_of(st.integers(0, 8), st.integers(0, 2**32 - 1)), min_size=4, max_size=4).map(
-            lambda numbers: np.array(numbers, "<u4").tobytes()
-        )
-        | st.binary(max_size=20),
-    },
+    {"starts": BOUNDS | st.binary(max_size=16), "ends": BOUNDS | st.binary(max_size=16)},
     optional={field: st.binary(max_size=60) for field in FIELDS},
 )
 
@@ -220,11 +247,9 @@ def check_decoder(batch: batch_pb2.WindowBatch) -> None:
     assert sorted([*rows.tolist(), *errors]) == list(range(len(batch.evaluation_id)))
     assert len(windows) == len(rows)
     assert (windows.counts > 0).all()
-    assert windows.offsets[0] == 0
-    assert windows.offsets[-1] == len(windows.times) <= len(batch.times) // 8
-    for sensor in SENSORS:
-        column = getattr(windows, sensor)
-        assert np.isfinite(column).all()
-        assert len(column) == len(windows.times) <= len(getattr(batch, sensor)) // 4
+    assert (windows.ends <= len(windows.times)).all()
     for window in windows:
         assert (np.diff(window.times) >= 0).all()
+        for sensor in SENSORS:
+            assert len(getattr(window, sensor)) == len(window)
+            assert np.isfinite(getattr(window, sensor)).all()

@@ -31,7 +31,7 @@ def spread(window: Window) -> float:
 
 @batch_feature("span/v1")
 def span(windows: Windows) -> np.ndarray:
-    return windows.times[windows.offsets[1:] - 1] - windows.times[windows.starts]
+    return windows.times[windows.ends - 1] - windows.times[windows.starts]
 
 
 @feature("picky/v1")
@@ -94,7 +94,7 @@ def test_a_row_that_fails_in_a_feature_keeps_its_number_behind_one_that_never_re
     _, channel = started("features", features_from=plugin([picky]))
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(0, 2, 5, 2))
     assert error_texts(answer) == {
-        0: "offsets: the window holds no event",
+        0: "ends: the window holds no event",
         2: "feature picky/v1 failed on this row",
     }
     assert matrix_of(answer) == [[0], [1.5], [0], [1.5]]
@@ -102,7 +102,7 @@ def test_a_row_that_fails_in_a_feature_keeps_its_number_behind_one_that_never_re
 
 @pytest.mark.parametrize(
     ("plug_in", "message"),
-    [(wrong_shape, "it gave the shape (2,), not (1,)"), (text, "it gave <U4, not numbers")],
+    [(wrong_shape, "it gave the shape (4,), not (1,)"), (text, "it gave <U4, not numbers")],
 )
 def test_a_feature_that_gives_no_number_is_told_from_one_that_does(started, plugin, plug_in, message):
     _, channel = started("features", features_from=plugin(plug_in))
@@ -123,7 +123,7 @@ def test_nothing_more_is_computed_when_nobody_waits():
         asked.append("second")
         return 0.0
 
-    window = Windows(np.array([0, 1]), np.zeros(1, np.int64), *np.zeros((4, 1), np.float32))
+    window = Windows(np.array([0]), np.array([1]), np.zeros(1, np.int64), *np.zeros((4, 1), np.float32))
     with pytest.raises(AbandonedError):
         feature_matrix([first, second], window, lambda: not asked)
     assert asked == ["first"]

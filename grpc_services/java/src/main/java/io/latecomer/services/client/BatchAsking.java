@@ -106,7 +106,8 @@ final class BatchAsking implements Asking {
 
   private static WindowBatch message(List<Window> windows) {
     int events = windows.stream().mapToInt(Window::size).sum();
-    ByteBuffer offsets = column((windows.size() + 1) * Integer.BYTES).putInt(0);
+    ByteBuffer starts = column(windows.size() * Integer.BYTES);
+    ByteBuffer ends = column(windows.size() * Integer.BYTES);
     ByteBuffer times = column(events * Long.BYTES);
     ByteBuffer[] sensors = new ByteBuffer[4];
     Arrays.setAll(sensors, i -> column(events * Float.BYTES));
@@ -117,16 +118,18 @@ final class BatchAsking implements Asking {
       batch
           .addEvaluationId(window.deviceId() + "/" + first + "/" + row)
           .addDeviceId(window.deviceId());
+      starts.putInt(times.position() / Long.BYTES);
       for (int i = 0; i < window.size(); i++) {
         times.putLong(window.times()[i]);
         for (int sensor = 0; sensor < sensors.length; sensor++) {
           sensors[sensor].putFloat(window.sensors()[sensor][i]);
         }
       }
-      offsets.putInt(times.position() / Long.BYTES);
+      ends.putInt(times.position() / Long.BYTES);
     }
     return batch
-        .setOffsets(ByteString.copyFrom(offsets.flip()))
+        .setStarts(ByteString.copyFrom(starts.flip()))
+        .setEnds(ByteString.copyFrom(ends.flip()))
         .setTimes(ByteString.copyFrom(times.flip()))
         .setSensor1(ByteString.copyFrom(sensors[0].flip()))
         .setSensor2(ByteString.copyFrom(sensors[1].flip()))

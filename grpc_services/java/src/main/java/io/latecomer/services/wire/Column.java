@@ -4,10 +4,7 @@ import com.google.protobuf.ByteString;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/**
- * Columns as they travel: little-endian values one behind the other. Bytes beyond the last whole
- * value are left out.
- */
+/** Columns as they travel: little-endian values one behind the other, a whole number of them. */
 final class Column {
   private Column() {}
 

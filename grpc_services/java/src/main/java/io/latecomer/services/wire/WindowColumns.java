@@ -3,170 +3,114 @@ package io.latecomer.services.wire;
 import com.google.protobuf.ByteString;
 import io.latecomer.services.rules.Sensors;
 import io.latecomer.v1.WindowBatch;
-import java.util.List;
 
 /**
  * The decoder of a {@link WindowBatch}: it says which rows can be read, and reads nothing outside
  * of them.
  *
- * <p>Refused whole is only what cannot be taken apart into rows: ids that do not match, offsets
- * that are not one more than the windows. Everything else is the fault of a row; bytes behind the
- * last window are the fault of the last row, since its end says how long the columns are.
+ * <p>Refused whole is only what cannot be taken apart into rows: ids and bounds of another number,
+ * columns of another length. A window that is empty or ends behind the columns is the fault of its
+ * row.
  *
- * <p>No reading is used by two rows, so the work of a batch is bounded by its size.
+ * <p>Windows may share readings, so the events of all of them are bounded, and with them the work
+ * of a batch.
  */
 public final class WindowColumns {
-  private static final List<String> NAMES =
-      List.of(
-          "times",
-          Sensors.COLUMNS.get(0),
-          Sensors.COLUMNS.get(1),
-          Sensors.COLUMNS.get(2),
-          Sensors.COLUMNS.get(3));
+  /** An event counts as often as it is in a window. The Python servers have the same. */
+  private static final long MOST_EVENTS = 1 << 22;
 
-  private static final List<String> TYPES =
-      List.of("int64", "float32", "float32", "float32", "float32");
+  private final long[] starts;
+  private final long[] ends;
 
-  private static final int[] WIDTHS = {
-    Long.BYTES, Float.BYTES, Float.BYTES, Float.BYTES, Float.BYTES
-  };
+  /** The number of values in each column. */
+  private final int size;
 
-  private final long[] offsets;
-
-  /** For each row, how far the rows before it reach: its window has to begin there or behind. */
-  private final long[] reached;
-
-  private final List<ByteString> columns;
-
-  /** The number of whole values in each column. */
-  private final int[] sizes = new int[NAMES.size()];
-
-  /** The first of the shortest columns. */
-  private final int shortest;
-
-  private final float[][] sensors = new float[Sensors.COLUMNS.size()][];
+  private final float[][] sensors;
 
   /**
    * Looks at the shape of a batch.
    *
-   * @throws InvalidRequest if the batch cannot be taken apart into rows
+   * @throws InvalidRequest if the batch cannot be taken apart into rows, or its windows hold too
+   *     many events in all
    */
   public WindowColumns(WindowBatch batch) {
     int windows = Rows.count(batch.getEvaluationIdCount(), batch.getDeviceIdCount());
-    if (batch.getOffsets().size() != (windows + 1) * Integer.BYTES) {
+    starts = bounds("starts", batch.getStarts(), windows);
+    ends = bounds("ends", batch.getEnds(), windows);
+    size = batch.getTimes().size() / Long.BYTES;
+    checkLength("times", batch.getTimes(), "int64", Long.BYTES);
+    sensors =
+        new float[][] {
+          readings(0, batch.getSensor1()),
+          readings(1, batch.getSensor2()),
+          readings(2, batch.getSensor3()),
+          readings(3, batch.getSensor4())
+        };
+    checkEvents();
+  }
+
+  private static long[] bounds(String field, ByteString bytes, int windows) {
+    if (bytes.size() != windows * Integer.BYTES) {
       throw new InvalidRequest(
           InvalidRequest.text(
-              "offsets: %d bytes are not %d uint32, one more than there are windows",
-              batch.getOffsets().size(), windows + 1));
+              "%s: %d bytes are not %d uint32, one for each window", field, bytes.size(), windows));
     }
-    offsets = Column.unsignedInts(batch.getOffsets());
-    columns =
-        List.of(
-            batch.getTimes(),
-            batch.getSensor1(),
-            batch.getSensor2(),
-            batch.getSensor3(),
-            batch.getSensor4());
-    if (windows == 0) {
-      checkEmpty();
-    }
-    int least = 0;
-    for (int i = 0; i < sizes.length; i++) {
-      sizes[i] = columns.get(i).size() / WIDTHS[i];
-      least = sizes[i] < sizes[least] ? i : least;
-    }
-    shortest = least;
-    for (int i = 0; i < sensors.length; i++) {
-      sensors[i] = Column.floats(columns.get(i + 1));
-    }
-    reached = reached(offsets, sizes[shortest]);
+    return Column.unsignedInts(bytes);
   }
 
-  private void checkEmpty() {
-    String field = offsets[0] == 0 ? null : "offsets";
-    for (int i = 0; field == null && i < NAMES.size(); i++) {
-      field = columns.get(i).isEmpty() ? null : NAMES.get(i);
-    }
-    if (field != null) {
-      throw new InvalidRequest(field + ": there is no window for these values");
+  private float[] readings(int sensor, ByteString bytes) {
+    checkLength(Sensors.COLUMNS.get(sensor), bytes, "float32", Float.BYTES);
+    return Column.floats(bytes);
+  }
+
+  private void checkLength(String field, ByteString bytes, String type, int width) {
+    if (bytes.size() != (long) size * width) {
+      throw new InvalidRequest(
+          InvalidRequest.text(
+              "%s: %d bytes are not %d %s, one for each event", field, bytes.size(), size, type));
     }
   }
 
-  /** Offsets out of range do not count, or one of them would condemn all rows behind it. */
-  private static long[] reached(long[] offsets, int size) {
-    long[] reached = new long[offsets.length];
-    long most = 0;
-    for (int i = 0; i < offsets.length; i++) {
-      most = offsets[i] <= size ? Math.max(most, offsets[i]) : most;
-      reached[i] = most;
+  private void checkEvents() {
+    long events = 0;
+    for (int row = 0; row < rows(); row++) {
+      events += fault(row) == null ? ends[row] - starts[row] : 0;
     }
-    return reached;
+    if (events > MOST_EVENTS) {
+      throw new InvalidRequest(
+          InvalidRequest.text(
+              "ends: the windows hold %d events in all, those of a request may hold %d",
+              events, MOST_EVENTS));
+    }
   }
 
   public int rows() {
-    return offsets.length - 1;
+    return starts.length;
   }
 
   /**
-   * What is wrong with the shape of a row: the text names the field. Null if its window can be
+   * What is wrong with the bounds of a row: the text names the field. Null if its window can be
    * read.
    */
   public String fault(int row) {
-    long start = offsets[row];
-    long end = offsets[row + 1];
-    if (row == 0 && start != 0) {
-      return InvalidRequest.text("offsets: the first is %d, not 0", start);
+    if (starts[row] >= ends[row]) {
+      return "ends: the window holds no event";
     }
-    if (end == start) {
-      return "offsets: the window holds no event";
-    }
-    if (end < start || start < reached[row]) {
-      return InvalidRequest.text(
-          "offsets: the window goes back, from %d to %d",
-          Math.max(start, reached[row]), Math.min(start, end));
-    }
-    if (end > sizes[shortest]) {
-      return outOfRange(end);
-    }
-    return row == rows() - 1 ? surplus(end) : null;
-  }
-
-  private String outOfRange(long end) {
-    for (int size : sizes) {
-      if (size != sizes[shortest]) {
-        return InvalidRequest.text(
-            "%s: %d values, the window ends at %d", NAMES.get(shortest), sizes[shortest], end);
-      }
-    }
-    return InvalidRequest.text(
-        "offsets: the window ends at %d, out of range: the columns hold %d values",
-        end, sizes[shortest]);
-  }
-
-  /** What stands behind the last window. */
-  private String surplus(long end) {
-    for (int i = 0; i < sizes.length; i++) {
-      if (sizes[i] != end) {
-        return InvalidRequest.text(
-            "%s: %d values, the last window ends at %d", NAMES.get(i), sizes[i], end);
-      }
-      int bytes = columns.get(i).size();
-      if (bytes % WIDTHS[i] != 0) {
-        return InvalidRequest.text(
-            "%s: %d bytes are not a whole number of %s", NAMES.get(i), bytes, TYPES.get(i));
-      }
-    }
-    return null;
+    return ends[row] <= size
+        ? null
+        : InvalidRequest.text(
+            "ends: the window ends at %d, out of range: the columns hold %d values",
+            ends[row], size);
   }
 
   /** The first reading of the row; only if {@link #fault} is null. */
   public int start(int row) {
-    return Math.toIntExact(offsets[row]);
+    return Math.toIntExact(starts[row]);
   }
 
   /** The reading behind the last of the row; only if {@link #fault} is null. */
   public int end(int row) {
-    return Math.toIntExact(offsets[row + 1]);
+    return Math.toIntExact(ends[row]);
   }
 
   /** All readings of one sensor, 0 to 3, in its own unit; not copied. */

@@ -55,8 +55,7 @@ final class BatchFeaturesTest {
 
   @Test
   void anEmptyBatchIsAnsweredByAnEmptyOne() {
-    FeatureBatch answer =
-        BatchRules.features(WindowBatch.newBuilder().setOffsets(Batches.uint32(0)).build());
+    FeatureBatch answer = BatchRules.features(WindowBatch.getDefaultInstance());
     assertEquals(0, answer.getEvaluationIdCount());
     assertEquals(ByteString.EMPTY, answer.getValues());
   }
@@ -74,54 +73,48 @@ final class BatchFeaturesTest {
   }
 
   @Test
+  void windowsThatShareReadingsAreAnsweredAsIfTheyDidNot() {
+    WindowBatch.Builder batch =
+        three().setStarts(Batches.uint32(0, 1, 0)).setEnds(Batches.uint32(6, 4, 6));
+    FeatureBatch answer = BatchRules.features(batch.build());
+    assertEquals(List.of(), errors(batch));
+    for (int row = 0; row < 3; row++) {
+      FeatureList alone = OriginalRules.features(Batches.list(batch.build(), row));
+      for (int i = 0; i < 4; i++) {
+        float inBatch = Batches.little(answer.getValues()).getFloat(4 * (4 * row + i));
+        assertEquals(alone.getFeature(i).getValue(), inBatch);
+      }
+    }
+  }
+
+  @Test
+  void aReadingThatIsNotFiniteFailsEachRowThatHoldsIt() {
+    WindowBatch.Builder batch =
+        three()
+            .setStarts(Batches.uint32(0, 3, 4))
+            .setEnds(Batches.uint32(6, 4, 6))
+            .setSensor1(Batches.floats(1, 2, 3, Float.NEGATIVE_INFINITY, 5, 6));
+    assertEquals(
+        List.of(
+            "0 3 sensor1: not finite in event 3 of the window",
+            "1 3 sensor1: not finite in event 0 of the window"),
+        errors(batch));
+  }
+
+  @Test
   void aWindowWithNoEventFailsAlone() {
     assertEquals(
-        List.of("1 3 offsets: the window holds no event"),
-        errors(three().setOffsets(Batches.uint32(0, 2, 2, 6))));
+        List.of("1 3 ends: the window holds no event", "2 3 ends: the window holds no event"),
+        errors(three().setEnds(Batches.uint32(2, 2, 1))));
   }
 
   @Test
-  void offsetsThatGoBackFailTheirRow() {
+  void aWindowThatEndsBehindTheColumnsFailsAlone() {
     assertEquals(
         List.of(
-            "1 3 offsets: the window goes back, from 4 to 2",
-            "2 3 offsets: the window goes back, from 4 to 2"),
-        errors(three().setOffsets(Batches.uint32(0, 4, 2, 6))));
-  }
-
-  @Test
-  void offsetsOutOfRangeFailTheRowsThatTouchThem() {
-    assertEquals(
-        List.of(
-            "0 3 offsets: the window ends at 4294967295, out of range: the columns hold 6 values",
-            "1 3 offsets: the window goes back, from 4294967295 to 5"),
-        errors(three().setOffsets(Batches.uint32(0, 4294967295L, 5, 6))));
-  }
-
-  @Test
-  void aFirstOffsetAboveZeroFailsTheFirstRow() {
-    assertEquals(
-        List.of("0 3 offsets: the first is 1, not 0"),
-        errors(three().setOffsets(Batches.uint32(1, 2, 5, 6))));
-  }
-
-  @Test
-  void aShortColumnFailsTheRowsThatNeedItsEnd() {
-    assertEquals(
-        List.of("2 3 sensor2: 5 values, the window ends at 6"),
-        errors(three().setSensor2(Batches.floats(1, 2, 3, 4, 5))));
-    assertEquals(3, errors(three().setTimes(ByteString.EMPTY)).size());
-  }
-
-  @Test
-  void bytesBehindTheLastWindowFailTheLastRow() {
-    assertEquals(
-        List.of("2 3 sensor4: 7 values, the last window ends at 6"),
-        errors(three().setSensor4(Batches.floats(1, 2, 3, 4, 5, 6, 7))));
-    ByteString odd = Batches.floats(1, 2, 3, 4, 5, 6).concat(ByteString.copyFromUtf8("x"));
-    assertEquals(
-        List.of("2 3 sensor1: 25 bytes are not a whole number of float32"),
-        errors(three().setSensor1(odd)));
+            "0 3 ends: the window ends at 4294967295, out of range: the columns hold 6 values",
+            "2 3 ends: the window ends at 7, out of range: the columns hold 6 values"),
+        errors(three().setEnds(Batches.uint32(4294967295L, 5, 7))));
   }
 
   @Test
@@ -129,14 +122,17 @@ final class BatchFeaturesTest {
     assertEquals(
         "device_id: 4 values, evaluation_id has 3", refusal(three().addDeviceId("one more")));
     assertEquals(
-        "offsets: 15 bytes are not 4 uint32, one more than there are windows",
-        refusal(three().setOffsets(ByteString.copyFrom(new byte[15]))));
+        "starts: 11 bytes are not 3 uint32, one for each window",
+        refusal(three().setStarts(ByteString.copyFrom(new byte[11]))));
     assertEquals(
-        "offsets: 0 bytes are not 1 uint32, one more than there are windows",
-        refusal(WindowBatch.newBuilder()));
+        "ends: 16 bytes are not 3 uint32, one for each window",
+        refusal(three().setEnds(Batches.uint32(1, 2, 3, 4))));
     assertEquals(
-        "times: there is no window for these values",
-        refusal(WindowBatch.newBuilder().setOffsets(Batches.uint32(0)).setTimes(Batches.int64(1))));
+        "sensor2: 20 bytes are not 6 float32, one for each event",
+        refusal(three().setSensor2(Batches.floats(1, 2, 3, 4, 5))));
+    assertEquals(
+        "times: 47 bytes are not 5 int64, one for each event",
+        refusal(three().setTimes(ByteString.copyFrom(new byte[47]))));
   }
 
   @Test

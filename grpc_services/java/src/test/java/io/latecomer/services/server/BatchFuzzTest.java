@@ -1,6 +1,7 @@
 package io.latecomer.services.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,7 @@ import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
 import io.latecomer.v1.WindowBatch;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -46,12 +48,13 @@ final class BatchFuzzTest {
   /** The whole message, or one of its columns. */
   private WindowBatch mutated(WindowBatch batch) throws InvalidProtocolBufferException {
     WindowBatch.Builder builder = batch.toBuilder();
-    switch (random.nextInt(6)) {
-      case 0 -> builder.setOffsets(mutated(random, batch.getOffsets()));
+    switch (random.nextInt(7)) {
+      case 0 -> builder.setStarts(mutated(random, batch.getStarts()));
       case 1 -> builder.setTimes(mutated(random, batch.getTimes()));
       case 2 -> builder.setSensor2(mutated(random, batch.getSensor2()));
       case 3 -> builder.setSensor4(mutated(random, batch.getSensor4()));
       case 4 -> builder.addEvaluationId("one more");
+      case 5 -> builder.setEnds(mutated(random, batch.getEnds()));
       default -> {
         return WindowBatch.parseFrom(mutated(random, batch.toByteString()));
       }
@@ -64,7 +67,7 @@ final class BatchFuzzTest {
     for (RowError error : errors) {
       assertTrue(error.getRow() > last && error.getRow() < rows);
       assertEquals(3, error.getCode());
-      assertTrue(error.getMessage().matches("(offsets|times|sensor[1-4]|values|error): .+"));
+      assertTrue(error.getMessage().matches("(ends|sensor[1-4]|values|error): .+"));
       last = error.getRow();
     }
   }
@@ -122,21 +125,26 @@ final class BatchFuzzTest {
   }
 
   @Test
-  void windowsThatOverlapAThousandTimesAreNotReadAThousandTimes() {
-    int events = 200_000;
-    int windows = 60_000;
-    long[] offsets = new long[windows + 1];
-    for (int i = 0; i < windows; i++) {
-      offsets[i + 1] = i % 2 == 0 ? events : 0;
-    }
+  void windowsThatOverlapAreReadUpToABound() {
+    int events = 170_000;
+    assertEquals(0, sharing(events, (1 << 22) / events).getErrorCount());
+    assertEquals(
+        "ends: the windows hold 10200000000 events in all, those of a request may hold 4194304",
+        assertThrows(InvalidRequest.class, () -> sharing(events, 60_000)).getMessage());
+  }
+
+  /** The answer to windows that all hold the same events, within seconds. */
+  private FeatureBatch sharing(int events, int windows) {
+    long[] starts = new long[windows];
+    long[] ends = new long[windows];
+    Arrays.fill(ends, events);
     WindowBatch.Builder batch =
         Batches.random(random, events).toBuilder().clearEvaluationId().clearDeviceId();
     for (int row = 0; row < windows; row++) {
       batch.addEvaluationId("e").addDeviceId("d");
     }
-    WindowBatch request = batch.setOffsets(Batches.uint32(offsets)).build();
-    FeatureBatch answer =
-        assertTimeoutPreemptively(Duration.ofSeconds(10), () -> BatchRules.features(request));
-    assertEquals(windows - 1, answer.getErrorCount());
+    batch.setStarts(Batches.uint32(starts)).setEnds(Batches.uint32(ends));
+    return assertTimeoutPreemptively(
+        Duration.ofSeconds(10), () -> BatchRules.features(batch.build()));
   }
 }

@@ -43,15 +43,19 @@ final class Batches {
   /** Windows of the sizes given: reading r of sensor s is a random number of a random magnitude. */
   static WindowBatch random(Random random, int... sizes) {
     WindowBatch.Builder batch = WindowBatch.newBuilder();
-    long[] offsets = new long[sizes.length + 1];
+    long[] starts = new long[sizes.length];
+    long[] ends = new long[sizes.length];
+    int rows = 0;
     for (int row = 0; row < sizes.length; row++) {
-      offsets[row + 1] = offsets[row] + sizes[row];
+      starts[row] = rows;
+      rows += sizes[row];
+      ends[row] = rows;
       batch.addEvaluationId("d" + row + "/0/0").addDeviceId("d" + row);
     }
-    int rows = (int) offsets[sizes.length];
     long[] times = random.longs(rows, 0, 1L << 40).sorted().toArray();
     return batch
-        .setOffsets(uint32(offsets))
+        .setStarts(uint32(starts))
+        .setEnds(uint32(ends))
         .setTimes(int64(times))
         .setSensor1(floats(readings(random, rows)))
         .setSensor2(floats(readings(random, rows)))
@@ -70,9 +74,10 @@ final class Batches {
 
   /** One window of a batch as the original demo sends it. */
   static RawEventList list(WindowBatch batch, int row) {
-    ByteBuffer offsets = little(batch.getOffsets());
+    int start = little(batch.getStarts()).getInt(4 * row);
+    int end = little(batch.getEnds()).getInt(4 * row);
     RawEventList.Builder list = RawEventList.newBuilder().setDeviceId(batch.getDeviceId(row));
-    for (int i = offsets.getInt(4 * row); i < offsets.getInt(4 * row + 4); i++) {
+    for (int i = start; i < end; i++) {
       list.addEvent(
           RawEvent.newBuilder()
               .setDeviceId(batch.getDeviceId(row))
