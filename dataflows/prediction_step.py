@@ -52,9 +52,9 @@ class PredictionStep:
             self._metrics.evaluations.labels(cause).inc(number)
         for reason, number in Counter([*rejections, *refusals]).items():
             self._metrics.rejections.labels(reason).inc(number)
-        answer = iter(answers)
+        given = iter(answers)
         return [
-            _answered(output, position, next(answer)) if isinstance(output, Evaluation) else _rejected(output, position)
+            _answered(output, position, next(given)) if isinstance(output, Evaluation) else _rejected(output, position)
             for output, position in located
         ]
 

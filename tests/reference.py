@@ -118,7 +118,9 @@ def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[s
             invalid.append(record.value)
         elif record is not None:
             device_id = record.event.device_id
-            devices.setdefault(device_id, _Device(spec, device_id)).take(record.event, record.arrival_ms, record.position)
+            devices.setdefault(device_id, _Device(spec, device_id)).take(
+                record.event, record.arrival_ms, record.position
+            )
     end_ms = log.end_ms()
     for device in devices.values():
         assert end_ms is not None

@@ -1,5 +1,6 @@
 """The client against services that answer what cannot be right, and the requests that it cuts for them."""
 
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -13,9 +14,11 @@ from dataflows.metrics import Metrics
 from dataflows.services.calls import ServiceError
 from dataflows.services.client import Answer, ServiceClient, Services
 from dataflows.settings import RunSettings
+from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, as_it_should, told
 from tests.dataflows.misbehaving import Status, misbehaving
+from window_core import Columns, Evaluation
 
 
 @RPC
@@ -86,6 +89,17 @@ def test_no_request_with_two_windows_is_larger_than_set(bench: Bench, right: lis
     assert sum(len(request.evaluation_id) for request in requests) == 24
     assert all(request.ByteSize() <= batch_bytes or len(request.evaluation_id) == 1 for request in requests)
     assert len(requests) < 24 or batch_bytes <= 500
+
+
+def test_windows_that_share_events_go_in_one_request_up_to_what_a_server_takes(bench: Bench) -> None:
+    rows = 40_000
+    columns = Columns("d", 0, array("q", range(rows)), tuple(array("f", bytes(4 * rows)) for _ in range(4)))  # type: ignore[arg-type]
+    evaluations = [Evaluation("tick", 0, seq, columns, seq, rows - 200 + seq) for seq in range(200)]
+    assert len(bench.client(batch_windows=1_000).answers(evaluations)) == 200
+    requests = bench.features.called("EngineerFeatures")
+    assert sorted(len(request.evaluation_id) for request in requests) == [95, 105]
+    assert 105 * (rows - 200) <= MAX_EVENTS < 106 * (rows - 200)
+    assert all(len(request.times) < 8 * rows for request in requests)
 
 
 def test_a_server_with_a_small_limit_gets_smaller_requests(bench: Bench, right: list[Answer]) -> None:

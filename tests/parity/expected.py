@@ -135,7 +135,9 @@ def _lines(outputs: Iterable[tuple[Output, str | None]], asked: Asked | None) ->
         if isinstance(answer, Refusal):
             lines.refused.append(encoded_refusal(output, answer.status, answer.service))
         else:
-            lines.predictions.append(encoded_prediction(output, position, *answer))
+            lines.predictions.append(
+                encoded_prediction(output, position, answer.features, answer.model_id, answer.result)
+            )
     return lines
 
 
