@@ -27,6 +27,7 @@ __all__ = ["batch_request", "calls_rate", "main", "measured", "original_request"
 EVENTS = 300
 WINDOWS = 256
 CALLERS = 8
+DEVICES = 32  # of which a batch holds 8 windows each, as one does in a backlog
 IN_FLIGHT = 4  # requests on a stream at a time: one is made, one is sent, one is answered, one is read
 
 _MODULE = "benchmarks.feature_service"
@@ -37,7 +38,7 @@ def main(seconds: float = 3.0) -> dict[str, float]:
     """Measure each way for so many seconds, and print a table. Returns windows/s by name."""
     rates = measured(seconds)
     unary = rates["original, unary"]
-    print(f"windows of {EVENTS} events, batches of {WINDOWS}, {seconds:g} s each")
+    print(f"windows of {EVENTS} events, batches of {WINDOWS}, all of other devices or of {DEVICES}, {seconds:g} s each")
     for name, rate in rates.items():
         print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x the original unary call")
     return rates
@@ -55,6 +56,10 @@ def measured(seconds: float) -> dict[str, float]:
                 original_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures, one, seconds
             ),
             "batch unary": calls_rate(batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, many, seconds, 2)
+            * WINDOWS,
+            f"batch unary, {DEVICES} devices": calls_rate(
+                batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, batch_request(devices=DEVICES), seconds, 2
+            )
             * WINDOWS,
             "batch stream": _stream_rate(batch_pb2_grpc.FeatureServiceStub(channel).StreamFeatures, many, seconds)
             * WINDOWS,
@@ -87,15 +92,18 @@ def original_request() -> original.RawEventList:
     return request
 
 
-def batch_request(windows: int = WINDOWS, events: int = EVENTS) -> batch_pb2.WindowBatch:
-    """Windows of as many devices, as columns: no two share an event."""
-    readings = np.random.default_rng(1).random((4, windows * events), np.float32)
+def batch_request(windows: int = WINDOWS, events: int = EVENTS, devices: int = WINDOWS) -> batch_pb2.WindowBatch:
+    """Windows of some devices, as columns; those of one device follow each other by an event."""
+    numbers = np.arange(windows)
+    rows = events + windows // devices - 1  # of a device
+    starts = numbers % devices * rows + numbers // devices
+    readings = np.random.default_rng(1).random((4, devices * rows), np.float32)
     return batch_pb2.WindowBatch(
         evaluation_id=[f"device_{window}/1587920555000/{events}" for window in range(windows)],
-        device_id=[f"device_{window}" for window in range(windows)],
-        starts=np.arange(0, windows * events, events, dtype="<u4").tobytes(),
-        ends=np.arange(events, windows * events + 1, events, dtype="<u4").tobytes(),
-        times=np.tile(1_587_920_555_000 + 120_000 * np.arange(events, dtype="<i8"), windows).tobytes(),
+        device_id=[f"device_{window % devices}" for window in range(windows)],
+        starts=starts.astype("<u4").tobytes(),
+        ends=(starts + events).astype("<u4").tobytes(),
+        times=np.tile(1_587_920_555_000 + 120_000 * np.arange(rows, dtype="<i8"), devices).tobytes(),
         sensor1=readings[0].tobytes(),
         sensor2=readings[1].tobytes(),
         sensor3=readings[2].tobytes(),

@@ -69,7 +69,8 @@ class Bench:
         self.folder = folder
         self._runs = 0
         self.bytes_per_s = 0.0
-        """Of windows, in the last run that was measured: those that fill are smaller, and all count."""
+        """Of the windows asked about in the last run that was measured: an event counts in each, though a call holds it
+        once, and those that fill, which are smaller, count too."""
 
     def send(self, load: Load) -> list[int]:
         """Send all events of a load; the end offset of each partition."""
@@ -215,7 +216,7 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         rates[WIDE] = bench.rate(wide, *bench.latecomer("flink", "wide", "{output}", "--bounded"))
         print_table(rates)
         ratio = bench.bytes_per_s / bytes_per_s
-        print(f"  flink: windows of up to 3,000 events, {ratio:.2f} x the bytes/s of those of up to 300", flush=True)
+        print(f"  flink: windows of up to 3,000 events, {ratio:.2f} x the bytes/s of windows of up to 300", flush=True)
         for engine in ("bytewax", "flink"):
             rate = rates[engine] / 4
             load = Load(f"steady-{engine}", 100, 300, int(rate * (WARM_UP_S + LATENCY_S) / 100))

@@ -25,7 +25,7 @@ from dataflows.prediction_step import OutputKind, PredictionStep
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of
-from grpc_services.python.busy_process import prepare_for_load
+from grpc_services.python.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 
 __all__ = ["run_on_bytewax"]
 
@@ -63,7 +63,7 @@ def run_on_bytewax(
             settings.spec,
             metrics,
         )
-        prepare_for_load()
+        prepare_for_load(OBJECTS_OF_BATCHES)
         stack.enter_context(StandardError.opened_at_the_end())
         stack.enter_context(_ended_by_signals(None if settings.has_end else stopped))
         try:

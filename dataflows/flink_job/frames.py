@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from dataflows.prediction_step import OutputKind
+import msgspec
+
+from dataflows.prediction_step import OutputRecord
 
 __all__ = [
     "FRAMES_SUFFIX",
@@ -16,8 +18,8 @@ __all__ = [
     "DueWakeup",
     "Item",
     "RecordFrame",
+    "StateItem",
     "decoded_batch",
-    "decoded_record",
     "encoded_instant",
     "encoded_items",
     "encoded_record",
@@ -26,10 +28,9 @@ __all__ = [
 FRAMES_SUFFIX: Final = ".frames"
 """The name of a file of frames ends so; ``latecomer run`` makes one of a file of JSON lines."""
 
-Kind: TypeAlias = OutputKind | Literal["arm", "save", "release", "forget"]
+_KINDS: Final = {"predictions": 0, "rejections": 1, "arm": 2, "save": 3, "release": 4, "forget": 5}
 """A record for a topic; or of a device its next timer, its snapshot, that and that it is let go, that it is gone."""
 
-_KINDS: Final[dict[Kind, int]] = {"predictions": 0, "rejections": 1, "arm": 2, "save": 3, "release": 4, "forget": 5}
 _CLOCK: Final = 1
 _LEAVE_NOTHING: Final = 1
 _SAVE: Final = 2
@@ -43,22 +44,29 @@ _INSTANT: Final = Struct(">q")
 _SIZE: Final = Struct(">i")
 
 
-class RecordFrame(NamedTuple):
+class RecordFrame(msgspec.Struct, frozen=True, gc=False):
     """A record of the log.
 
     Attributes:
         arrival_ms: its arrival.
-        position: ``partition/offset``.
+        partition: where it stands; that of a file is 0.
+        offset: where it stands there; in a file its line.
         key: the record's key.
         value: its value, if it has one.
         is_rejected: the value is an encoded rejection already.
     """
 
     arrival_ms: int
-    position: str
+    partition: int
+    offset: int
     key: bytes | None
     value: bytes | None
-    is_rejected: bool
+    is_rejected: bool = False
+
+    @property
+    def position(self) -> str:
+        """As outputs tell it."""
+        return f"{self.partition}/{self.offset}"
 
 
 class DueWakeup(NamedTuple):
@@ -84,36 +92,41 @@ class Batch(NamedTuple):
     entries: Iterator[tuple[RecordFrame | DueWakeup, bytes | None]]
 
 
-class Item(NamedTuple):
-    """A part of what a batch comes to: its kind, the device id or an empty text, and the value of that kind."""
+class StateItem(msgspec.Struct, frozen=True, gc=False):
+    """What Flink is to keep of a device: beside the records to write, the other part of what a batch comes to."""
 
-    kind: Kind
-    device_id: str
-    value: bytes
+    kind: Literal["arm", "save", "release", "forget"]
+    key: str
+    value: bytes = b""
+
+
+Item: TypeAlias = OutputRecord | StateItem
 
 
 def encoded_record(frame: RecordFrame) -> bytes:
     """A record as a file of frames holds it, behind its size."""
-    partition, _, offset = frame.position.partition("/")
     key, value = frame.key or b"", frame.value or b""
     header = _RECORD_HEADER.pack(
         _REJECTED if frame.is_rejected else _RECORD,
         frame.arrival_ms,
-        int(partition),
-        int(offset),
+        frame.partition,
+        frame.offset,
         -1 if frame.key is None else len(key),
     )
     return b"".join((_SIZE.pack(len(header) + len(key) + len(value)), header, key, value))
 
 
-def decoded_record(frame: bytes) -> RecordFrame:
+def _decoded_record(batch: bytes, start: int, end: int) -> RecordFrame:
     """A record as the Java part hands it over."""
-    kind, arrival_ms, partition, offset, key_size = _RECORD_HEADER.unpack_from(frame)
-    start = _RECORD_HEADER.size
-    end = start + max(key_size, 0)
-    key = None if key_size < 0 else frame[start:end]
-    value = None if kind == _WITHOUT_VALUE else frame[end:]
-    return RecordFrame(arrival_ms, f"{partition}/{offset}", key, value, kind == _REJECTED)
+    kind, arrival_ms, partition, offset, key_size = _RECORD_HEADER.unpack_from(batch, start)
+    key_at = value_at = start + _RECORD_HEADER.size
+    key = value = None
+    if key_size >= 0:
+        value_at += key_size
+        key = batch[key_at:value_at]
+    if kind != _WITHOUT_VALUE:
+        value = batch[value_at:end]
+    return RecordFrame(arrival_ms, partition, offset, key, value, kind == _REJECTED)
 
 
 def decoded_batch(batch: bytes) -> Batch:
@@ -129,9 +142,12 @@ def _entries(batch: bytes) -> Iterator[tuple[RecordFrame | DueWakeup, bytes | No
         start = at + _ENTRY_HEADER.size
         end = start + size
         (state_size,) = _SIZE.unpack_from(batch, end)
-        at = end + _SIZE.size + max(state_size, 0)
-        state = None if state_size < 0 else batch[at - state_size : at]
-        yield _due_wakeup(batch[start:end]) if kind == _CLOCK else decoded_record(batch[start:end]), state
+        at = end + _SIZE.size
+        state = None
+        if state_size >= 0:
+            at += state_size
+            state = batch[at - state_size : at]
+        yield _due_wakeup(batch[start:end]) if kind == _CLOCK else _decoded_record(batch, start, end), state
 
 
 def _due_wakeup(payload: bytes) -> DueWakeup:
@@ -142,9 +158,9 @@ def _due_wakeup(payload: bytes) -> DueWakeup:
 def encoded_items(number: int, items: Iterable[Item]) -> bytes:
     """What a batch comes to, as one value for the Java part to take apart; ``number`` is that of the batch."""
     parts = [_INSTANT.pack(number)]
-    for kind, device_id, value in items:
-        key = device_id.encode()
-        parts += (_ENTRY_HEADER.pack(_KINDS[kind], len(key) or -1), key, _SIZE.pack(len(value)), value)
+    for item in items:
+        key, value = item.key.encode(), item.value
+        parts += (_ENTRY_HEADER.pack(_KINDS[item.kind], len(key) or -1), key, _SIZE.pack(len(value)), value)
     return b"".join(parts)
 
 

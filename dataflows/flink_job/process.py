@@ -14,6 +14,7 @@ from dataflows.flink_job.frames import (
     DueWakeup,
     Item,
     RecordFrame,
+    StateItem,
     decoded_batch,
     encoded_instant,
     encoded_items,
@@ -25,7 +26,7 @@ from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
-from grpc_services.python.busy_process import prepare_for_load
+from grpc_services.python.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 from window_core import DeviceWindow, EventError
 
 __all__ = ["BYTES", "PipelineFunction"]
@@ -63,7 +64,7 @@ class PipelineFunction(ProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         check_mode(runtime_context)
-        prepare_for_load()
+        prepare_for_load(OBJECTS_OF_BATCHES)
         assert self._settings.features is not None
         assert self._settings.inference is not None
         self._metrics = process_metrics(self._settings)
@@ -73,17 +74,20 @@ class PipelineFunction(ProcessFunction):
         self._threads = ThreadPoolExecutor(self._settings.calls_in_flight, thread_name_prefix="batch")
         self._under_way: deque[Future[list[OutputRecord]]] = deque()
         self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
+        self._records = 0
+        self._arrivals_ms: dict[int, int] = {}
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
         batch = decoded_batch(value)
         items: list[Item] = []
         located = [output for entry, state in batch.entries for output in self._told(entry, state, items)]
+        self._count_records()
         if located:
             self._under_way.append(self._threads.submit(self._step.records, located))
         self._hand_back(batch, items)
         left = 0 if batch.leaves_nothing else self._settings.calls_in_flight
         while self._under_way and (len(self._under_way) > left or self._under_way[0].done()):
-            items += (Item(record.kind, record.key, record.value) for record in self._under_way.popleft().result())
+            items += self._under_way.popleft().result()
         if items:
             yield encoded_items(batch.number, items)
 
@@ -91,6 +95,14 @@ class PipelineFunction(ProcessFunction):
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
         last_report(self._metrics)
+
+    def _count_records(self) -> None:
+        """Count what a batch held: for each record it would cost a tenth of the time that one takes."""
+        self._metrics.records.inc(self._records)
+        for partition, arrival_ms in self._arrivals_ms.items():
+            self._metrics.arrived(str(partition), arrival_ms)
+        self._records = 0
+        self._arrivals_ms.clear()
 
     def _told(self, entry: RecordFrame | DueWakeup, state: bytes | None, items: list[Item]) -> list[LocatedOutput]:
         """What a device makes of a record or of its clock; what is known of it at once goes to ``items``."""
@@ -102,8 +114,8 @@ class PipelineFunction(ProcessFunction):
             return self._done(at_hand, outputs_at(at_hand.window, now_ms), items)
         if self._settings.until_ms is not None and entry.arrival_ms > self._settings.until_ms:
             return []
-        self._metrics.records.inc()
-        self._metrics.arrived(entry.position.partition("/")[0], entry.arrival_ms)
+        self._records += 1
+        self._arrivals_ms[entry.partition] = entry.arrival_ms
         logged = self._event(entry, items)
         if logged is None:
             return []
@@ -124,7 +136,7 @@ class PipelineFunction(ProcessFunction):
             except EventError as error:
                 invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
         self._metrics.rejections.labels("INVALID").inc()
-        items.append(Item("rejections", "", invalid))
+        items.append(OutputRecord("rejections", "", invalid))
         return None
 
     def _now_ms(self, watermark_ms: int) -> int | None:
@@ -148,12 +160,12 @@ class PipelineFunction(ProcessFunction):
         wakeup_ms = window.next_wakeup_ms()
         if wakeup_ms is None:
             self._at_hand.pop(device_id, None)
-            items.append(Item("forget", device_id, b""))
+            items.append(StateItem("forget", device_id))
             return located
         if located:
             at_hand.is_unsaved = True
         if wakeup_ms != at_hand.armed_ms and (until_ms is None or wakeup_ms <= until_ms):
-            items.append(Item("arm", device_id, encoded_instant(wakeup_ms)))
+            items.append(StateItem("arm", device_id, encoded_instant(wakeup_ms)))
             at_hand.armed_ms = wakeup_ms
         self._at_hand[device_id] = at_hand
         self._at_hand.move_to_end(device_id)
@@ -164,8 +176,8 @@ class PipelineFunction(ProcessFunction):
         if batch.is_saved:
             for device_id, at_hand in self._at_hand.items():
                 if at_hand.is_unsaved:
-                    items.append(Item("save", device_id, at_hand.window.snapshot()))
+                    items.append(StateItem("save", device_id, at_hand.window.snapshot()))
                     at_hand.is_unsaved = False
         while len(self._at_hand) > _WINDOWS_AT_HAND:
             device_id, at_hand = self._at_hand.popitem(last=False)
-            items.append(Item("release", device_id, at_hand.window.snapshot()))
+            items.append(StateItem("release", device_id, at_hand.window.snapshot()))

@@ -120,14 +120,14 @@ def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
     with standard if str(lines) == STANDARD else lines.open("rb") as source, frames.open("wb") as target:
         for line in source:
             value = line.removesuffix(b"\n")
-            position = f"0/{log.lines}"
+            number = log.lines
             record = log.record(value)
             if isinstance(record, OutputRecord):
-                rejected = RecordFrame(max(log.largest_ms or 0, 0), position, None, record.value, is_rejected=True)
+                rejected = RecordFrame(max(log.largest_ms or 0, 0), 0, number, None, record.value, is_rejected=True)
                 target.write(encoded_record(rejected))
             elif record is not None:
                 key = record.event.device_id.encode()
-                target.write(encoded_record(RecordFrame(record.arrival_ms, position, key, value, is_rejected=False)))
+                target.write(encoded_record(RecordFrame(record.arrival_ms, 0, number, key, value)))
 
 
 def _run_job(settings: RunSettings, folder: Path) -> None:

@@ -16,13 +16,12 @@ import numpy as np
 
 from dataflows.metrics import Metrics
 from dataflows.services.calls import RefusedError, Service, ServiceError, ServiceName, UnimplementedError, status_name
-from dataflows.services.window_request import window_request
+from dataflows.services.window_request import chunks_of, window_request
 from dataflows.settings import RunSettings
-from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEvent, RawEventList
 from grpc_services.python.stubs.mlpipeline_pb2 import Prediction as OriginalPrediction
-from window_core import BYTES_PER_EVENT, Columns, Evaluation
+from window_core import Evaluation
 
 __all__ = ["Answer", "Prediction", "Refusal", "ServiceClient", "Services"]
 
@@ -99,34 +98,14 @@ class ServiceClient:
         Raises:
             ServiceError: a service did not answer within its attempts, or not with an answer.
         """
-        chunks = list(self._chunks(evaluations))
+        one_by_one = self._features.unary_only or self._inference.unary_only
+        windows_max = 1 if one_by_one else self._settings.batch_windows
+        chunks = list(chunks_of(evaluations, windows_max, self._settings.batch_bytes))
         if self._settings.rpc == "stream":
             return [answer for answers in self._streamed(chunks) for answer in answers]
         if len(chunks) == 1:
             return self._asked(chunks[0])
         return [answer for answers in self._threads.map(self._asked, chunks) for answer in answers]
-
-    def _chunks(self, evaluations: Sequence[Evaluation]) -> Iterator[Sequence[Evaluation]]:
-        """Cut evaluations into calls that fit the limits on windows, bytes and events; one above them goes alone."""
-        one_by_one = self._features.unary_only or self._inference.unary_only
-        windows_max = 1 if one_by_one else self._settings.batch_windows
-        sent: dict[Columns, int] = {}  # up to which row these columns are in the call
-        start = size = events = 0
-        for row, evaluation in enumerate(evaluations):
-            _, _, _, columns, first, last = evaluation
-            # Beside the columns: two bounds, and the id of the device twice, once with session and number.
-            beside = 2 * len(columns.device_id.encode()) + 56
-            size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
-            events += last - first
-            too_large = size > self._settings.batch_bytes or events > MAX_EVENTS
-            if row > start and (row - start == windows_max or too_large):
-                yield evaluations[start:row]
-                start, events = row, last - first
-                size = BYTES_PER_EVENT * events + beside
-                sent.clear()
-            sent[columns] = last
-        if start < len(evaluations):
-            yield evaluations[start:]
 
     def _asked(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(evaluations)
@@ -142,7 +121,7 @@ class ServiceClient:
         def features() -> Iterator[bytes]:  # runs in a thread of gRPC, which only ends the stream on an error
             ids = [[evaluation.evaluation_id for evaluation in chunk] for chunk in chunks]
             windows = map(window_request, chunks, ids)
-            for chunk_ids, batch in zip(ids, self._features.stream(windows, FeatureBatch), strict=False):
+            for batch, chunk_ids in zip(self._features.stream(windows, FeatureBatch), ids, strict=False):
                 answers: list[Answer | None] = [None] * len(chunk_ids)
                 try:
                     rows = self._kept_features(chunk_ids, range(len(chunk_ids)), batch, answers)

@@ -7,18 +7,43 @@ Buffers documentation, on length-delimited fields.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import WindowBatch
-from window_core import Columns, Evaluation
+from window_core import BYTES_PER_EVENT, Columns, Evaluation
 
-__all__ = ["window_request"]
+__all__ = ["chunks_of", "window_request"]
 
 _COLUMNS: Final = tuple(
     (bytes([WindowBatch.DESCRIPTOR.fields_by_name[name].number << 3 | 2]), value_bytes)  # 2: length-delimited
     for name, value_bytes in (("times", 8), ("sensor1", 4), ("sensor2", 4), ("sensor3", 4), ("sensor4", 4))
 )
+
+_BYTES_BESIDE: Final = 56
+"""Of a window, beside its columns and twice the id of its device: two bounds, its session and number, and lengths."""
+
+
+def chunks_of(evaluations: Sequence[Evaluation], windows_max: int, bytes_max: int) -> Iterator[Sequence[Evaluation]]:
+    """Cut evaluations into requests of so many windows and bytes, and of the events that a server takes, at most.
+
+    A window that is above a limit on its own goes alone.
+    """
+    sent: dict[Columns, int] = {}  # up to which row these columns are in the request
+    start = size = events = 0
+    for row, (_, _, _, columns, first, last) in enumerate(evaluations):
+        beside = 2 * len(columns.device_id.encode()) + _BYTES_BESIDE
+        size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
+        events += last - first
+        if row > start and (row - start == windows_max or size > bytes_max or events > MAX_EVENTS):
+            yield evaluations[start:row]
+            start, events = row, last - first
+            size = BYTES_PER_EVENT * events + beside
+            sent.clear()
+        sent[columns] = last
+    if start < len(evaluations):
+        yield evaluations[start:]
 
 
 def window_request(evaluations: Sequence[Evaluation], ids: Sequence[str]) -> bytes:

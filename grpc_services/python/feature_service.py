@@ -1,6 +1,7 @@
 """The feature service: windows in, features out, one at a time as the original demo asks, or many."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import grpc
 import numpy as np
@@ -58,4 +59,4 @@ class BatchFeatureService(batch_pb2_grpc.FeatureServiceServicer):
     def StreamFeatures(
         self, request_iterator: Iterable[batch_pb2.WindowBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.FeatureBatch]:
-        return (self.EngineerFeatures(request, context) for request in request_iterator)
+        return map(partial(self.EngineerFeatures, context=context), request_iterator)

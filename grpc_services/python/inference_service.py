@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from math import isfinite
 
 import grpc
@@ -70,4 +71,4 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
     def StreamPredictions(
         self, request_iterator: Iterable[batch_pb2.FeatureBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.PredictionBatch]:
-        return (self.Predict(request, context) for request in request_iterator)
+        return map(partial(self.Predict, context=context), request_iterator)

@@ -6,7 +6,7 @@ trace on the console.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -61,9 +61,10 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
                 self._metrics.ended(method, "OK")
                 return answer
             except Exception as error:  # the table knows what to do with each
-                failure = error
-            self._metrics.ended(method, status_of(failure)[0].name)
-            _abort(context, failure)
+                code, message = status_of(error)
+            self._metrics.ended(method, code.name)
+            context.abort(code, message)  # not in the clause: the error would be kept with it, and so the request
+            raise AssertionError("abort always raises")
 
         return call
 
@@ -82,7 +83,9 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
                     return
                 request = _parsed(handler, one)
                 asked_s.append(metrics.asked(method, request))
+                del one
                 yield request
+                del request  # gRPC keeps the frames of a stream that its caller cancels until garbage is collected
 
         def call(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
             asked_s: deque[float] = deque()
@@ -97,9 +100,9 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
             except grpc.RpcError:  # gRPC's own way to end a stream whose caller is gone
                 raise
             except Exception as error:  # the table knows what to do with each
-                failure = error
-            metrics.ended(method, status_of(failure)[0].name)
-            _abort(context, failure)
+                code, message = status_of(error)
+            metrics.ended(method, code.name)
+            context.abort(code, message)
 
         return call
 
@@ -109,9 +112,3 @@ def _parsed(handler: Any, data: bytes) -> Any:
         return handler.request_deserializer(data)
     except DecodeError:
         raise RequestError("request: these bytes are not a message of this method") from None
-
-
-def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    code, message = status_of(error)
-    context.abort(code, message)
-    raise AssertionError("abort always raises")

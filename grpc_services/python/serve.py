@@ -8,7 +8,7 @@ import threading
 
 from prometheus_client import start_http_server
 
-from grpc_services.python.busy_process import prepare_for_load
+from grpc_services.python.busy_process import OBJECTS_OF_CALLS, prepare_for_load
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
 
@@ -31,7 +31,7 @@ def serve(settings: ServerSettings) -> int:
     signal.set_wakeup_fd(told)  # written by the handler in C: a signal between a look and a wait is not lost
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    prepare_for_load()
+    prepare_for_load(OBJECTS_OF_CALLS)
     try:
         server = start(settings)
     except ListenError as error:

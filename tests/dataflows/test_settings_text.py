@@ -21,6 +21,12 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         parsed_duration_ms(text)
 
 
+@pytest.mark.parametrize("text", ["253402300800000ms", "9" * 5_000 + "d", "1d253402300799999ms"])
+def test_a_duration_beyond_all_times_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="must be at most 253402300799999ms"):
+        parsed_duration_ms(text)
+
+
 @given(st.integers(0, 10**12))
 def test_a_duration_is_read_as_it_is_written(milliseconds: int) -> None:
     assert parsed_duration_ms(duration_text(milliseconds)) == milliseconds
