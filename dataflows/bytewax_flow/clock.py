@@ -35,7 +35,7 @@ class PartitionClock:
         """The devices with something due at an arrival watermark, with that watermark."""
         if now_ms > self._now_ms:
             self._now_ms = now_ms
-        return self._called(now_ms) if self._calls and self._calls[0][0] <= now_ms else ()
+        return () if not self._calls or self._calls[0][0] > now_ms else self._called(now_ms)
 
     def _called(self, now_ms: int) -> Iterator[tuple[str, int]]:
         while self._calls and self._calls[0][0] <= now_ms:
