@@ -116,10 +116,14 @@ def reduced(ufunc: np.ufunc, column: NDArray[Any], starts: Int64s, ends: Int64s,
     Cost: no more than the rows of all windows and of the column together, whatever their order.
     """
     order = np.argsort(starts, kind="stable")
-    # Every other value of ``reduceat`` is of the rows between two windows. An index may not be one past the last row.
     bounds = np.column_stack((starts[order], ends[order])).ravel()
+    if (bounds[:-1] == len(column)).any():
+        column = np.append(column, column[-1:])  # no index may be one past the last row,
+    elif bounds[-1] == len(column):
+        bounds = bounds[:-1]  # where the last need not be given
     values = np.empty(len(starts), options.get("dtype", column.dtype))
-    values[order] = ufunc.reduceat(np.append(column, column[-1:]), bounds, **options)[::2]
+    # Every other value of ``reduceat`` is of the rows between two windows.
+    values[order] = ufunc.reduceat(column, bounds, **options)[::2]
     return values
 
 
