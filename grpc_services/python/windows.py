@@ -121,9 +121,9 @@ def reduced(ufunc: np.ufunc, column: NDArray[Any], starts: Int64s, ends: Int64s,
         column = np.append(column, column[-1:])  # no index may be one past the last row,
     elif bounds[-1] == len(column):
         bounds = bounds[:-1]  # where the last need not be given
-    values = np.empty(len(starts), options.get("dtype", column.dtype))
-    # Every other value of ``reduceat`` is of the rows between two windows.
-    values[order] = ufunc.reduceat(column, bounds, **options)[::2]
+    in_order = ufunc.reduceat(column, bounds, **options)[::2]  # the others are of the rows between two windows
+    values = np.empty_like(in_order)
+    values[order] = in_order
     return values
 
 
