@@ -4,12 +4,14 @@ import re
 from typing import Final
 
 from grpc_services.python.settings import SettingsError
-from window_core import MAX_TIME_MS
 
 __all__ = ["SettingsError", "duration_text", "parsed_addresses", "parsed_duration_ms"]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_DIGITS_MAX: Final = len(str(MAX_TIME_MS))
+_LONGEST_MS: Final = 10**15
+"""31,000 years: longer than all times that an event can have, and added to one of them far below what int64 holds."""
+
+_DIGITS_MAX: Final = len(str(_LONGEST_MS))
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _NOT_IN_A_HOST: Final = re.compile(r"[\s/@]")
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -19,7 +21,7 @@ def parsed_duration_ms(text: str) -> int:
     """A duration in ms, written ``10h``, ``5m``, ``30s``, ``250ms``, ``7d``, ``1h30m`` or ``0``.
 
     Raises:
-        SettingsError: it is written in another way, or longer than all times that an event can have.
+        SettingsError: it is written in another way, or far longer than all times that an event can have.
 
     >>> parsed_duration_ms("1h30m")
     5400000
@@ -31,8 +33,8 @@ def parsed_duration_ms(text: str) -> int:
         raise SettingsError(f"{text!r} is not a duration: write it like 10h, 5m, 30s, 250ms, or 0")
     parts = list(zip(match.groups("0"), _UNITS_MS.values(), strict=True))
     too_long = any(len(number) > _DIGITS_MAX for number, _ in parts)
-    if too_long or (duration_ms := sum(int(number) * unit for number, unit in parts)) > MAX_TIME_MS:
-        raise SettingsError(f"a duration must be at most {MAX_TIME_MS}ms, 8,029 years")
+    if too_long or (duration_ms := sum(int(number) * unit for number, unit in parts)) > _LONGEST_MS:
+        raise SettingsError(f"a duration must be at most {_LONGEST_MS}ms")
     return duration_ms
 
 

@@ -21,9 +21,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         parsed_duration_ms(text)
 
 
-@pytest.mark.parametrize("text", ["253402300800000ms", "9" * 5_000 + "d", "1d253402300799999ms"])
+@pytest.mark.parametrize("text", ["1000000000000001ms", "9" * 5_000 + "d", "1d1000000000000000ms"])
 def test_a_duration_beyond_all_times_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="must be at most 253402300799999ms"):
+    with pytest.raises(SettingsError, match="must be at most 1000000000000000ms"):
         parsed_duration_ms(text)
 
 
