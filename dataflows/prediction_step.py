@@ -62,7 +62,7 @@ class PredictionStep:
 def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> OutputRecord:
     if isinstance(answer, Prediction):
         value = encoded_prediction(evaluation, position, answer.features, answer.model_id, answer.result)
-        return OutputRecord("predictions", evaluation.columns.device_id, value)
+        return OutputRecord("predictions", evaluation.device_id, value)
     value = encoded_refusal(evaluation, answer.status, answer.service)
     return OutputRecord("rejections", evaluation.device_id, value)
 

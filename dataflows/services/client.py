@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -268,8 +267,8 @@ class ServiceClient:
                 raise self._inference.garbage(f"an error in row {error.row} to {len(rows)} rows of features")
             answers[rows[error.row]] = Refusal(status_name(error.code), "inference", error.message)
         names, model_id = list(features.batch.name), predictions.model_id
-        texts_of_rows = zip(*[iter(texts)] * len(keys), strict=True) if keys else repeat(())
-        for row, values, result in zip(rows, _values(features.batch), texts_of_rows, strict=False):
+        texts_of_rows = zip(*[iter(texts)] * len(keys), strict=True) if keys else [()] * len(rows)
+        for row, values, result in zip(rows, _values(features.batch), texts_of_rows, strict=True):
             if answers[row] is None:
                 answers[row] = Prediction(
                     dict(zip(names, values, strict=True)), model_id, dict(zip(keys, result, strict=True))

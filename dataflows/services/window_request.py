@@ -63,7 +63,7 @@ def window_request(evaluations: Sequence[Evaluation], ids: Sequence[str]) -> byt
         row += end - start
     small = WindowBatch(
         evaluation_id=ids,
-        device_id=[evaluation.columns.device_id for evaluation in evaluations],
+        device_id=[columns.device_id for _, _, _, columns, _, _ in evaluations],
         starts=array("I", [start + moves[columns] for _, _, _, columns, start, _ in evaluations]).tobytes(),
         ends=array("I", [end + moves[columns] for _, _, _, columns, _, end in evaluations]).tobytes(),
     )

@@ -147,7 +147,7 @@ def _bounds(field: str, data: bytes, window_count: int) -> Int64s:
 
 def _columns(batch: batch_pb2.WindowBatch) -> tuple[NDArray[Any], ...]:
     """The five columns, as long as the first, without a copy."""
-    row_count = len(batch.times) // 8
+    row_count = len(batch.times) // _COLUMNS[0][1].itemsize
     columns = []
     for field, dtype in _COLUMNS:
         data: bytes = getattr(batch, field)
