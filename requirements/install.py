@@ -99,13 +99,13 @@ def generate_stubs() -> bool:
 
 def build_java(module: str) -> bool:
     folder = ROOT / module
-    sources = digest(
-        folder / "pom.xml", *sorted((folder / "src" / "main").rglob("*.*")), *sorted((ROOT / "protos").rglob("*.proto"))
-    )
+    poms = (ROOT / "pom.xml", folder / "pom.xml")
+    code = (*sorted((folder / "src" / "main").rglob("*.*")), *sorted((ROOT / "protos").rglob("*.proto")))
+    sources = digest(*poms, *code)
     if says(note(f"{module}.built"), sources) or not (shutil.which("mvn") and shutil.which("javac")):
         return False
     say(f"building {module} with Maven, once")
-    run("mvn", "--batch-mode", "--quiet", "--file", folder / "pom.xml", "package", "-DskipTests")
+    run("mvn", "--batch-mode", "--quiet", "--file", folder / "pom.xml", "package", "-Dmaven.test.skip=true")
     note(f"{module}.built").write_text(sources)
     return True
 

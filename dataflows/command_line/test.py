@@ -33,7 +33,7 @@ def test(pytest_arguments: tuple[str, ...]) -> int:
             *checks,
         ]
         if shutil.which("mvn") and shutil.which("java"):
-            checks.append(["mvn", "--batch-mode", "--quiet", "--file", "grpc_services/java", "verify"])
+            checks.append(["mvn", "--batch-mode", "--quiet", "--file", "pom.xml", "verify"])
         else:
             click.echo("JDK 17 and Maven are not on the PATH: the Java half is not tested", err=True)
     for check in checks:

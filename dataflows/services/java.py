@@ -35,5 +35,6 @@ def services_jar() -> Path:
 def _is_fresh() -> bool:
     if not _JAR.is_file():
         return False
-    sources = [_MODULE / "pom.xml", *(_MODULE / "src" / "main").rglob("*"), *(_ROOT / "protos").rglob("*.proto")]
+    poms = (_ROOT / "pom.xml", _MODULE / "pom.xml")
+    sources = [*poms, *(_MODULE / "src" / "main").rglob("*"), *(_ROOT / "protos").rglob("*.proto")]
     return _JAR.stat().st_mtime >= max(path.stat().st_mtime for path in sources if path.is_file())

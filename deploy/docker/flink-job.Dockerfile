@@ -8,9 +8,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN jlink --output /opt/java --strip-debug --no-header-files --no-man-pages --compress=2 --add-modules \
     java.base,java.compiler,java.desktop,java.instrument,java.logging,java.management,java.management.rmi,java.naming,java.net.http,java.prefs,java.rmi,java.scripting,java.security.jgss,java.security.sasl,java.sql,java.transaction.xa,java.xml,java.xml.crypto,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.jfr,jdk.management,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs
+COPY pom.xml /source/
 COPY dataflows/flink_job/java /source/dataflows/flink_job/java
 RUN --mount=type=cache,target=/root/.m2/repository \
-    mvn --batch-mode --quiet --file /source/dataflows/flink_job/java/pom.xml package
+    mvn --batch-mode --quiet --file /source/dataflows/flink_job/java/pom.xml package -Dmaven.test.skip=true
 
 # Flink, as its Python package brings it, and the Python packages of the job.
 FROM debian:bookworm-slim AS python

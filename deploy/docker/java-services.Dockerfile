@@ -5,10 +5,11 @@ FROM debian:bookworm-slim AS jar
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
     && rm -rf /var/lib/apt/lists/*
+COPY pom.xml /source/
 COPY protos /source/protos
 COPY grpc_services/java /source/grpc_services/java
 RUN --mount=type=cache,target=/root/.m2/repository \
-    mvn --batch-mode --quiet --file /source/grpc_services/java/pom.xml package -DskipTests
+    mvn --batch-mode --quiet --file /source/grpc_services/java/pom.xml package -Dmaven.test.skip=true
 
 FROM eclipse-temurin:17-jre-jammy
 COPY --from=jar /source/grpc_services/java/target/latecomer-services.jar /opt/latecomer/latecomer-services.jar

@@ -116,7 +116,8 @@ def plant(error: PlantedError) -> Outcome:
 
 
 def copy_source(folders: Sequence[str], to: Path) -> None:
-    shutil.copy(ROOT / "pyproject.toml", to)
+    for file in ("pyproject.toml", "pom.xml"):
+        shutil.copy(ROOT / file, to)
     left_out = shutil.ignore_patterns("__pycache__", ".hypothesis", "target", "node_modules")
     for folder in folders:
         shutil.copytree(ROOT / folder, to / folder, ignore=left_out)

@@ -28,17 +28,21 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.types.Row;
 
 /**
- * What Flink keeps of each device, its snapshot and its timers, in front of the Python stage that knows the windows. A
- * crossing into Python costs more than an event does there, so many go at once.
+ * What Flink keeps of each device, its snapshot and its timers, in front of the Python stage that
+ * knows the windows. A crossing into Python costs more than an event does there, so many go at
+ * once.
  *
- * <p>A batch, big-endian: purpose (1 byte), number of this operator (8), then entries of kind (1), size (4) and payload, each
- * behind it size and bytes of the device's snapshot, or -1. A snapshot goes with the first entry of a device only, Python
- * keeps the window from there on, and what it answers comes back by {@link PythonOutputs}: timers to set, windows that it
- * lets go, and before a checkpoint barrier and at the end of the input all that changed. {@code
+ * <p>A batch, big-endian: purpose (1 byte), number of this operator (8), then entries of kind (1),
+ * size (4) and payload, each behind it size and bytes of the device's snapshot, or -1. A snapshot
+ * goes with the first entry of a device only, Python keeps the window from there on, and what it
+ * answers comes back by {@link PythonOutputs}: timers to set, windows that it lets go, and before a
+ * checkpoint barrier and at the end of the input all that changed. {@code
  * dataflows/flink_job/frames.py} is the other half.
  */
 public final class DeviceBatches extends AbstractStreamOperator<byte[]>
-    implements OneInputStreamOperator<Row, byte[]>, Triggerable<String, VoidNamespace>, BoundedOneInput {
+    implements OneInputStreamOperator<Row, byte[]>,
+        Triggerable<String, VoidNamespace>,
+        BoundedOneInput {
   private static final long serialVersionUID = 2L;
 
   private static final byte GO_ON = 0;
@@ -80,7 +84,8 @@ public final class DeviceBatches extends AbstractStreamOperator<byte[]>
   static DeviceBatches running(long number) {
     DeviceBatches operator = RUNNING.get(number);
     if (operator == null) {
-      throw new IllegalStateException("the job's stages are not in one task: it needs Flink's operator chaining");
+      throw new IllegalStateException(
+          "the job's stages are not in one task: it needs Flink's operator chaining");
     }
     return operator;
   }
@@ -119,11 +124,17 @@ public final class DeviceBatches extends AbstractStreamOperator<byte[]>
     super.processWatermark(mark);
   }
 
-  /** A device whose tick is due, or that is to be forgotten, is told how late it is: one call for all that is due. */
+  /**
+   * A device whose tick is due, or that is to be forgotten, is told how late it is: one call for
+   * all that is due.
+   */
   @Override
   public void onEventTime(InternalTimer<String, VoidNamespace> timer) throws Exception {
     byte[] key = keyBytes(timer.getKey());
-    add(CLOCK, timer.getKey(), ByteBuffer.allocate(8 + key.length).putLong(clockMs).put(key).array());
+    add(
+        CLOCK,
+        timer.getKey(),
+        ByteBuffer.allocate(8 + key.length).putLong(clockMs).put(key).array());
   }
 
   @Override

@@ -10,10 +10,11 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.KafkaException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
 
 /**
- * The partitions that a topic had when the run started. A device's place in the log is fixed by them, so a run with
- * others fails and says so. A cluster may begin it again, to the same end, but keeps its state: a failure that forbids
- * that would have Flink's high availability forget the state, and the next start begin anew in silence. (A state of other
- * partitions Flink itself refuses, since the source's maximal parallelism is their number.)
+ * The partitions that a topic had when the run started. A device's place in the log is fixed by
+ * them, so a run with others fails and says so. A cluster may begin it again, to the same end, but
+ * keeps its state: a failure that forbids that would have Flink's high availability forget the
+ * state, and the next start begin anew in silence. (A state of other partitions Flink itself
+ * refuses, since the source's maximal parallelism is their number.)
  */
 public final class FixedPartitions implements KafkaSubscriber {
   private static final long serialVersionUID = 1L;
@@ -31,7 +32,9 @@ public final class FixedPartitions implements KafkaSubscriber {
   public Set<TopicPartition> getSubscribedTopicPartitions(AdminClient client) {
     Set<TopicPartition> now;
     try {
-      now = KafkaSubscriber.getTopicListSubscriber(List.of(topic)).getSubscribedTopicPartitions(client);
+      now =
+          KafkaSubscriber.getTopicListSubscriber(List.of(topic))
+              .getSubscribedTopicPartitions(client);
     } catch (RuntimeException error) {
       if (found == null) {
         throw error;
@@ -40,7 +43,12 @@ public final class FixedPartitions implements KafkaSubscriber {
     }
     if (now.size() != number) {
       throw new KafkaException(
-          "the topic " + topic + " has " + now.size() + " partitions now, and had " + number
+          "the topic "
+              + topic
+              + " has "
+              + now.size()
+              + " partitions now, and had "
+              + number
               + ": devices have moved between them, so start anew with another state");
     }
     found = now;
@@ -52,7 +60,10 @@ public final class FixedPartitions implements KafkaSubscriber {
     state.splits().forEach(split -> topics.add(split.split().getTopic()));
     if (!topics.equals(Set.of(topic))) {
       throw new KafkaException(
-          "the state is of the topic " + String.join(", ", topics) + ", and the run reads " + topic);
+          "the state is of the topic "
+              + String.join(", ", topics)
+              + ", and the run reads "
+              + topic);
     }
   }
 }

@@ -6,7 +6,10 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerR
 import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
-/** Records of a topic as frames, keyed here, in Java: a key made in Python would cost a second crossing. */
+/**
+ * Records of a topic as frames, keyed here, in Java: a key made in Python would cost a second
+ * crossing.
+ */
 public final class KafkaRecords implements KafkaRecordDeserializationSchema<Row> {
   private static final long serialVersionUID = 1L;
 

@@ -11,7 +11,8 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
 import org.apache.flink.types.Row;
 
 /**
- * Writes the values of records as lines of one local file, for bounded runs on one machine; its parallelism is 1.
+ * Writes the values of records as lines of one local file, for bounded runs on one machine; its
+ * parallelism is 1.
  *
  * <p>There is no state: a run that fails is started again from the beginning.
  */

@@ -12,11 +12,13 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Takes apart what the Python stage gives for a batch, big-endian: the number of its {@link DeviceBatches} (8 bytes), then
- * items of kind (1), size of the key or -1 (4), key, size of the value (4), value. Predictions and rejections go on as rows
- * of key and value, rejections as a side output; the rest is about state and timers, and goes back.
+ * Takes apart what the Python stage gives for a batch, big-endian: the number of its {@link
+ * DeviceBatches} (8 bytes), then items of kind (1), size of the key or -1 (4), key, size of the
+ * value (4), value. Predictions and rejections go on as rows of key and value, rejections as a side
+ * output; the rest is about state and timers, and goes back.
  */
-public final class PythonOutputs extends AbstractStreamOperator<Row> implements OneInputStreamOperator<byte[], Row> {
+public final class PythonOutputs extends AbstractStreamOperator<Row>
+    implements OneInputStreamOperator<byte[], Row> {
   private static final long serialVersionUID = 1L;
 
   private static final byte PREDICTION = 0;
@@ -36,7 +38,8 @@ public final class PythonOutputs extends AbstractStreamOperator<Row> implements 
   /** The type of the rows: key and value, both bytes. */
   public static TypeInformation<Row> type() {
     return Types.ROW(
-        PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+        PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO,
+        PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
   }
 
   @Override

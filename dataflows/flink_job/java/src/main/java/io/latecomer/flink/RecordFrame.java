@@ -8,8 +8,9 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.types.Row;
 
 /**
- * One record of the log as the Python side reads it, big-endian: kind (1 byte), arrival in ms (8), partition (4), offset
- * (8), size of the key or -1 (4), key, value. {@code dataflows/flink_job/frames.py} is its other half.
+ * One record of the log as the Python side reads it, big-endian: kind (1 byte), arrival in ms (8),
+ * partition (4), offset (8), size of the key or -1 (4), key, value. {@code
+ * dataflows/flink_job/frames.py} is its other half.
  *
  * <p>Within the job a record is a row of two fields: what it is keyed by, and this frame.
  */

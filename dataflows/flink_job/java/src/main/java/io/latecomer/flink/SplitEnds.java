@@ -6,7 +6,9 @@ import java.util.stream.Stream;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
-/** Up to where each partition is read. A split that is restored, or handed to a reader, ends there. */
+/**
+ * Up to where each partition is read. A split that is restored, or handed to a reader, ends there.
+ */
 final class SplitEnds implements Serializable {
   private static final long serialVersionUID = 1L;
 
@@ -21,7 +23,8 @@ final class SplitEnds implements Serializable {
     return offsets != null;
   }
 
-  SimpleVersionedSerializer<KafkaPartitionSplit> appliedBy(SimpleVersionedSerializer<KafkaPartitionSplit> serializer) {
+  SimpleVersionedSerializer<KafkaPartitionSplit> appliedBy(
+      SimpleVersionedSerializer<KafkaPartitionSplit> serializer) {
     return new SimpleVersionedSerializer<>() {
       @Override
       public int getVersion() {

@@ -4,7 +4,9 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.types.Row;
 
-/** Rows of key and value as records of a topic; a row without a key becomes a record without one. */
+/**
+ * Rows of key and value as records of a topic; a row without a key becomes a record without one.
+ */
 public final class TopicRecords implements KafkaRecordSerializationSchema<Row> {
   private static final long serialVersionUID = 1L;
 
@@ -15,7 +17,8 @@ public final class TopicRecords implements KafkaRecordSerializationSchema<Row> {
   }
 
   @Override
-  public ProducerRecord<byte[], byte[]> serialize(Row row, KafkaSinkContext context, Long timestamp) {
+  public ProducerRecord<byte[], byte[]> serialize(
+      Row row, KafkaSinkContext context, Long timestamp) {
     return new ProducerRecord<>(topic, (byte[]) row.getField(0), (byte[]) row.getField(1));
   }
 }

@@ -17,12 +17,12 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.types.Row;
 
 /**
- * A {@link KafkaSource} of one topic whose restored state obeys the run: it is of the same topic, and ends where this run
- * ends.
+ * A {@link KafkaSource} of one topic whose restored state obeys the run: it is of the same topic,
+ * and ends where this run ends.
  *
- * <p>The connector would go on with the topics and the ends that its state holds, whatever it is told. And it says that
- * there are no more partitions when it first finds them: restored, it finds none that are new, and a bounded job would
- * never end.
+ * <p>The connector would go on with the topics and the ends that its state holds, whatever it is
+ * told. And it says that there are no more partitions when it first finds them: restored, it finds
+ * none that are new, and a bounded job would never end.
  */
 public final class TopicSource
     implements Source<Row, KafkaPartitionSplit, KafkaSourceEnumState>, ResultTypeQueryable<Row> {
@@ -34,7 +34,8 @@ public final class TopicSource
 
   /**
    * @param source reads {@code partitions}
-   * @param ends the offset behind the last record of each partition, with commas between; null: for ever
+   * @param ends the offset behind the last record of each partition, with commas between; null: for
+   *     ever
    */
   public TopicSource(KafkaSource<Row> source, FixedPartitions partitions, String ends) {
     this.source = source;
@@ -53,7 +54,8 @@ public final class TopicSource
   }
 
   @Override
-  public SourceReader<Row, KafkaPartitionSplit> createReader(SourceReaderContext context) throws Exception {
+  public SourceReader<Row, KafkaPartitionSplit> createReader(SourceReaderContext context)
+      throws Exception {
     return source.createReader(context);
   }
 
@@ -65,12 +67,15 @@ public final class TopicSource
 
   @Override
   public SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restoreEnumerator(
-      SplitEnumeratorContext<KafkaPartitionSplit> context, KafkaSourceEnumState state) throws IOException {
-    SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restored = source.restoreEnumerator(context, state);
+      SplitEnumeratorContext<KafkaPartitionSplit> context, KafkaSourceEnumState state)
+      throws IOException {
+    SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restored =
+        source.restoreEnumerator(context, state);
     if (state.splits().isEmpty()) {
       return restored; // saved before it had found any: it will find them now
     }
-    return new RestoredEnumerator(restored, context, () -> partitions.checkRestored(state), ends.isBounded());
+    return new RestoredEnumerator(
+        restored, context, () -> partitions.checkRestored(state), ends.isBounded());
   }
 
   @Override
@@ -83,7 +88,10 @@ public final class TopicSource
     return source.getEnumeratorCheckpointSerializer();
   }
 
-  /** Every partition was found before: a reader that registers has, or is given now, all that it will ever read. */
+  /**
+   * Every partition was found before: a reader that registers has, or is given now, all that it
+   * will ever read.
+   */
   private static final class RestoredEnumerator
       implements SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> {
     private final SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator;
