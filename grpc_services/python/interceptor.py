@@ -70,7 +70,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
 
     def _admit(self, context: grpc.ServicerContext) -> None:
         if self._token_check is not None:
-            self._token_check.admit(context)
+            self._token_check.admit(context.invocation_metadata())
 
     def _stream(self, handler: Any, method: str) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[Any]]:
         metrics = self._metrics

@@ -137,6 +137,11 @@ class ServerSettings:
             )
 
     def _check_tokens(self) -> None:
+        if not self.jwt_algorithms:
+            raise SettingsError("jwt_algorithms must name one at least")
+        for algorithm in self.jwt_algorithms:
+            if algorithm not in ALGORITHMS:
+                raise SettingsError(f"jwt_algorithms must be of {', '.join(ALGORITHMS)}, not {algorithm!r}")
         if self.jwks is None:
             for name in ("issuer", "audience", "scope", "subjects"):
                 if getattr(self, name):
@@ -147,11 +152,6 @@ class ServerSettings:
         for name in ("issuer", "audience"):
             if not getattr(self, name):
                 raise SettingsError(f"jwks needs {name}")
-        if not self.jwt_algorithms:
-            raise SettingsError("jwt_algorithms must name one at least")
-        for algorithm in self.jwt_algorithms:
-            if algorithm not in ALGORITHMS:
-                raise SettingsError(f"jwt_algorithms must be of {', '.join(ALGORITHMS)}, not {algorithm!r}")
         if self.required_scope is not None and len(self.required_scope.split()) != 1:
             raise SettingsError(f"scope must be one name, not {self.scope!r}")
         if not all(self.subjects):

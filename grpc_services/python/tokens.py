@@ -1,46 +1,40 @@
 """Who may call: each call shows a JSON Web Token, signed by a key of the issuer's key set (RFC 7519, RFC 8725).
 
-The caller learns only that its token is not valid or does not allow the call; the log has the kind of the fault, never
-the token.
+The rules stand in ``docs/tokens.md``, one table for both languages. The library checks signatures; what the claims have
+to be is decided here, because it takes texts and booleans for times, and the last of two claims of one name. The caller
+learns only that its token is not valid or does not allow the call; the log has the kind of the fault, never the token.
 """
 
 import json
 import logging
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from time import time
+from typing import Any, Final
 
-import grpc
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from grpc_services.python.errors import ForbiddenError, UnauthenticatedError
-from grpc_services.python.settings import ServerSettings, SettingsError
-from grpc_services.python.watched_files import WatchedFiles
+from grpc_services.python.key_set import KeySet
+from grpc_services.python.settings import ServerSettings
 
 __all__ = ["TokenCheck"]
 
 _logger = logging.getLogger(__name__)
 
-_KEY_KINDS: Final = {
-    **{f"{family}{bits}": ("RSA", None) for family in ("RS", "PS") for bits in (256, 384, 512)},
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
-}
-"""The one kind of key that each signature goes with: a key is never used in another way than it was made for."""
+_TOKEN_CHARACTERS_MAX: Final = 8_192
+"""What gRPC lets through in all metadata of a call, by default and in both languages."""
 
-_RSA_BITS_MIN: Final = 2048
-"""RFC 7518, section 3.3."""
+_TYPES: Final = (None, "jwt", "at+jwt", "application/jwt", "application/at+jwt")
+"""A token made for another use must not let anybody in (RFC 8725, section 3.11). ``at+jwt``: RFC 9068."""
 
-_TOKEN_CHARACTERS_MAX: Final = 16_384
-"""More than gRPC lets through in all metadata of a call."""
+_TIME_MAX_S: Final = 253_402_300_799
+"""The end of the year 9999."""
+
+_SIGNATURES: Final = jwt.PyJWS()
 
 
-class _Key(NamedTuple):
-    key_id: str | None
-    kind: tuple[str, str | None]
-    algorithm: str | None
-    public: Any
+class _TokenError(ValueError):
+    """A rule is broken; the message says which, never by what."""
 
 
 class TokenCheck:
@@ -50,64 +44,102 @@ class TokenCheck:
         """Read the key set.
 
         Raises:
-            SettingsError: it cannot be read, or is no set of public keys.
+            SettingsError: it cannot be read, or holds no public key that fits.
         """
         assert settings.jwks is not None
-        path = settings.jwks
-        self._keys = WatchedFiles([path], lambda contents: _public_keys(path, contents[0]))
+        self._keys = KeySet(settings.jwks, settings.jwt_algorithms)
         self._settings = settings
 
-    def admit(self, context: grpc.ServicerContext) -> None:
-        """Let a call in.
+    def admit(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
+        """Let a call in by its metadata.
 
         Raises:
             UnauthenticatedError: it shows no token, or one that is not valid here and now.
             ForbiddenError: its token does not hold the scope, or is that of somebody else than may call.
         """
-        values = [value for key, value in context.invocation_metadata() if key == "authorization"]
         try:
-            claims = self._claims(_bearer_token(values))
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-            _logger.info("a call was refused: %s", type(error).__name__)
+            claims = self._claims(_bearer_token([value for key, value in metadata if key == "authorization"]))
+        except (_TokenError, jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            _logger.info("a call was refused: %s", error if isinstance(error, _TokenError) else type(error).__name__)
             raise UnauthenticatedError from None
         scope, subjects = self._settings.required_scope, self._settings.subjects
         if (scope is not None and scope not in _scopes(claims)) or (subjects and claims.get("sub") not in subjects):
             raise ForbiddenError
 
     def _claims(self, token: str) -> dict[str, Any]:
-        header = jwt.get_unverified_header(token)
-        algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in self._settings.jwt_algorithms:
-            raise jwt.InvalidAlgorithmError
-        fitting = [
-            key
-            for key in self._keys.current()
-            if key.kind == _KEY_KINDS[algorithm]
-            and key.algorithm in (None, algorithm)
-            and (key_id is None or key.key_id == key_id)
-        ]
-        for key in fitting:
+        header_part, _, _ = token.partition(".")
+        header = _json_object(jwt.utils.base64url_decode(header_part))
+        algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ")
+        if not isinstance(algorithm, str) or algorithm not in self._settings.jwt_algorithms:
+            raise _TokenError("alg")
+        if "kid" in header and not isinstance(key_id, str):
+            raise _TokenError("kid")
+        if (kind.lower() if isinstance(kind, str) else kind) not in _TYPES or ("typ" in header and kind is None):
+            raise _TokenError("typ")
+        if "crit" in header:
+            raise _TokenError("crit")
+        for key in self._keys.current():
+            if not key.fits(algorithm, key_id):
+                continue
             try:
-                return jwt.decode(
-                    token,
-                    key.public,
-                    algorithms=[algorithm],
-                    audience=self._settings.audience,
-                    issuer=self._settings.issuer,
-                    leeway=self._settings.clock_skew_ms / 1000,
-                    options={"require": ["exp", "iss", "aud"]},
-                )
+                signed = _SIGNATURES.decode(token, key.public, algorithms=[algorithm])
             except jwt.InvalidSignatureError:
                 continue  # without a key id, or with one used twice, another key may have signed
-        raise jwt.InvalidSignatureError
+            claims = _json_object(signed)
+            self._check(claims)
+            return claims
+        raise _TokenError("signature")
+
+    def _check(self, claims: dict[str, Any]) -> None:
+        skew_s, now_s = self._settings.clock_skew_ms / 1000, time()
+        if _time_s(claims, "exp") + skew_s <= now_s:
+            raise _TokenError("exp")
+        for name in ("nbf", "iat"):
+            if name in claims and _time_s(claims, name) > now_s + skew_s:
+                raise _TokenError(name)
+        if claims.get("iss") != self._settings.issuer:
+            raise _TokenError("iss")
+        given = claims.get("aud")
+        audiences = given if isinstance(given, list) else [given]
+        if not all(isinstance(one, str) for one in audiences) or self._settings.audience not in audiences:
+            raise _TokenError("aud")
 
 
 def _bearer_token(values: list[str | bytes]) -> str:
-    [value] = values  # none or several are as wrong as a bad one
-    kind, _, token = str(value).partition(" ")
+    if len(values) != 1:
+        raise _TokenError("authorization")
+    kind, _, rest = str(values[0]).partition(" ")
+    token = rest.lstrip(" ")
     if kind.lower() != "bearer" or len(token) > _TOKEN_CHARACTERS_MAX:
-        raise ValueError
+        raise _TokenError("authorization")
     return token
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    found = json.loads(data.decode(), object_pairs_hook=_named_once, parse_constant=_no_constant)
+    if not isinstance(found, dict):
+        raise _TokenError("form")
+    return found
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values of one name, another reader may believe the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _TokenError("form")
+    return found
+
+
+def _no_constant(_: str) -> float:
+    """``NaN`` and ``Infinity`` are not JSON."""
+    raise _TokenError("form")
+
+
+def _time_s(claims: dict[str, Any], name: str) -> float:
+    value: Any = claims.get(name)
+    if type(value) not in (int, float) or not 0 <= value <= _TIME_MAX_S:
+        raise _TokenError(name)
+    return float(value)
 
 
 def _scopes(claims: dict[str, Any]) -> list[Any]:
@@ -116,30 +148,3 @@ def _scopes(claims: dict[str, Any]) -> list[Any]:
     if isinstance(scope, str):
         return scope.split(" ")
     return scope if isinstance(scope, list) else []
-
-
-def _public_keys(path: str, data: bytes) -> list[_Key]:
-    try:
-        given = json.loads(data)["keys"]
-        keys = [key for one in given if (key := _public_key(path, one)) is not None]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, jwt.PyJWTError):
-        raise SettingsError(f"{path}: is no JSON Web Key Set, or a key in it is damaged") from None
-    if not keys:
-        raise SettingsError(f"{path}: holds no key that a signature can be checked by")
-    return keys
-
-
-def _public_key(path: str, one: dict[str, Any]) -> _Key | None:
-    """A key as the set holds it; ``None`` for one that is for something else."""
-    if one["kty"] == "oct" or "d" in one:
-        raise SettingsError(f"{path}: holds a secret key; the set must hold public keys only")
-    kind = (one["kty"], None if one["kty"] == "RSA" else one.get("crv"))
-    if kind not in _KEY_KINDS.values() or one.get("use", "sig") != "sig":
-        return None
-    if one.get("alg") not in (None, *_KEY_KINDS):
-        return None
-    # The algorithm counts below; here it would only bind an RSA key to RS256.
-    public = jwt.PyJWK({name: value for name, value in one.items() if name != "alg"}).key
-    if isinstance(public, RSAPublicKey) and public.key_size < _RSA_BITS_MIN:
-        raise SettingsError(f"{path}: holds an RSA key below {_RSA_BITS_MIN} bits")
-    return _Key(one.get("kid"), kind, one.get("alg"), public)

@@ -64,6 +64,8 @@ def test_settings_that_would_leave_a_gap_are_refused(guarded, changes, line):
 def test_an_algorithm_that_needs_no_private_key_is_never_allowed(guarded, algorithm):
     with pytest.raises(SettingsError, match=r"^jwt_algorithms must be of "):
         guarded.settings(jwt_algorithms=("RS256", algorithm))
+    with pytest.raises(SettingsError, match=r"^jwt_algorithms must be of "):
+        ServerSettings("features", jwt_algorithms=(algorithm,))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

@@ -1,9 +1,5 @@
 """Who is let in by a server that asks for tokens, and what the others are told."""
 
-import base64
-import hashlib
-import hmac
-import json
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -13,67 +9,74 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from grpc_services.python.errors import ForbiddenError, UnauthenticatedError, status_of
 from grpc_services.python.server import start
+from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+from grpc_services.python.tokens import TokenCheck
 from tests.authority import Issuer, replace
 from tests.grpc_services.python.guarded import ONE_EVENT, asked
 from tests.grpc_services.python.messages import window_batch
+from tests.token_rules import ALGORITHMS, HEADERS, OK, TEXTS, TOKENS
+from tests.tokens import TokenMaker
 
 NOT_VALID = (grpc.StatusCode.UNAUTHENTICATED, "the token is missing or not valid")
 NOT_ALLOWED = (grpc.StatusCode.PERMISSION_DENIED, "the token does not allow this")
-
-
-def b64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def signed_with_the_public_key(issuer: Issuer) -> str:
-    parts = issuer.token().split(".")
-    header = b64(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "first"}).encode())
-    signed = f"{header}.{parts[1]}"
-    return f"{signed}.{b64(hmac.new(issuer.public_pem(), signed.encode(), hashlib.sha256).digest())}"
 
 
 def in_minutes(minutes: float) -> datetime:
     return datetime.now(UTC) + timedelta(minutes=minutes)
 
 
-BAD_TOKENS = {
-    "expired": lambda issuer: issuer.token(exp=in_minutes(-1)),
-    "not_valid_yet": lambda issuer: issuer.token(nbf=in_minutes(1)),
-    "for_another_audience": lambda issuer: issuer.token(aud="somebody else"),
-    "of_another_issuer": lambda issuer: issuer.token(iss="https://other.test"),
-    "without_an_end": lambda issuer: issuer.token(exp=None),
-    "without_an_audience": lambda issuer: issuer.token(aud=None),
-    "without_an_issuer": lambda issuer: issuer.token(iss=None),
-    "alg_none": lambda issuer: issuer.token(algorithm="none"),
-    "hs256_signed_with_the_public_key": signed_with_the_public_key,
-    "another_algorithm": lambda issuer: issuer.token(algorithm="RS512"),
-    "unknown_key": lambda issuer: issuer.token("second", key=rsa.generate_private_key(65537, 2048)),
-    "another_key_under_a_known_id": lambda issuer: issuer.token(key=rsa.generate_private_key(65537, 2048)),
-    "a_key_of_another_kind_under_a_known_id": lambda issuer: issuer.token("first", key=issuer.keys["elliptic"]),
-    "changed": lambda issuer: issuer.token()[:-8] + "AAAAAAAA",
-    "no_token_at_all": lambda issuer: "abc",
-    "empty": lambda issuer: "",
-    "huge": lambda issuer: issuer.token(junk="x" * 5_000)[:-1],
-    "deep": lambda issuer: ".".join([b64(b"[" * 5_000), b64(b"{}"), b64(b"x")]),
-    "not_json": lambda issuer: ".".join([b64(b"[]"), b64(b"{}"), b64(b"x")]),
-}
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory):
+    return TokenMaker(tmp_path_factory.mktemp("rules"))
 
 
-@pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_bad_token_is_unauthenticated_and_nothing_more_is_told(guarded, kind, caplog):
+def judged(maker, *values):
+    """What the check says of a call with these values of ``authorization``."""
+    settings = ServerSettings(
+        "features",
+        tls_cert="not read",
+        tls_key="not read",
+        jwks=maker.jwks,
+        issuer=Issuer.NAME,
+        audience=Issuer.AUDIENCE,
+        jwt_algorithms=ALGORITHMS,
+    )
+    try:
+        TokenCheck(settings).admit([("authorization", value) for value in values])
+    except (UnauthenticatedError, ForbiddenError) as error:
+        return status_of(error)
+    return OK, None
+
+
+@pytest.mark.parametrize("row", TOKENS)
+def test_a_token_is_judged_as_the_table_says_and_never_logged(maker, row, caplog):
     caplog.set_level(logging.DEBUG)
-    token = BAD_TOKENS[kind](guarded.issuer)
-    assert guarded.answer(token) == NOT_VALID
-    assert not token or token not in caplog.text
+    made, expected = TOKENS[row]
+    token = made(maker)
+    assert judged(maker, f"Bearer {token}") == (expected, TEXTS[expected])
+    assert token not in caplog.text
 
 
-def test_a_call_without_a_token_or_with_two_or_of_another_kind_is_unauthenticated(guarded):
-    good = guarded.issuer.token()
+@pytest.mark.parametrize("row", HEADERS)
+def test_the_metadata_are_judged_as_the_table_says(maker, row):
+    made, expected = HEADERS[row]
+    assert judged(maker, *made(maker.token())) == (expected, TEXTS[expected])
+
+
+def test_a_token_may_have_8192_characters(maker):
+    usual = len(maker.token(claims={"more": ""}))
+    longest = maker.token(claims={"more": "x" * ((8_192 - usual) // 4 * 3)})
+    assert 8_188 <= len(longest) <= 8_192
+    assert judged(maker, f"Bearer {longest}") == (OK, None)
+    assert judged(maker, f"Bearer {maker.token(claims={'more': 'x' * 6_200})}")[0] is NOT_VALID[0]
+
+
+def test_a_bad_token_is_unauthenticated_and_nothing_more_is_told(guarded):
+    assert guarded.answer(guarded.issuer.token(exp=in_minutes(-1))) == NOT_VALID
     assert guarded.answer() == NOT_VALID
-    assert guarded.answer(good, good) == NOT_VALID
-    assert guarded.answer(good, kind="Basic") == NOT_VALID
 
 
 @pytest.mark.parametrize("scope", [None, "", "latecomer.inference", "latecomer.features2", ["latecomer.inference"], 7])
