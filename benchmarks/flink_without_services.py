@@ -8,7 +8,6 @@ from typing import Any
 import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
-from dataflows.command_line.options import run_options
 from dataflows.flink_job.job import build_job, configuration, with_end
 from dataflows.flink_job.process import PipelineFunction
 from dataflows.kafka.log import opened_log
@@ -16,7 +15,7 @@ from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 from dataflows.records import encoded_prediction
-from dataflows.settings import RunSettings
+from dataflows.settings import RunSettings, run_options
 from dataflows.window_step import LocatedOutput
 from window_core import Evaluation
 
@@ -41,7 +40,7 @@ class WithoutServices(PipelineFunction):
 @click.command()
 @run_options
 def main(**options: Any) -> None:
-    settings = RunSettings(**options)
+    settings = RunSettings.of(**options)
     log = opened_log(settings, located(settings), Metrics(), print)
     settings = with_end(settings, log)
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))

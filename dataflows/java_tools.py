@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["java_command", "run_maven"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataflows.kafka.client import kafka_location
-from dataflows.settings import KAFKA_SCHEME, RunSettings, SettingsError
+from dataflows.settings import KAFKA_SCHEME, RunSettings
+from runtime.errors import SettingsError
 
 __all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located"]
 
@@ -42,16 +43,16 @@ def located(settings: RunSettings) -> Locations:
     Raises:
         SettingsError: one of them cannot be used, or they are in each other's way.
     """
-    predictions = settings.output
+    predictions = settings.outputs.predictions
     _check_output("--output", predictions, settings)
     has_folder = predictions != STANDARD and not is_kafka(predictions)
     folder = Path(predictions).parent if has_folder else Path(os.devnull).parent
-    rejections = settings.rejections
+    rejections = settings.outputs.rejections
     if rejections is None:
         rejections = _beside(predictions)
-    makes_sample = settings.input is None
+    source = settings.log.input
     locations = Locations(
-        str(folder / SAMPLE_FILE) if settings.input is None else settings.input, predictions, rejections, makes_sample
+        str(folder / SAMPLE_FILE) if source is None else source, predictions, rejections, makes_sample=source is None
     )
     _check_input(locations, settings)
     _check_output("--rejections", rejections, settings)
@@ -87,7 +88,7 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
     if locations.input == STANDARD:
         if sys.stdin is None:
             raise SettingsError("--input - needs a standard input, and it is closed")
-        if settings.state is not None:
+        if settings.state.folder is not None:
             raise SettingsError("--state cannot be kept for standard input: it cannot be read a second time")
         return
     path = Path(locations.input)
@@ -104,12 +105,12 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         kafka_location(flag, path)
         return
     if path == STANDARD:
-        if settings.state is not None:
+        if settings.state.folder is not None:
             raise SettingsError(f"{flag} - cannot be used with --state: standard output cannot be cut back")
         return
-    if is_parquet(path) and settings.state is not None:
+    if is_parquet(path) and settings.state.folder is not None:
         raise SettingsError(f"{flag} {path}: Parquet cannot be used with --state, because it is written at the end")
-    if is_parquet(path) and not settings.has_end:
+    if is_parquet(path) and not settings.log.has_end:
         raise SettingsError(f"{flag} {path}: Parquet is written at the end, so an input from Kafka needs --bounded")
     if not path:
         raise SettingsError(f"{flag} must name a file")

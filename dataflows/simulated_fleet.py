@@ -7,7 +7,8 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Final
 
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
+from runtime.settings import setting
 from window_core import MAX_TIME_MS, Event, checked_event
 
 __all__ = ["SimulatedFleet"]
@@ -21,31 +22,28 @@ _REPEATED_AFTER_MS: Final = (500, 120_000)
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFleet:
-    """What to simulate; the same numbers give the same readings. Shares are of all events, from 0 to 1.
+    """What to simulate; the same numbers give the same readings. Shares are of all events, together at most 1."""
 
-    Attributes:
-        devices: how many there are.
-        duration_ms: how long they send.
-        every_ms: time between two readings of a device.
-        start_ms: when it begins, ms since the Unix epoch. Default: that of the original demo's client.
-        interval_ms: length of the window, below which ``too_late`` events lie.
-        late: share that is held up for a minute to three hours.
-        too_late: share that is held up for longer than the interval.
-        duplicates: share that is sent a second time.
-        wrong_clock: share whose clock is ahead by ten minutes to two days.
-        seed: of the random numbers.
-    """
-
-    devices: int = 50
-    duration_ms: int = 86_400_000
-    every_ms: int = 120_000
-    start_ms: int = 1_587_920_555_000
-    interval_ms: int = 36_000_000
-    late: float = 0.05
-    too_late: float = 0.005
-    duplicates: float = 0.01
-    wrong_clock: float = 0.005
-    seed: int = 1
+    devices: int = setting(50, "Devices of the fleet.", kind="integer")
+    duration_ms: int = setting(86_400_000, "How long the devices send.", flag="--duration", kind="duration")
+    every_ms: int = setting(120_000, "Time between two readings of a device.", flag="--every", kind="duration")
+    start_ms: int = setting(
+        1_587_920_555_000,
+        "Time of the first reading, in ms since the Unix epoch. Default: that of the original demo's client.",
+        flag="--start",
+        kind="integer",
+        shows="MS",
+    )
+    interval_ms: int = setting(
+        36_000_000, "Length of the window; what is older is too late.", flag="--interval", kind="duration"
+    )
+    late: float = setting(0.05, "Share of events that arrive a minute to three hours late.", kind="share")
+    too_late: float = setting(0.005, "Share of events that arrive later than the window is long.", kind="share")
+    duplicates: float = setting(0.01, "Share of events that are sent twice.", kind="share")
+    wrong_clock: float = setting(
+        0.005, "Share of events with a clock that is ahead by ten minutes to two days.", kind="share"
+    )
+    seed: int = setting(1, "Seed of the random numbers; the same seed gives the same events.", kind="integer")
 
     def __post_init__(self) -> None:
         for name in ("devices", "duration_ms", "every_ms"):

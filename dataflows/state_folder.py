@@ -10,7 +10,7 @@ from typing import Final
 from dataflows.file_log import FileLog
 from dataflows.kafka.log import KafkaLog
 from dataflows.locations import Locations, is_kafka
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from window_core import SnapshotError
 
 __all__ = ["claim", "held", "identity_of", "is_claimed"]

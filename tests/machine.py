@@ -4,7 +4,7 @@ import pytest
 
 from dataflows.flink_job.installation import check_installation
 from dataflows.kafka_broker.artifacts import BrokerError, broker_jars, java_command
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["has_broker", "has_flink"]
 

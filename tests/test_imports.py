@@ -11,11 +11,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 MAY_USE = {
     "window_core": {"window_core"},
-    "grpc_services": {"grpc_services", "window_core"},
-    "dataflows": {"dataflows", "grpc_services", "window_core", "benchmarks"},  # benchmarks: one of its commands
+    "runtime": {"runtime"},
+    "grpc_services": {"grpc_services", "runtime", "window_core"},
+    "dataflows": {
+        "dataflows",
+        "grpc_services",
+        "runtime",
+        "window_core",
+        "benchmarks",
+    },  # benchmarks: one of its commands
 }
 NEEDS_A_CHECKOUT = {"dataflows/command_line/parity.py": {"tests"}}  # says so, and loads it when it is called
-OURS = {"window_core", "dataflows", "grpc_services", "benchmarks", "tests"}
+OURS = {"window_core", "runtime", "dataflows", "grpc_services", "benchmarks", "tests"}
 
 CORE_MAY_USE = {"array", "bisect", "collections", "dataclasses", "math", "struct", "sys", "typing", "zlib"}
 """Short on purpose: no clock, thread, socket, file, logger or chance is among them. A new one is a decision."""

@@ -59,9 +59,9 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._log = log
         self._number = number
         self._stopped = stopped
-        self._records_max = settings.source_records
-        self._pause = timedelta(milliseconds=settings.source_wait_ms)
-        self._clock = PartitionClock(settings.spec)
+        self._records_max = settings.log.source_records
+        self._pause = timedelta(milliseconds=settings.log.source_wait_ms)
+        self._clock = PartitionClock(settings.window.spec)
         self._offset = log.first_offsets[number]
         self._end = None if log.bounded is None else log.bounded.end_offsets[number]
         self._until_ms = None if log.bounded is None else log.bounded.until_ms

@@ -46,8 +46,8 @@ def run_on_bytewax(
     """
     recovery, is_new = None, True
     with ExitStack() as stack:
-        if settings.state is not None:
-            folder, identity = Path(settings.state), identity_of("bytewax", locations, log)
+        if settings.state.folder is not None:
+            folder, identity = Path(settings.state.folder), identity_of("bytewax", locations, log)
             stack.enter_context(held(folder, identity))
             recovery, is_new = opened_state(folder, identity)
         files, targets = _sink(locations, settings)
@@ -57,20 +57,20 @@ def run_on_bytewax(
         flow = latecomer_flow(
             KafkaSource(log, settings, stopped)
             if isinstance(log, KafkaLog)
-            else FileSource(locations.input, log, settings.spec),
+            else FileSource(locations.input, log, settings.window.spec),
             OutputSink(files, targets),
             PredictionStep(client, metrics),
-            settings.spec,
+            settings.window.spec,
             metrics,
         )
         prepare_for_load(OBJECTS_OF_BATCHES)
         stack.enter_context(StandardError.opened_at_the_end())
-        stack.enter_context(_ended_by_signals(None if settings.has_end else stopped))
+        stack.enter_context(_ended_by_signals(None if settings.log.has_end else stopped))
         try:
             cli_main(
                 flow,
                 workers_per_process=settings.parallelism,
-                epoch_interval=timedelta(milliseconds=settings.epoch_ms),
+                epoch_interval=timedelta(milliseconds=settings.state.epoch_ms),
                 recovery_config=recovery,
             )
         except BaseException as error:

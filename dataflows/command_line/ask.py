@@ -4,17 +4,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 import click
 
-from dataflows.command_line.options import DURATION, channel_options
 from dataflows.locations import STANDARD
 from dataflows.metrics import Metrics
 from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_text, read_windows
 from dataflows.services.client import Refusal, ServiceClient, Services
-from dataflows.settings import RunSettings, SettingsError, parsed_addresses
+from dataflows.settings import ChannelSettings, RunSettings
+from runtime.addresses import parsed_addresses
+from runtime.errors import SettingsError
+from runtime.options import GroupedCommand, settings_options
+from runtime.settings import composed, group, setting, values_of
 from window_core import Evaluation
 
 __all__ = ["ask"]
@@ -28,50 +32,59 @@ _EVENTS_AT_ONCE: Final = 400_000
 """What is held of a file at a time: 10 MB of readings, several requests."""
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class AskSettings:
+    """The settings of ``latecomer ask``."""
+
+    rpc: Literal["unary", "batch", "stream"] = setting(
+        "unary",
+        "Kind of call: one window a call, as the original demo does, many a call, or many a message of a stream.",
+        kind="choice",
+        choices=("unary", "batch", "stream"),
+    )
+    as_json: bool = setting(False, "Print one line of JSON, for programs.", flag="--json", kind="switch")
+    input: str | None = setting(
+        None, "Windows as lines of JSON, from a file or standard input; prints one line of JSON for each.",
+        shows="FILE|-",
+    )  # fmt: skip
+    deadline_ms: int = setting(
+        10_000, "Deadline of one call; on a stream, of each answer.", flag="--deadline", kind="duration"
+    )
+    channel: ChannelSettings = group(ChannelSettings, "Security of the channels to the services")
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("features", default="localhost:10001", metavar="[FEATURES]")
 @click.argument("inference", default="localhost:10011", metavar="[INFERENCE]")
-@click.option(
-    "--rpc",
-    type=click.Choice(["unary", "batch", "stream"]),
-    default="unary",
-    show_default=True,
-    help="How: one window a call, as the original demo does, many a call, or on a stream.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON, for a program.")
-@click.option("--input", "source", metavar="FILE|-", help="Windows as lines of JSON; gives one line of JSON for each.")
-@click.option(
-    "--deadline", type=DURATION, default="10s", show_default=True, help="Of each call; on a stream, of each answer."
-)
-@channel_options
-def ask(
-    features: str, inference: str, rpc: str, as_json: bool, source: str | None, deadline: int, **channel: Any
-) -> int:
+@settings_options(AskSettings, "LATECOMER_ASK_")
+def ask(features: str, inference: str, **options: Any) -> int:
     """Ask both services: features of a window, then a prediction.
 
     FEATURES and INFERENCE are HOST:PORT of services in any language, or several with commas between. Without --input
     the window is that of the original demo's client, 300 events of device_123.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
+    asked = composed(AskSettings, options)
     parsed_addresses(features, "FEATURES")
     parsed_addresses(inference, "INFERENCE")
+    source = asked.input
     if source is not None and source != STANDARD and (not Path(source).exists() or Path(source).is_dir()):
         raise SettingsError(f"--input {source} does not exist, or is no file")
-    settings = RunSettings(
+    settings = RunSettings.of(
         features=features,
         inference=inference,
-        rpc=rpc,  # type: ignore[arg-type]  # click checked it
-        timeout_ms=deadline,
+        rpc=asked.rpc,
+        timeout_ms=asked.deadline_ms,
         attempts=_ATTEMPTS,
         pause_ms=_PAUSE_MS,
-        **channel,
+        **values_of(asked.channel),
     )
     with closing(ServiceClient(Services(features, inference), settings, Metrics())) as client:
         if source is not None:
             return _ask_about_lines(client, source)
         [answer] = client.answers([window := demo_window()])
     refused = isinstance(answer, Refusal)
-    if as_json and not refused:
+    if asked.as_json and not refused:
         sys.stdout.write(json_line(window.device_id, answer).decode() + "\n")
     else:
         click.echo(("latecomer: " if refused else "") + plain_text(window.device_id, answer), err=refused)

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from dataflows.command_line.options import DURATION
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
+from runtime.options import DURATION
 
 __all__ = ["broker"]
 

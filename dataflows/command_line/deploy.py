@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from dataflows.command_line.options import DURATION, say
 from dataflows.deployment.checks import check_cluster
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import Choice, Manifests, copied_to, rendered
 from dataflows.deployment.report import status_lines
 from dataflows.deployment.rollout import apply, delete, upgrade
+from runtime.options import DURATION
+from runtime.terminal import say
 
 __all__ = ["deploy"]
 

@@ -1,20 +1,36 @@
 """``latecomer heartbeat``: keeps a topic's clock running, so that silent devices tick in time."""
 
 import signal
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from dataflows.command_line.options import DURATION, say
+from dataflows.settings import BrokerSettings
+from runtime.errors import SettingsError
+from runtime.options import GroupedCommand, settings_options
+from runtime.settings import composed, group, setting
+from runtime.terminal import say
 
 __all__ = ["heartbeat"]
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """The settings of ``latecomer heartbeat``."""
+
+    every_ms: int = setting(5_000, "Time between two heartbeats.", flag="--every", kind="duration")
+    broker: BrokerSettings = group(BrokerSettings, "Kafka brokers")
+
+    def __post_init__(self) -> None:
+        if self.every_ms < 1:
+            raise SettingsError("--every must be above 0")
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("topic", metavar="kafka://HOST:PORT/TOPIC")
-@click.option("--every", type=DURATION, default="5s", show_default=True, help="Between two heartbeats.")
-@click.option("--kafka-properties", metavar="FILE", help="File with security.protocol, sasl.* and ssl.* properties.")
-@click.option("--wait-for-broker", type=DURATION, default="30s", show_default=True, help="Wait at most, at the start.")
-def heartbeat(topic: str, every: int, kafka_properties: str | None, wait_for_broker: int) -> None:
+@settings_options(HeartbeatSettings, "LATECOMER_HEARTBEAT_")
+def heartbeat(topic: str, **options: Any) -> None:
     """Write a record with neither key nor value to each partition, now and then, until Ctrl-C or SIGTERM.
 
     It tells a pipeline how late it is where no device speaks. Without it, ticks of silent devices come late, never
@@ -23,16 +39,14 @@ def heartbeat(topic: str, every: int, kafka_properties: str | None, wait_for_bro
     from dataflows.kafka.client import kafka_location, read_properties
     from dataflows.kafka.input_topic import Heartbeats
     from dataflows.kafka.topic import TopicReader
-    from dataflows.settings import SettingsError
 
-    if every < 1:
-        raise SettingsError("--every must be above 0")
+    settings = composed(HeartbeatSettings, options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     location = kafka_location("TOPIC", topic)
-    properties = read_properties(kafka_properties)
-    reader = TopicReader("TOPIC", location, properties, wait_for_broker, say, holds_events=True)
+    properties = read_properties(settings.broker.kafka_properties)
+    reader = TopicReader("TOPIC", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
     partitions = reader.traits().partitions
-    heartbeats = Heartbeats(location, properties, partitions, every)
+    heartbeats = Heartbeats(location, properties, partitions, settings.every_ms)
     click.echo(f"heartbeat: to {partitions} partitions of {location}")
     try:
         heartbeats.run()

@@ -1,82 +1,75 @@
 """``latecomer parity``: proves that both engines write the same bytes as the core in a plain loop."""
 
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
-from dataflows.command_line.options import DURATION
-from dataflows.settings import RunSettings, SettingsError
-from window_core import WindowSpec
+from dataflows.settings import WindowSettings
+from runtime.errors import SettingsError
+from runtime.options import GroupedCommand, settings_options
+from runtime.settings import composed, group, setting
 
 __all__ = ["parity"]
 
 _ROOT = Path(__file__).parents[2]
 
 
-@click.command()
-@click.option("--examples", type=click.INT, default=2_000, show_default=True, help="Logs to generate.")
-@click.option("--seed", type=click.INT, default=0, show_default=True, help="Another gives other logs.")
-@click.option("--input", "recorded", metavar="FILE", help="A recorded log, JSON lines, in place of generated ones.")
-@click.option("--features-from", metavar="MODULE:NAME", help="Features of your own.")
-@click.option("--model", metavar="FILE|MODULE:NAME", help="Model of your own.")
-@click.option("--interval", "interval_ms", type=DURATION, help="Length of the window.")
-@click.option("--tick", "tick_ms", type=DURATION, help="Time between two periodic evaluations; 0: none.")
-@click.option("--idle-after", "idle_after_ms", type=DURATION, help="A device silent for longer has no ticks.")
-@click.option("--forget-after", "forget_after_ms", type=DURATION, help="A device silent for longer is forgotten.")
-@click.option("--max-ahead", "max_ahead_ms", type=DURATION, help="How far an event may be ahead of its arrival.")
-@click.option("--max-events", type=click.INT, help="Events a window may hold.")
-@click.option("--until", "until_ms", type=click.INT, metavar="MS", help="With --input: the last arrival that is read.")
-@click.option("--report", metavar="FILE", help="Write the report there as JSON, too.")
-@click.option(
-    "--keep",
-    metavar="DIR",
-    default="latecomer-output/parity",
-    show_default=True,
-    help="Where the logs of differences are kept.",
-)
-def parity(
-    examples: int,
-    seed: int,
-    recorded: str | None,
-    features_from: str | None,
-    model: str | None,
-    until_ms: int | None,
-    report: str | None,
-    keep: str,
-    **numbers: int | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class ParitySettings:
+    """The settings of ``latecomer parity``."""
+
+    examples: int = setting(2_000, "Number of logs to generate.", kind="integer")
+    seed: int = setting(0, "Seed of the generated logs; another seed gives other logs.", kind="integer")
+    input: str | None = setting(
+        None, "A recorded log of JSON lines, compared in place of generated logs.", shows="FILE"
+    )
+    until_ms: int | None = setting(
+        None, "With --input: the last arrival that is read, in ms since the Unix epoch.", flag="--until",
+        kind="integer", shows="MS",
+    )  # fmt: skip
+    features_from: str | None = setting(None, "Features of your own.", shows="MODULE:NAME")
+    model: str | None = setting(None, "Model of your own.", shows="FILE|MODULE:NAME")
+    report: str | None = setting(None, "Write the report to this file, too, as JSON.", shows="FILE")
+    keep: str = setting(
+        "latecomer-output/parity", "Folder that keeps each log on which two engines differ.", shows="DIR"
+    )
+    window: WindowSettings = group(WindowSettings, "Window")
+
+    def __post_init__(self) -> None:
+        if self.examples < 1:
+            raise SettingsError("--examples must be above 0")
+        if self.input is not None and not Path(self.input).is_file():
+            raise SettingsError(f"--input {self.input} does not exist, or is no file")
+        if self.until_ms is not None and self.input is None:
+            raise SettingsError("--until needs --input")
+
+
+@click.command(cls=GroupedCommand)
+@settings_options(ParitySettings, "LATECOMER_PARITY_")
+def parity(**options: Any) -> int:
     """Compare Bytewax, Flink and a plain loop, byte by byte.
 
     Generated logs go through every engine, many at once; or a recorded one does, with features and a model of your
-    own. A log on which two differ is made small, shown and kept. Exit status: 0 identical, 1 different.
+    own. A log on which two engines differ is shrunk, shown and kept. Exit status: 0 identical, 1 different.
     """
+    settings = composed(ParitySettings, options)
     if not (_ROOT / "tests" / "parity").is_dir():
         raise SettingsError("latecomer parity needs a checkout: the installed package has no tests")
-    if examples < 1:
-        raise SettingsError("--examples must be above 0")
-    if recorded is not None and not Path(recorded).is_file():
-        raise SettingsError(f"--input {recorded} does not exist, or is no file")
-    if until_ms is not None and recorded is None:
-        raise SettingsError("--until needs --input")
-    given = {name: number for name, number in numbers.items() if number is not None}
     sys.path.insert(0, str(_ROOT))
     status: int = import_module("tests.parity.command").parity(
-        examples=examples,
-        seed=seed,
-        recorded=None if recorded is None else Path(recorded),
-        features_from=features_from,
-        model=model,
-        spec=_spec(given) if given else None,
-        until_ms=until_ms,
-        report=None if report is None else Path(report),
-        keep=Path(keep),
+        examples=settings.examples,
+        seed=settings.seed,
+        recorded=None if settings.input is None else Path(settings.input),
+        features_from=settings.features_from,
+        model=settings.model,
+        spec=None if settings.window == WindowSettings() else settings.window.spec,
+        until_ms=settings.until_ms,
+        report=None if settings.report is None else Path(settings.report),
+        keep=Path(settings.keep),
         say=click.echo,
     )
     return status
-
-
-def _spec(numbers: dict[str, int]) -> WindowSpec:
-    """The numbers of the window, checked as a run checks them."""
-    return RunSettings(**numbers).spec  # type: ignore[arg-type]  # all of these are integers

@@ -15,7 +15,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from dataflows.command_line.options import run_options
 from dataflows.command_line.produce import write_events
 from dataflows.file_log import FileLog
 from dataflows.kafka.input_topic import Heartbeats
@@ -25,16 +24,17 @@ from dataflows.metrics import Metrics
 from dataflows.metrics_server import served_metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
-from dataflows.settings import RunSettings
+from dataflows.settings import RunSettings, run_options
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
+from runtime.options import GroupedCommand
 
 __all__ = ["run"]
 
 _REFRESH_S: Final = 0.2
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @run_options
 def run(**options: Any) -> None:
     """Turn events into predictions.
@@ -45,19 +45,19 @@ def run(**options: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # both end a run from its first step on, also one in the background
         signal.signal(number, signal.default_int_handler)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
-    settings = RunSettings(**options)
+    settings = RunSettings.of(**options)
     locations = located(settings)
     messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
     metrics = Metrics()
     log = opened_log(settings, locations, metrics, partial(messages.print, soft_wrap=True))
     with ExitStack() as stack:
         if locations.makes_sample:
-            write_events(SimulatedFleet(interval_ms=settings.interval_ms), locations.input, messages)
-        features = settings.features or stack.enter_context(embedded_service("features"))
-        inference = settings.inference or stack.enter_context(embedded_service("inference"))
+            write_events(SimulatedFleet(interval_ms=settings.window.interval_ms), locations.input, messages)
+        features = settings.calls.features or stack.enter_context(embedded_service("features"))
+        inference = settings.calls.inference or stack.enter_context(embedded_service("inference"))
         services = Services(features, inference)
-        if isinstance(log, KafkaLog) and settings.heartbeat_ms is not None:
-            stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.heartbeat_ms))
+        if isinstance(log, KafkaLog) and settings.log.heartbeat_ms is not None:
+            stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.log.heartbeat_ms))
         if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
             address = stack.enter_context(served_metrics(metrics.registry, settings.metrics_port))
             messages.print(f"metrics: {address}")

@@ -6,8 +6,8 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from dataflows.command_line.options import DURATION
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
+from runtime.options import DURATION
 
 __all__ = ["serve"]
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import click
 
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["test"]
 

@@ -6,7 +6,8 @@ import click
 
 from dataflows.kafka.client import kafka_location
 from dataflows.locations import is_kafka
-from dataflows.settings import VARIABLE_PREFIX, RunSettings, SettingsError
+from dataflows.settings import VARIABLE_PREFIX, RunSettings, run_options
+from runtime.errors import SettingsError
 
 __all__ = ["checked_settings", "variable_of"]
 
@@ -14,8 +15,6 @@ __all__ = ["checked_settings", "variable_of"]
 @cache
 def _command() -> tuple[click.Command, dict[str, click.Option]]:
     """A command with the options of a run, and these by the variables that set them."""
-    from dataflows.command_line.options import run_options  # which has a command that uses this
-
     command = click.command("settings")(run_options(lambda: None))
     options = {str(option.envvar): option for option in command.params if isinstance(option, click.Option)}
     for option in options.values():
@@ -55,7 +54,7 @@ def checked_settings(variables: dict[str, str]) -> RunSettings:
         arguments += _as_arguments(option, value)
     try:
         with command.make_context("latecomer deploy", arguments) as context:
-            settings = RunSettings(**{**context.params, "engine": "flink"})
+            settings = RunSettings.of(**{**context.params, "engine": "flink"})
     except click.UsageError as error:
         raise SettingsError(error.format_message()) from None
     _check_for_a_cluster(settings)
@@ -74,17 +73,17 @@ def _as_arguments(option: click.Option, value: str) -> list[str]:
 def _check_for_a_cluster(settings: RunSettings) -> None:
     """What a run on one machine makes up for itself, a job has to be told."""
     for flag, place in (
-        ("--input", settings.input),
-        ("--output", settings.output),
-        ("--rejections", settings.rejections),
+        ("--input", settings.log.input),
+        ("--output", settings.outputs.predictions),
+        ("--rejections", settings.outputs.rejections),
     ):
         if place is None or not is_kafka(place):
             raise SettingsError(f"{flag} must be a topic on a cluster, kafka://HOST:PORT/TOPIC, not {place}")
         kafka_location(flag, place)
-    for flag, address in (("--features", settings.features), ("--inference", settings.inference)):
+    for flag, address in (("--features", settings.calls.features), ("--inference", settings.calls.inference)):
         if address is None:
             raise SettingsError(f"{flag} must be given on a cluster: HOST:PORT of the service")
-    if settings.state is not None:
+    if settings.state.folder is not None:
         raise SettingsError("--state is for one machine: on a cluster Flink's configuration says where checkpoints go")
-    if settings.heartbeat_ms is not None:
+    if settings.log.heartbeat_ms is not None:
         raise SettingsError("--heartbeat is not for the job on a cluster: add the component heartbeats")

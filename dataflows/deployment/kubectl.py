@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import Any, Final
 
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["DeployError", "Kubectl"]
 

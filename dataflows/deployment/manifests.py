@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from dataflows.deployment.job_settings import checked_settings, variable_of
 from dataflows.deployment.kubectl import DeployError, Kubectl
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import RunSettings
+from runtime.errors import SettingsError
 
 __all__ = ["JOB", "JOB_MANAGER", "SETTINGS", "Choice", "Manifests", "copied_to", "rendered"]
 

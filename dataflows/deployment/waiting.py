@@ -9,7 +9,7 @@ from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.deployment.manifests import JOB, JOB_MANAGER, Manifests
 from dataflows.deployment.pods import OURS, last_warning, trouble
 from dataflows.flink_job.causes import first_cause
-from dataflows.settings import duration_text
+from runtime.durations import duration_text
 
 __all__ = ["progress", "wait_until_ready"]
 

@@ -37,12 +37,12 @@ _PARTITIONS_LOOKED_AT_MS: Final = 10_000
 def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> Any:
     """The records of the log as rows of key and frame, with their arrivals as timestamps; heartbeats are left out."""
     operators = get_gateway().jvm.io.latecomer.flink
-    assert settings.input is not None
+    assert settings.log.input is not None
     if isinstance(log, KafkaLog):
         # A subtask without a partition would hold the clock of all others still.
         j_source, most = _topic_source(settings, log), log.partitions
     else:
-        j_source, most = _file_source(Path(settings.input)), 1
+        j_source, most = _file_source(Path(settings.log.input)), 1
     parallelism = min(env.get_parallelism(), most)
     j_records = env._j_stream_execution_environment.fromSource(j_source, operators.ArrivalClock.watermarks(), "log")
     # The maximum holds where a cluster takes as many subtasks as it has task managers.
@@ -54,7 +54,7 @@ def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: Fil
 def write(kind: OutputKind, j_rows: Any, settings: RunSettings) -> None:
     """Write the records of one kind, rows of key and value."""
     operators = get_gateway().jvm.io.latecomer.flink
-    location = settings.output if kind == "predictions" else settings.rejections
+    location = settings.outputs.predictions if kind == "predictions" else settings.outputs.rejections
     assert location is not None
     if is_kafka(location):
         j_rows.sinkTo(_topic_sink(kind, location, settings)).name(f"{kind} topic").uid(kind)
@@ -77,25 +77,25 @@ def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
     builder = (
         KafkaSource.builder()
         .set_bootstrap_servers(location.brokers)
-        .set_starting_offsets(earliest if settings.start == "earliest" else latest)
+        .set_starting_offsets(earliest if settings.log.start == "earliest" else latest)
         .set_property("isolation.level", "read_committed")
         .set_property("partition.discovery.interval.ms", str(_PARTITIONS_LOOKED_AT_MS))
     )
     for name, value in java_properties(log.properties, _SHADED).items():
         builder.set_property(name, value)
-    if settings.end_offsets is not None:
-        ends = enumerate(map(int, settings.end_offsets.split(",")))
+    if settings.log.end_offsets is not None:
+        ends = enumerate(map(int, settings.log.end_offsets.split(",")))
         offsets = {KafkaTopicPartition(location.topic, number): end for number, end in ends}
         builder.set_bounded(KafkaOffsetsInitializer.offsets(offsets))
     operators = get_gateway().jvm.io.latecomer.flink
     partitions = operators.FixedPartitions(location.topic, log.partitions)
     builder._j_builder.setKafkaSubscriber(partitions).setDeserializer(operators.KafkaRecords())
-    return operators.TopicSource(builder.build().get_java_function(), partitions, settings.end_offsets)
+    return operators.TopicSource(builder.build().get_java_function(), partitions, settings.log.end_offsets)
 
 
 def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:
     location = kafka_location("--output" if kind == "predictions" else "--rejections", text)
-    is_exactly_once = settings.delivery == "exactly-once"
+    is_exactly_once = settings.outputs.delivery == "exactly-once"
     builder = (
         KafkaSink.builder()
         .set_bootstrap_servers(location.brokers)
@@ -105,7 +105,7 @@ def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:
         .set_property("enable.idempotence", "true")
         .set_property("compression.type", "lz4")
     )
-    for name, value in java_properties(read_properties(settings.kafka_properties), _SHADED).items():
+    for name, value in java_properties(read_properties(settings.broker.kafka_properties), _SHADED).items():
         builder.set_property(name, value)
     builder._j_builder.setRecordSerializer(get_gateway().jvm.io.latecomer.flink.TopicRecords(location.topic))
     return builder.build().get_java_function()
@@ -113,5 +113,5 @@ def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:
 
 def _transactional_id_prefix(kind: OutputKind, topic: str, settings: RunSettings) -> str:
     """Of this sink of this pipeline only: a job ends what transactions it finds open under it, and keeps others out."""
-    places = f"{settings.input} {settings.output} {settings.rejections}"
+    places = f"{settings.log.input} {settings.outputs.predictions} {settings.outputs.rejections}"
     return f"latecomer-{topic}-{kind}-{sha256(places.encode()).hexdigest()[:12]}"

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["CONNECTOR", "JAR", "check_installation", "jars"]
 

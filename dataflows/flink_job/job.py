@@ -6,7 +6,6 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 
 import os
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -16,7 +15,6 @@ from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from dataflows.command_line.options import run_options
 from dataflows.file_log import FileLog
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
@@ -27,7 +25,9 @@ from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import RunSettings, run_options
+from runtime.errors import SettingsError
+from runtime.settings import changed
 
 __all__ = ["build_job", "configuration", "main", "with_end"]
 
@@ -47,12 +47,12 @@ def main(**options: Any) -> None:
     """Build the job and run it until its input ends, or until it is cancelled."""
     if REPORT_VARIABLE in os.environ:
         Thread(target=_end_with_input, daemon=True).start()
-    settings = RunSettings(**{**options, "engine": "flink"})
+    settings = RunSettings.of(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), print)
     settings = with_end(settings, log)
-    lock = _state_lock(Path(settings.state)) if settings.state and REPORT_VARIABLE in os.environ else None
+    lock = _state_lock(Path(settings.state.folder)) if settings.state.folder and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
-    if settings.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():
+    if settings.outputs.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():
         raise SettingsError("--delivery exactly-once needs checkpoints: set execution.checkpointing.interval")
     build_job(env, settings, log)
     env.execute("latecomer")
@@ -65,7 +65,7 @@ def with_end(settings: RunSettings, log: FileLog | KafkaLog) -> RunSettings:
     if not isinstance(log, KafkaLog) or log.bounded is None:
         return settings
     ends = ",".join(map(str, log.bounded.end_offsets))
-    return replace(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
+    return changed(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
 
 
 def _state_lock(folder: Path) -> Any:
@@ -96,8 +96,8 @@ def configuration(settings: RunSettings) -> Configuration:
     if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is told at once, and another start goes on
         options["restart-strategy.type"] = "none"
         options["state.backend.rocksdb.log.dir"] = str(Path(os.environ[REPORT_VARIABLE]).parent)  # else beside Flink
-    if settings.state is not None:
-        options |= _checkpoints(settings, Path(settings.state))
+    if settings.state.folder is not None:
+        options |= _checkpoints(settings, Path(settings.state.folder))
     if settings.web_port is not None:
         options |= {"rest.port": str(settings.web_port), "rest.bind-address": "127.0.0.1"}
     result = Configuration()
@@ -110,12 +110,12 @@ def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
     """State in a folder of this machine: where checkpoints go, and the one to go on from, if there is one."""
     checkpoints, savepoints = folder / "checkpoints", folder / SAVEPOINTS
     options = {
-        "execution.checkpointing.interval": f"{settings.epoch_ms} ms",
+        "execution.checkpointing.interval": f"{settings.state.epoch_ms} ms",
         "execution.checkpointing.dir": checkpoints.resolve().as_uri(),
         "execution.checkpointing.savepoint-dir": savepoints.resolve().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
-        "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.state_backend],
+        "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.state.state_backend],
     }
     complete = [*checkpoints.glob("*/chk-*/_metadata"), *savepoints.glob("*/_metadata")]
     if complete:
@@ -136,8 +136,9 @@ def build_job(
     devices = operators.DeviceBatches
     j_records = log_records(env, settings, log)
     j_keyed = j_records.keyBy(devices.byDevice(), Types.STRING().get_java_type_info())
-    entries = settings.batch_windows * settings.calls_in_flight  # a crossing is worth as many calls as go at once
-    j_batches = j_keyed.transform("windows", BYTES.get_java_type_info(), devices(entries, settings.batch_wait_ms))
+    calls = settings.calls
+    entries = calls.batch_windows * calls.calls_in_flight  # a crossing is worth as many calls as go at once
+    j_batches = j_keyed.transform("windows", BYTES.get_java_type_info(), devices(entries, calls.batch_wait_ms))
     answers = DataStream(j_batches.uid("windows")).process(pipeline(settings), BYTES).name("services").uid("services")
     outputs = operators.PythonOutputs
     j_outputs = answers._j_data_stream.transform("outputs", outputs.type(), outputs()).uid("outputs")

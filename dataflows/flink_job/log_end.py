@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dataflows.kafka.topic import BoundedLog
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from window_core import SnapshotError
 
 __all__ = ["kept_end", "mark_ended"]

@@ -10,7 +10,8 @@ from typing import Final, NoReturn
 import click
 
 from dataflows.kafka.client import BrokerError
-from dataflows.settings import VARIABLE_PREFIX, SettingsError
+from dataflows.settings import VARIABLE_PREFIX
+from runtime.errors import SettingsError
 
 __all__ = ["told_in_one_line"]
 

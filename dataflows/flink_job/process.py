@@ -60,18 +60,18 @@ class PipelineFunction(ProcessFunction):
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        self._spec = settings.spec
+        self._spec = settings.window.spec
 
     def open(self, runtime_context: RuntimeContext) -> None:
         check_mode(runtime_context)
         prepare_for_load(OBJECTS_OF_BATCHES)
-        assert self._settings.features is not None
-        assert self._settings.inference is not None
+        assert self._settings.calls.features is not None
+        assert self._settings.calls.inference is not None
         self._metrics = process_metrics(self._settings)
-        services = Services(self._settings.features, self._settings.inference)
+        services = Services(self._settings.calls.features, self._settings.calls.inference)
         self._client = ServiceClient(services, self._settings, self._metrics)
         self._step = PredictionStep(self._client, self._metrics)
-        self._threads = ThreadPoolExecutor(self._settings.calls_in_flight, thread_name_prefix="batch")
+        self._threads = ThreadPoolExecutor(self._settings.calls.calls_in_flight, thread_name_prefix="batch")
         self._under_way: deque[Future[list[OutputRecord]]] = deque()
         self._at_hand: OrderedDict[str, _AtHand] = OrderedDict()
         self._records = 0
@@ -85,7 +85,7 @@ class PipelineFunction(ProcessFunction):
         if located:
             self._under_way.append(self._threads.submit(self._step.records, located))
         self._hand_back(batch, items)
-        left = 0 if batch.leaves_nothing else self._settings.calls_in_flight
+        left = 0 if batch.leaves_nothing else self._settings.calls.calls_in_flight
         while self._under_way and (len(self._under_way) > left or self._under_way[0].done()):
             items += self._under_way.popleft().result()
         if items:
@@ -112,7 +112,7 @@ class PipelineFunction(ProcessFunction):
                 return []
             at_hand.armed_ms = None
             return self._done(at_hand, outputs_at(at_hand.window, now_ms), items)
-        if self._settings.until_ms is not None and entry.arrival_ms > self._settings.until_ms:
+        if self._settings.log.until_ms is not None and entry.arrival_ms > self._settings.log.until_ms:
             return []
         self._records += 1
         self._arrivals_ms[entry.partition] = entry.arrival_ms
@@ -131,7 +131,7 @@ class PipelineFunction(ProcessFunction):
             try:
                 if record.value is None:
                     raise EventError("not_an_event")
-                event = decoded_event(record.value, record.key, self._settings.format, record.arrival_ms)
+                event = decoded_event(record.value, record.key, self._settings.log.format, record.arrival_ms)
                 return LoggedEvent(event, record.arrival_ms, record.position)
             except EventError as error:
                 invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
@@ -141,7 +141,7 @@ class PipelineFunction(ProcessFunction):
 
     def _now_ms(self, watermark_ms: int) -> int | None:
         """The arrival watermark, up to where the clock may run; of a drained job none: no record stands behind it."""
-        until_ms = self._settings.until_ms
+        until_ms = self._settings.log.until_ms
         if until_ms is None:
             return None if watermark_ms == _MAX_WATERMARK_MS else watermark_ms
         return min(watermark_ms, until_ms)
@@ -155,7 +155,7 @@ class PipelineFunction(ProcessFunction):
 
     def _done(self, at_hand: _AtHand, located: list[LocatedOutput], items: list[Item]) -> list[LocatedOutput]:
         """Keep the window, and set its timer if it moved; at Flink's end of time one beyond ours would never rest."""
-        window, until_ms = at_hand.window, self._settings.until_ms
+        window, until_ms = at_hand.window, self._settings.log.until_ms
         device_id = window.device_id
         wakeup_ms = window.next_wakeup_ms()
         if wakeup_ms is None:

@@ -5,9 +5,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
 from contextlib import ExitStack, nullcontext
-from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -24,10 +22,12 @@ from dataflows.locations import STANDARD, Locations, is_kafka
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord
 from dataflows.services.client import Services
-from dataflows.settings import RunSettings, SettingsError, duration_text, flag_of
+from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed
+from runtime.errors import SettingsError
+from runtime.settings import arguments_of, changed
 
-__all__ = ["JobError", "options_of", "run_on_flink"]
+__all__ = ["JobError", "run_on_flink"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -49,38 +49,38 @@ def run_on_flink(
     check_installation()
     end = log.bounded if isinstance(log, KafkaLog) else None
     with ExitStack() as stack:
-        if settings.state is not None:
-            state, identity = Path(settings.state), identity_of("flink", locations, log)
-            identity["state-backend"] = settings.state_backend
+        if settings.state.folder is not None:
+            state, identity = Path(settings.state.folder), identity_of("flink", locations, log)
+            identity["state-backend"] = settings.state.state_backend
             stack.enter_context(held(state, identity))
             if not is_claimed(state, identity):
                 claim(state, identity)
-            end = kept_end(state, end, settings.until_ms)
+            end = kept_end(state, end, settings.log.until_ms)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
-        job = replace(
+        job = changed(
             settings,
             input=locations.input,
-            output=locations.predictions,
+            predictions=locations.predictions,
             rejections=locations.rejections,
             features=services.features,
             inference=services.inference,
         )
         if isinstance(log, FileLog):
             frames = folder / f"log{FRAMES_SUFFIX}"
-            lines = FileLog(Metrics(), settings.until_ms)  # the job counts, not this pass over the file
+            lines = FileLog(Metrics(), settings.log.until_ms)  # the job counts, not this pass over the file
             _write_frames(Path(locations.input), frames, lines)
             log.jumps = lines.jumps
-            job = replace(job, input=str(frames), until_ms=lines.end_ms())
+            job = changed(job, input=str(frames), until_ms=lines.end_ms())
         elif end is not None:
-            job = replace(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
-        job = replace(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
+            job = changed(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
+        job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
             print(f"Flink's web page: http://127.0.0.1:{job.web_port}", file=sys.stderr)
             if job.metrics_port is not None:
                 print(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics", file=sys.stderr)
         _run_job(job, folder)
-        if settings.state is not None and settings.has_end and has_ended(folder):
-            mark_ended(Path(settings.state))
+        if settings.state.folder is not None and settings.log.has_end and has_ended(folder):
+            mark_ended(Path(settings.state.folder))
         add_report(metrics, folder)
 
 
@@ -95,11 +95,11 @@ def _check_places(settings: RunSettings, locations: Locations, log: FileLog | Ka
     for flag, place in outputs.items():
         if place == STANDARD:
             raise SettingsError(f"{flag} -: --engine flink writes to files and topics, not to standard output")
-        if settings.state is not None and not is_kafka(place):
+        if settings.state.folder is not None and not is_kafka(place):
             raise SettingsError(f"{flag} {place}: --engine flink with --state writes to topics; a file is written anew")
-    if settings.state is not None and isinstance(log, FileLog):
+    if settings.state.folder is not None and isinstance(log, FileLog):
         raise SettingsError("--state: --engine flink reads a file from its beginning; a topic can be gone on with")
-    if settings.state is None and settings.delivery == "exactly-once":
+    if settings.state.folder is None and settings.outputs.delivery == "exactly-once":
         raise SettingsError("--delivery exactly-once needs --state: transactions end when the state is saved")
 
 
@@ -134,7 +134,7 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
     output = folder / "job.txt"
     with output.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dataflows.flink_job.job", *options_of(settings)],
+            [sys.executable, "-m", "dataflows.flink_job.job", *arguments_of(settings)],
             stdin=subprocess.PIPE,  # it ends with us, also if we are killed
             stdout=written,
             stderr=subprocess.STDOUT,
@@ -156,23 +156,10 @@ def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder
     try:
         return process.wait()
     except KeyboardInterrupt:
-        savepoints = (folder if settings.state is None else Path(settings.state)) / SAVEPOINTS
-        if settings.has_end or not stop_with_savepoint(f"http://127.0.0.1:{settings.web_port}", savepoints):
+        savepoints = (folder if settings.state.folder is None else Path(settings.state.folder)) / SAVEPOINTS
+        if settings.log.has_end or not stop_with_savepoint(f"http://127.0.0.1:{settings.web_port}", savepoints):
             raise
         return process.wait()
-
-
-def options_of(settings: RunSettings) -> Iterable[str]:
-    """The command line that gives these settings."""
-    for entry in fields(settings):
-        value = getattr(settings, entry.name)
-        if value == entry.default or value is None:
-            continue
-        kind = entry.metadata["kind"]
-        if kind == "switch":
-            yield flag_of(entry.name)
-        else:
-            yield from (flag_of(entry.name), duration_text(value) if kind == "duration" else str(value))
 
 
 def environment(folder: Path) -> dict[str, str]:

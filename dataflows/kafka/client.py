@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dataflows.settings import KAFKA_SCHEME, SettingsError
+from dataflows.settings import KAFKA_SCHEME
+from runtime.errors import SettingsError
 
 __all__ = [
     "BrokerError",

@@ -86,14 +86,15 @@ def opened_log(
         SettingsError: a topic does not exist, the properties are wrong, or the broker does not let us in.
         BrokerError: a broker stays away.
     """
-    properties = read_properties(settings.kafka_properties)
+    properties = read_properties(settings.broker.kafka_properties)
     for flag, text in (("--output", locations.predictions), ("--rejections", locations.rejections)):
         if is_kafka(text):
             opened_target(flag, text, settings, say)
     if not is_kafka(locations.input):
-        return FileLog(metrics, settings.until_ms)
+        return FileLog(metrics, settings.log.until_ms)
     location = kafka_location("--input", locations.input)
-    reader = TopicReader("--input", location, properties, settings.wait_for_broker_ms, say, holds_events=True)
+    read = settings.log
+    reader = TopicReader("--input", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
     traits = reader.traits()
     if not traits.is_log_append_time:
         say(_PRODUCERS_CLOCK.format(topic=location.topic))
@@ -101,16 +102,16 @@ def opened_log(
         location,
         properties,
         metrics,
-        settings.format,
+        read.format,
         traits.partitions,
-        reader.first_offsets(traits.partitions, settings.start),
-        reader.bounded(traits.partitions, settings.until_ms, settings.end_offsets) if settings.bounded else None,
+        reader.first_offsets(traits.partitions, read.start),
+        reader.bounded(traits.partitions, read.until_ms, read.end_offsets) if read.bounded else None,
     )
 
 
 def opened_target(flag: str, text: str, settings: RunSettings, say: Callable[[str], None]) -> KafkaTarget:
     """The topic of an output. Raises as ``opened_log`` does."""
     location = kafka_location(flag, text)
-    properties = read_properties(settings.kafka_properties)
-    traits: TopicTraits = TopicReader(flag, location, properties, settings.wait_for_broker_ms, say).traits()
+    properties = read_properties(settings.broker.kafka_properties)
+    traits: TopicTraits = TopicReader(flag, location, properties, settings.broker.wait_for_broker_ms, say).traits()
     return KafkaTarget(location, properties, traits.max_message_bytes)

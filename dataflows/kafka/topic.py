@@ -14,7 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResou
 )
 
 from dataflows.kafka.client import BrokerError, KafkaLocation, client_settings
-from dataflows.settings import SettingsError, duration_text
+from runtime.durations import duration_text
+from runtime.errors import SettingsError
 
 __all__ = ["BoundedLog", "TopicReader", "TopicTraits"]
 

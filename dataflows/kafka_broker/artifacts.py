@@ -10,7 +10,7 @@ from typing import Final
 
 from dataflows import java_tools
 from dataflows.kafka.client import BrokerError
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["broker_jars", "java_command"]
 

@@ -8,8 +8,8 @@ import click
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
 
-from dataflows.command_line.options import DURATION
 from dataflows.kafka.client import BrokerError, client_settings
+from runtime.options import DURATION
 
 __all__ = ["PIPELINE_TOPICS", "make_topics"]
 

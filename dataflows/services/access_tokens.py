@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from dataflows.settings import RunSettings, SettingsError
-from grpc_services.python.settings import is_loopback
+from dataflows.settings import ChannelSettings
 from grpc_services.python.watched_files import WatchedFiles
+from runtime.addresses import is_loopback
+from runtime.errors import SettingsError
 
 __all__ = ["TokenEndpoint", "TokenError", "TokenSource", "token_source", "watched_secret"]
 
@@ -47,20 +48,20 @@ class TokenSource(Protocol):
         """
 
 
-def token_source(settings: RunSettings) -> TokenSource | None:
+def token_source(channel: ChannelSettings) -> TokenSource | None:
     """Where the tokens of a run come from; ``None`` if services are asked without.
 
     Raises:
         SettingsError: a file cannot be read, or the endpoint would be told a secret in plain.
     """
-    if settings.token_file is not None:
-        return _TokenFile(settings.token_file)
-    if settings.token_endpoint is None:
+    if channel.token_file is not None:
+        return _TokenFile(channel.token_file)
+    if channel.token_endpoint is None:
         return None
-    assert settings.client_id is not None
-    assert settings.client_secret_file is not None
-    secret = watched_secret(settings.client_secret_file, "secret")
-    return TokenEndpoint(settings.token_endpoint, settings.client_id, secret, settings.token_scope)
+    assert channel.client_id is not None
+    assert channel.client_secret_file is not None
+    secret = watched_secret(channel.client_secret_file, "secret")
+    return TokenEndpoint(channel.token_endpoint, channel.client_id, secret, channel.token_scope)
 
 
 def watched_secret(path: str, what: str) -> WatchedFiles[str]:

@@ -21,7 +21,9 @@ from dataflows.metrics import Metrics
 from dataflows.services.access_tokens import TokenError, token_source
 from dataflows.services.answer_deadline import AnswerDeadline
 from dataflows.services.channels import Addresses, Methods
-from dataflows.settings import RunSettings, duration_text, parsed_addresses
+from dataflows.settings import RunSettings
+from runtime.addresses import parsed_addresses
+from runtime.durations import duration_text
 
 __all__ = ["RefusedError", "Service", "ServiceError", "ServiceName", "UnimplementedError", "status_name"]
 
@@ -119,17 +121,17 @@ class Service:
             SettingsError: it is no such address, or a file that secures the channel cannot be used.
         """
         self.name = name
-        self.unary_only = settings.rpc == "unary"
+        self.unary_only = settings.calls.rpc == "unary"
         self._name_of_all = addresses
-        self._settings = settings
+        self._timeout_ms = settings.calls.timeout_ms
         self._metrics = metrics
         self._closed = Event()
-        self._addresses = Addresses(parsed_addresses(addresses, f"--{name}"), _METHODS[name], settings)
-        self._tokens = token_source(settings)
+        self._addresses = Addresses(parsed_addresses(addresses, f"--{name}"), _METHODS[name], settings.channel)
+        self._tokens = token_source(settings.channel)
         self._credentials: tuple[str, grpc.CallCredentials] | None = None
         self._budget = _RetryBudget()
-        self._attempts = settings.attempts + len(self._addresses) - 1  # each may be away
-        pause_s = settings.pause_ms / 1000
+        self._attempts = settings.calls.attempts + len(self._addresses) - 1  # each may be away
+        pause_s = settings.calls.pause_ms / 1000
         longest_s = max(pause_s, _LONGEST_PAUSE_S)
         self._pause = wait_exponential(pause_s, max=longest_s) + wait_random(0, pause_s / 2)
 
@@ -158,7 +160,7 @@ class Service:
         The deadline is that of each answer.
         """
         try:
-            deadline = AnswerDeadline(self._settings.timeout_ms / 1000)
+            deadline = AnswerDeadline(self._timeout_ms / 1000)
             with self._addresses.connection() as connection:
                 answers: Any = connection.stream(deadline.counted(requests), credentials=self._call_credentials())
                 try:
@@ -186,7 +188,7 @@ class Service:
             answer: Answer = attempts(self._attempt, method, request, answer_type)
             return answer
         except _AskAgainError as error:
-            tried = f"{self._attempts} attempts of up to {duration_text(self._settings.timeout_ms)}"
+            tried = f"{self._attempts} attempts of up to {duration_text(self._timeout_ms)}"
             raise ServiceError(f"the {self.name} service at {self._name_of_all} failed {tried}: {error}") from None
 
     def _attempt(self, method: Literal["batch", "unary"], request: bytes, answer_type: type[Answer]) -> Answer:
@@ -197,7 +199,7 @@ class Service:
             credentials = self._call_credentials()
             with self._addresses.connection() as connection:
                 call = connection.batch if method == "batch" else connection.unary
-                answer = call(request, timeout=self._settings.timeout_ms / 1000, credentials=credentials)
+                answer = call(request, timeout=self._timeout_ms / 1000, credentials=credentials)
         except grpc.RpcError as error:
             if self._closed.is_set():
                 raise self._ended() from None

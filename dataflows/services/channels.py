@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import grpc
 
-from dataflows.settings import RunSettings
+from dataflows.settings import ChannelSettings
 from grpc_services.python.tls import TlsFiles, watched_tls_files
 from grpc_services.python.watched_files import WatchedFiles
 
@@ -55,10 +55,10 @@ class Methods(NamedTuple):
 class Connection:
     """A channel, and the methods on it; they take serialised messages and give such."""
 
-    def __init__(self, host_port: str, methods: Methods, files: TlsFiles | None, settings: RunSettings) -> None:
+    def __init__(self, host_port: str, methods: Methods, files: TlsFiles | None, channel: ChannelSettings) -> None:
         self.files = files
         self.users = 0
-        gzip = settings.compression == "gzip"
+        gzip = channel.compression == "gzip"
         compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
         target = f"dns:///{host_port}"
         if files is None:
@@ -87,17 +87,17 @@ class _Address:
 class Addresses:
     """The addresses of a service, which take turns. May be used by several threads at once."""
 
-    def __init__(self, pairs: list[tuple[str, int]], methods: Methods, settings: RunSettings) -> None:
+    def __init__(self, pairs: list[tuple[str, int]], methods: Methods, channel: ChannelSettings) -> None:
         """Nothing is connected yet.
 
         Raises:
             SettingsError: a certificate or a key cannot be used.
         """
         self._methods = methods
-        self._settings = settings
+        self._settings = channel
         self._files: WatchedFiles[TlsFiles] | None = None
-        if settings.tls_ca is not None:
-            self._files = watched_tls_files(settings.tls_cert, settings.tls_key, settings.tls_ca)
+        if channel.tls_ca is not None:
+            self._files = watched_tls_files(channel.tls_cert, channel.tls_key, channel.tls_ca)
         self._lock = Lock()
         self._in_turn = [_Address(f"{host}:{port}") for host, port in pairs]
         self._closed = False

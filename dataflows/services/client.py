@@ -80,10 +80,10 @@ class ServiceClient:
         Raises:
             SettingsError: one of them is no address.
         """
-        self._settings = settings
+        self._calls = settings.calls
         self._features = Service("features", services.features, settings, metrics)
         self._inference = Service("inference", services.inference, settings, metrics)
-        self._threads = ThreadPoolExecutor(settings.calls_in_flight, thread_name_prefix="service-call")
+        self._threads = ThreadPoolExecutor(settings.calls.calls_in_flight, thread_name_prefix="service-call")
 
     def close(self) -> None:
         """End what is under way: an interrupted run does not wait for a service that does not answer."""
@@ -98,9 +98,9 @@ class ServiceClient:
             ServiceError: a service did not answer within its attempts, or not with an answer.
         """
         one_by_one = self._features.unary_only or self._inference.unary_only
-        windows_max = 1 if one_by_one else self._settings.batch_windows
-        chunks = list(chunks_of(evaluations, windows_max, self._settings.batch_bytes))
-        if self._settings.rpc == "stream":
+        windows_max = 1 if one_by_one else self._calls.batch_windows
+        chunks = list(chunks_of(evaluations, windows_max, self._calls.batch_bytes))
+        if self._calls.rpc == "stream":
             return [answer for answers in self._streamed(chunks) for answer in answers]
         if len(chunks) == 1:
             return self._asked(chunks[0])

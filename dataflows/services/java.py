@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from dataflows.java_tools import run_maven
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["services_jar"]
 

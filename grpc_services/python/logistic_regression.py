@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from grpc_services.python.models import Model, batch_model
-from grpc_services.python.settings import SettingsError
 from grpc_services.python.windows import Float32s
+from runtime.errors import SettingsError
 
 __all__ = ["DEFAULT_ARTIFACT", "RESULT", "load_logistic_regression", "logistic", "logistic_regression"]
 

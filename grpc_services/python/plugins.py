@@ -7,7 +7,7 @@ from pathlib import Path
 from grpc_services.python.features import MEANS, Feature
 from grpc_services.python.logistic_regression import DEFAULT_ARTIFACT, load_logistic_regression
 from grpc_services.python.models import Model
-from grpc_services.python.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["load_features", "load_model"]
 

@@ -1,8 +1,10 @@
 """What an operator can set about a server, checked at once, before anything starts."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, Literal, TypeAlias, get_args
+
+from runtime.addresses import address_of, is_loopback
+from runtime.errors import SettingsError
 
 __all__ = [
     "ALGORITHMS",
@@ -23,10 +25,6 @@ DEFAULT_PORTS: Final[dict[Service, int]] = {"features": 10001, "inference": 1001
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signatures of tokens that a public key can check. With ``none`` or an HS one anybody could sign."""
-
-
-class SettingsError(ValueError):
-    """A setting is wrong: nothing starts. The message names the setting and says what to do, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +171,3 @@ class ServerSettings:
     def address(self) -> str:
         """What to listen on, as gRPC writes it."""
         return address_of(self.host, DEFAULT_PORTS[self.service] if self.port is None else self.port)
-
-
-def address_of(host: str, port: int) -> str:
-    """
-    >>> address_of("::1", 10001)
-    '[::1]:10001'
-    """
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to it. Of names only ``localhost`` is known to be so.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("example.org")
-    (True, True, False, False)
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -6,8 +6,8 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from grpc_services.python.settings import SettingsError
 from grpc_services.python.watched_files import WatchedFiles
+from runtime.errors import SettingsError
 
 __all__ = ["TlsFiles", "server_credentials", "watched_tls_files"]
 

@@ -12,7 +12,7 @@ from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
-from grpc_services.python.settings import SettingsError
+from runtime.errors import SettingsError
 
 __all__ = ["StaleFilesError", "WatchedFiles"]
 

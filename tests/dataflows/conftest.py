@@ -64,7 +64,7 @@ def bench(features_address: str, inference_address: str) -> Iterator[Bench]:
 def right(features_address: str, inference_address: str) -> list[Answer]:
     """The answers of services that behave."""
     services = Services(features_address, inference_address)
-    with closing(ServiceClient(services, RunSettings(timeout_ms=60_000), Metrics())) as client:
+    with closing(ServiceClient(services, RunSettings.of(timeout_ms=60_000), Metrics())) as client:
         answers = client.answers(EVALUATIONS)
     assert all(isinstance(answer, Prediction) for answer in answers)
     assert len({answer.result["logistic_regression_result"] for answer in answers}) > 20  # an exchange would show

@@ -39,7 +39,7 @@ class Pipelines:
         """What the flow writes. ``calls`` are settings of the calls: ``rpc``, ``batch_windows``, ``in_flight``."""
         numbers = {field.name: getattr(spec, field.name) for field in fields(spec)}
         calls = {"timeout_ms": 60_000, **calls}
-        settings = RunSettings(until_ms=until_ms, parallelism=parallelism, **numbers, **calls)
+        settings = RunSettings.of(until_ms=until_ms, parallelism=parallelism, **numbers, **calls)
         log = self._folder / "events.jsonl"
         log.write_bytes(data)
         predictions, rejections = self._folder / "predictions.jsonl", self._folder / "rejections.jsonl"

@@ -55,7 +55,7 @@ def test_a_service_that_never_answers_fails_the_run_by_its_deadline(bench: Bench
 
 def test_a_port_where_nobody_listens_fails_the_run(features_address: str) -> None:
     services = Services(features_address, "127.0.0.1:1")
-    settings = RunSettings(attempts=2, pause_ms=1)
+    settings = RunSettings.of(attempts=2, pause_ms=1)
     with (
         closing(ServiceClient(services, settings, Metrics())) as client,
         pytest.raises(ServiceError, match="UNAVAILABLE"),

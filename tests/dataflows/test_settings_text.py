@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.settings.text import SettingsError, duration_text, parsed_addresses, parsed_duration_ms
+from runtime.addresses import parsed_addresses
+from runtime.durations import duration_text, parsed_duration_ms
+from runtime.errors import SettingsError
 
 
 @pytest.mark.parametrize(

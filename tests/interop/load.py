@@ -33,7 +33,7 @@ class Load:
         self._ended = False
         self._threads = []
         for way in WAYS:
-            given = RunSettings(features=features, inference=inference, rpc=way, batch_windows=2, **settings)
+            given = RunSettings.of(features=features, inference=inference, rpc=way, batch_windows=2, **settings)
             client = ServiceClient(Services(features, inference), given, self.metrics)
             self._threads.append(threading.Thread(target=self._ask, args=(client,)))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dataflows.services.access_tokens import TokenEndpoint, TokenError, watched_secret
-from dataflows.settings import RunSettings, SettingsError
+from dataflows.settings import RunSettings
+from runtime.errors import SettingsError
 from tests.authority import replace
 from tests.interop.token_endpoint import Asked, Reply, token_endpoint
 
@@ -165,5 +166,5 @@ def test_a_file_without_a_secret_is_refused_by_name(tmp_path, held):
 )
 def test_settings_that_would_send_a_token_in_plain_or_lack_something_are_refused(given, line):
     with pytest.raises(SettingsError) as refused:
-        RunSettings(**{"features": "a:1", "inference": "b:1"} | given)
+        RunSettings.of(**{"features": "a:1", "inference": "b:1"} | given)
     assert str(refused.value) == line

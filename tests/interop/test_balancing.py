@@ -51,7 +51,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[R
 
 
 def client_of(features: str, inference: str, **settings) -> ServiceClient:
-    given = RunSettings(features=features, inference=inference, **{"rpc": "unary", "pause_ms": 1} | settings)
+    given = RunSettings.of(features=features, inference=inference, **{"rpc": "unary", "pause_ms": 1} | settings)
     return ServiceClient(Services(features, inference), given, Metrics())
 
 

@@ -45,7 +45,7 @@ def load(secured: tuple[Access, Services]) -> Iterator[Load]:
 
 def lets_in(services: Services, ca: str, token_file: str) -> bool:
     """Whether both services answer to whoever has this authority and this token."""
-    settings = RunSettings(
+    settings = RunSettings.of(
         features=services.features, inference=services.inference, attempts=1, tls_ca=ca, token_file=token_file
     )
     with closing(ServiceClient(services, settings, Metrics())) as client:

@@ -8,8 +8,8 @@ from pathlib import Path
 from time import perf_counter
 
 from dataflows.flink_job.installation import check_installation
-from dataflows.settings import SettingsError
 from grpc_services.python.plugins import load_features, load_model
+from runtime.errors import SettingsError
 from tests.parity.comparison import Difference
 from tests.parity.engines import EngineRun
 from tests.parity.jobs import JOBS, Job

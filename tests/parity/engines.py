@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
 
-from dataflows.flink_job.run import options_of
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
+from runtime.settings import arguments_of
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed, TopicRecord
@@ -115,13 +115,13 @@ class EngineRun:
         return in_sequence(read_outputs(files["output"], files["rejections"]))
 
     def _run(self, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
-        settings = RunSettings(
+        settings = RunSettings.of(
             engine=self.engine,  # type: ignore[arg-type]  # one of the two
             features=services.features, inference=services.inference, until_ms=log.until_ms,
             state=str(folder / "state") if self.restarts else None,
             quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
         )  # fmt: skip
-        run_command("run", "--engine", self.engine, *options_of(settings))
+        run_command("run", "--engine", self.engine, *arguments_of(settings))
 
     def _ends(self, cuts: Sequence[int], whole: int) -> list[int]:
         """Up to where the log goes at each start."""

@@ -152,7 +152,7 @@ def running_services(*feature_options: str, inference_options: Sequence[str] = (
 @contextmanager
 def asking(services: Services) -> Iterator[Asked]:
     """A way to ask services about one window a call."""
-    with closing(ServiceClient(services, RunSettings(rpc="unary", timeout_ms=60_000), Metrics())) as client:
+    with closing(ServiceClient(services, RunSettings.of(rpc="unary", timeout_ms=60_000), Metrics())) as client:
         yield client.answers
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.flink_job.run import options_of
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
+from runtime.settings import arguments_of
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import compared, differences, in_sequence
 from tests.parity.drawing import drawn_logs
@@ -29,7 +29,7 @@ CHUNKS = 8
 @contextmanager
 def started(engine: str, settings: RunSettings) -> Iterator[None]:
     """A run that would go on for ever, until the end of the context."""
-    command = [sys.executable, "-m", "dataflows.command_line", "run", "--engine", engine, *options_of(settings)]
+    command = [sys.executable, "-m", "dataflows.command_line", "run", "--engine", engine, *arguments_of(settings)]
     with checkout_on_path():
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -72,7 +72,7 @@ def test_both_engines_give_the_same_on_a_topic_that_is_still_written_to(
     runs = {engine: {"output": topics.made(2), "rejections": topics.made(2)} for engine in ("bytewax", "flink")}
 
     def settings(engine: str, services: Services) -> RunSettings:
-        return RunSettings(
+        return RunSettings.of(
             input=source, features=services.features, inference=services.inference, quiet=True, timeout_ms=60_000,
             epoch_ms=500, **runs[engine], **asdict(job.spec),
         )  # type: ignore[arg-type]  # fmt: skip

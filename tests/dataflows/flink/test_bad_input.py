@@ -8,7 +8,7 @@ import pytest
 from dataflows.flink_job import installation
 from dataflows.flink_job.installation import CONNECTOR, JAR, check_installation, jars
 from dataflows.kafka_broker.broker import Broker
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from tests.dataflows.commands import latecomer_here, one_line
 from tests.dataflows.kafka.topics import USER, Topics
 

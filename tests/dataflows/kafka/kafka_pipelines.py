@@ -53,7 +53,7 @@ class KafkaPipelines:
         """Run the flow over a bounded log."""
         numbers = {field.name: getattr(spec, field.name) for field in fields(spec)}
         more = {"timeout_ms": 60_000, "bounded": True, **more}
-        settings = RunSettings(input=log, output=output, rejections=rejections, **numbers, **more)
+        settings = RunSettings.of(input=log, predictions=output, rejections=rejections, **numbers, **more)
         self.metrics, self.said = Metrics(), []
         locations = located(settings)
         opened = opened_log(settings, locations, self.metrics, self.said.append)
@@ -61,7 +61,7 @@ class KafkaPipelines:
 
     def opened(self, log: str) -> tuple[RunSettings, Locations, FileLog | KafkaLog]:
         """A log that is read for ever, with its settings, before it is run."""
-        settings = RunSettings(input=log, output=self._topics.made(), rejections=self._topics.made())
+        settings = RunSettings.of(input=log, predictions=self._topics.made(), rejections=self._topics.made())
         locations = located(settings)
         return settings, locations, opened_log(settings, locations, Metrics(), self.said.append)
 

@@ -8,7 +8,7 @@ import pytest
 from dataflows.bytewax_flow import kafka_source
 from dataflows.kafka.client import BrokerError, kafka_location
 from dataflows.kafka_broker.broker import Broker
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.kafka.logs import SPEC, START_MS, fleet_lines
 from tests.dataflows.kafka.topics import PASSWORD, USER, Topics, records_of

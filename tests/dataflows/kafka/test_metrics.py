@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dataflows.flink_job.installation import check_installation
 from dataflows.metrics import metric_names
 from dataflows.services.embedded import embedded_service
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from tests.conftest import ROOT
 from tests.dataflows.commands import latecomer
 from tests.dataflows.kafka.logs import NOISE, fleet_lines

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dataflows.kafka.client import java_properties, read_properties
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 
 
 def test_names_and_values_are_read(tmp_path: Path) -> None:

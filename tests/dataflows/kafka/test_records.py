@@ -8,7 +8,7 @@ import pytest
 
 from dataflows.kafka.client import kafka_location
 from dataflows.records import encoded_event, encoded_message
-from dataflows.settings import SettingsError
+from runtime.errors import SettingsError
 from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines, without_positions
 from tests.dataflows.kafka.logs import SPEC, START_MS, fleet_lines
 from tests.dataflows.kafka.topics import Record, Topics, records_of

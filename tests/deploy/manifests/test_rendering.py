@@ -87,8 +87,8 @@ def test_a_wrong_field_and_a_wrong_version_are_found(flink_crd: dict[str, Any]) 
 
 def test_the_settings_of_the_job_can_be_run_with(manifests: Manifests) -> None:
     settings = manifests.settings
-    assert settings.reads_kafka
-    assert settings.features == "features:10001"
+    assert settings.log.is_topic
+    assert settings.calls.features == "features:10001"
 
 
 def test_whatever_pods_name_is_made_or_counted_on(manifests: Manifests) -> None:

@@ -9,9 +9,9 @@ from grpc_services.python.errors import AbandonedError
 from grpc_services.python.features import MEANS, Window, Windows, batch_feature, feature, feature_matrix
 from grpc_services.python.models import batch_model, model
 from grpc_services.python.plugins import load_features, load_model
-from grpc_services.python.settings import SettingsError
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
+from runtime.errors import SettingsError
 from tests.grpc_services.python.messages import (
     error_texts,
     event_list,

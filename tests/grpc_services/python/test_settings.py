@@ -1,6 +1,7 @@
 import pytest
 
-from grpc_services.python.settings import ServerSettings, SettingsError
+from grpc_services.python.settings import ServerSettings
+from runtime.errors import SettingsError
 
 
 def test_the_default_ports_are_those_of_the_original_demo():

@@ -7,7 +7,8 @@ import grpc
 import pytest
 
 from grpc_services.python.server import start
-from grpc_services.python.settings import ServerSettings, SettingsError
+from grpc_services.python.settings import ServerSettings
+from runtime.errors import SettingsError
 from tests.authority import DAY, Authority, Pair, replace
 from tests.grpc_services.python.guarded import asked
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from grpc_services.python.key_set import KEPT_S, KeySet
-from grpc_services.python.settings import SettingsError
 from grpc_services.python.watched_files import StaleFilesError, WatchedFiles
+from runtime.errors import SettingsError
 from tests.authority import replace
 from tests.tokens import TokenMaker
 

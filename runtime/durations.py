@@ -1,19 +1,17 @@
-"""How durations and addresses are written. A setting that is wrong is the same error here as in the services."""
+"""How durations are written."""
 
 import re
 from typing import Final
 
-from grpc_services.python.settings import SettingsError
+from runtime.errors import SettingsError
 
-__all__ = ["SettingsError", "duration_text", "parsed_addresses", "parsed_duration_ms"]
+__all__ = ["duration_text", "parsed_duration_ms"]
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _LONGEST_MS: Final = 10**15
 """31,000 years: longer than all times that an event can have, and added to one of them far below what int64 holds."""
 
 _DIGITS_MAX: Final = len(str(_LONGEST_MS))
-_PORT: Final = re.compile(r"[0-9]{1,5}")
-_NOT_IN_A_HOST: Final = re.compile(r"[\s/@]")
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
@@ -48,21 +46,3 @@ def duration_text(milliseconds: int) -> str:
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"
     return "0"
-
-
-def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:
-    """The hosts and ports of ``HOST:PORT[,...]``.
-
-    Raises:
-        SettingsError: it is written in another way; it names the option ``flag``.
-
-    >>> parsed_addresses("localhost:10001, [::1]:9001", "--features")
-    [('localhost', 10001), ('[::1]', 9001)]
-    """
-    pairs = []
-    for address in text.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or _NOT_IN_A_HOST.search(host) or not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
-            raise SettingsError(f"{flag} must be HOST:PORT, or several with commas between, not {address!r}")
-        pairs.append((host, int(port)))
-    return pairs

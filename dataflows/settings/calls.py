@@ -1,0 +1,122 @@
+"""How the services are asked, and over which channels."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from runtime.addresses import parsed_addresses
+from runtime.durations import duration_text
+from runtime.errors import SettingsError
+from runtime.settings import flag_of, setting
+
+__all__ = ["CallSettings", "ChannelSettings"]
+
+_LONGEST_WAIT_MS: Final = 86_400_000
+"""A day. Whoever watches a longer wait sees a run that stands still; gRPC overflows far above."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """The services, and the calls to them."""
+
+    features: str | None = setting(
+        None, "Address of the feature service. Default: the run starts one of its own.", shows="HOST:PORT[,...]"
+    )
+    inference: str | None = setting(
+        None, "Address of the inference service. Default: the run starts one of its own.", shows="HOST:PORT[,...]"
+    )
+    rpc: Literal["stream", "batch", "unary"] = setting(
+        "batch",
+        "Kind of call: many windows a call, many windows a message of a stream, or one window a call as the original "
+        "demo does. A service that knows only the last is called that way in any case.",
+        kind="choice",
+        choices=("stream", "batch", "unary"),
+    )
+    batch_windows: int = setting(
+        1_024, "Largest number of windows in one call; an event that several of them hold is sent once.", kind="integer"
+    )
+    batch_bytes: int = setting(
+        3_500_000, "Largest size of one call in bytes, below the 4 MiB that a gRPC server takes by default.",
+        kind="integer",
+    )  # fmt: skip
+    batch_wait_ms: int = setting(
+        5, "On Flink: how long a window waits for others to share its call.", flag="--batch-wait", kind="duration"
+    )
+    in_flight: int | None = setting(None, "Calls in flight at once. Default: 3, or 8 with --rpc unary.", kind="integer")
+    timeout_ms: int = setting(
+        10_000, "Deadline of one call; on a stream, of each answer.", flag="--timeout", kind="duration"
+    )
+    attempts: int = setting(
+        4, "Attempts of one call before the run fails. By default the pauses between them are 3.5 s in all.",
+        kind="integer",
+    )  # fmt: skip
+    pause_ms: int = setting(
+        500, "Pause before the second attempt of a call; each further pause is twice as long.", flag="--pause",
+        kind="duration",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name in ("batch_windows", "batch_bytes", "in_flight", "timeout_ms", "attempts"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"{flag_of(CallSettings, name)} must be above 0")
+        for name in ("timeout_ms", "pause_ms"):
+            if getattr(self, name) > _LONGEST_WAIT_MS:
+                longest = duration_text(_LONGEST_WAIT_MS)
+                raise SettingsError(f"{flag_of(CallSettings, name)} must be at most {longest}")
+        for name in ("features", "inference"):
+            if (addresses := getattr(self, name)) is not None:
+                parsed_addresses(addresses, flag_of(CallSettings, name))
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls in flight at once, as set or by the kind of call."""
+        return self.in_flight or (8 if self.rpc == "unary" else 3)
+
+
+_NEEDS: Final = (
+    ("tls_cert", "tls_ca"),
+    ("tls_cert", "tls_key"),
+    ("tls_key", "tls_cert"),
+    ("token_file", "tls_ca"),
+    ("token_endpoint", "tls_ca"),
+    ("token_endpoint", "client_id"),
+    ("token_endpoint", "client_secret_file"),
+    ("client_id", "token_endpoint"),
+    ("client_secret_file", "token_endpoint"),
+    ("token_scope", "token_endpoint"),
+)
+"""A setting, and another without which it makes no sense. A secret travels over TLS only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """How the channels to the services are secured. Every file here is read again when it changes."""
+
+    tls_ca: str | None = setting(
+        None, "Certificates of the authorities of the services, PEM; turns TLS on.", shows="FILE"
+    )
+    tls_cert: str | None = setting(None, "Client certificate for mutual TLS, PEM.", shows="FILE")
+    tls_key: str | None = setting(None, "Private key of the client certificate, PEM.", shows="FILE")
+    token_file: str | None = setting(None, "File with the access token for the services.", shows="FILE")
+    token_endpoint: str | None = setting(
+        None,
+        "Where to get access tokens in place of --token-file (OAuth 2.0, client credentials); https, or this machine.",
+        shows="URL",
+    )
+    client_id: str | None = setting(None, "Client id at the token endpoint.", shows="ID")
+    client_secret_file: str | None = setting(None, "File with the client secret.", shows="FILE")
+    token_scope: str | None = setting(None, "Scopes to ask tokens for, separated by spaces.", shows="TEXT")
+    compression: Literal["none", "gzip"] = setting(
+        "none",
+        "Compression of requests; a server has its own setting for answers. gzip pays on slow networks only: "
+        "`latecomer bench --only security` prints below which speed.",
+        kind="choice",
+        choices=("none", "gzip"),
+    )
+
+    def __post_init__(self) -> None:
+        for name, needed in _NEEDS:
+            if getattr(self, name) is not None and getattr(self, needed) is None:
+                raise SettingsError(f"{flag_of(ChannelSettings, name)} needs {flag_of(ChannelSettings, needed)}")
+        if self.token_file is not None and self.token_endpoint is not None:
+            raise SettingsError("--token-file and --token-endpoint cannot be used together")

@@ -1,0 +1,131 @@
+"""Which log a run reads, and how far."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from runtime.errors import SettingsError
+from runtime.settings import setting
+from window_core import MAX_TIME_MS
+
+__all__ = ["KAFKA_SCHEME", "BrokerSettings", "EventFormat", "LogSettings"]
+
+KAFKA_SCHEME: Final = "kafka://"
+"""How the location of a topic begins."""
+
+EventFormat = Literal["json", "protobuf"]
+
+_SOURCE_RECORDS_MAX: Final = 1_000_000
+"""The Kafka client gives no more at once."""
+
+_OFFSETS: Final = re.compile(r"[0-9]{1,18}(,[0-9]{1,18})*")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """How Kafka brokers are reached, for the input and the outputs alike."""
+
+    kafka_properties: str | None = setting(
+        None, "File with security.protocol, sasl.* and ssl.* properties, in librdkafka's names.", shows="FILE"
+    )
+    wait_for_broker_ms: int = setting(
+        30_000, "How long to wait at the start for a broker that does not answer.", flag="--wait-for-broker",
+        kind="duration",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The input: a file, standard input or a topic."""
+
+    input: str | None = setting(
+        None,
+        "Events: a file of JSON lines, - for standard input, or kafka://HOST:PORT[,HOST:PORT]/TOPIC. "
+        "Default: a generated sample.",
+        shows="FILE|-|kafka://...",
+    )
+    format: EventFormat = setting(
+        "json", "Encoding of the value of a Kafka record; lines of a file are JSON.", kind="choice",
+        choices=("json", "protobuf"),
+    )  # fmt: skip
+    start: Literal["earliest", "latest"] = setting(
+        "earliest", "Where to begin in a topic without a saved state.", flag="--from", kind="choice",
+        choices=("earliest", "latest"),
+    )  # fmt: skip
+    bounded: bool = setting(
+        False, "Stop at the end that the topic has at the start of the run. A file is always bounded.", kind="switch"
+    )
+    until_ms: int | None = setting(
+        None,
+        "Instant up to which a bounded run reads and its clock runs: an arrival in ms since the Unix epoch. "
+        "Default: the largest arrival in the log.",
+        flag="--until",
+        kind="integer",
+        shows="MS",
+    )
+    end_offsets: str | None = setting(
+        None,
+        "With --bounded: the end offset of each partition, from partition 0 on. Default: the ends at the start.",
+        shows="N[,N...]",
+    )
+    heartbeat_ms: int | None = setting(
+        None,
+        "Write a heartbeat to each partition of the input topic this often, so that silent devices tick in time.",
+        flag="--heartbeat",
+        kind="duration",
+    )
+    source_records: int = setting(1_000, "Largest number of records taken from a partition at once.", kind="integer")
+    source_wait_ms: int = setting(
+        5, "Pause before polling a partition again that had no new records.", flag="--source-wait", kind="duration"
+    )
+
+    def __post_init__(self) -> None:
+        for flag, value in (
+            ("--source-records", self.source_records),
+            ("--source-wait", self.source_wait_ms),
+            ("--heartbeat", self.heartbeat_ms),
+        ):
+            if value is not None and value < 1:
+                raise SettingsError(f"{flag} must be above 0")
+        if self.source_records > _SOURCE_RECORDS_MAX:
+            raise SettingsError(f"--source-records must be at most {_SOURCE_RECORDS_MAX}")
+        if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
+            raise SettingsError(
+                f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
+            )
+        if self.end_offsets is not None:
+            if not (self.is_topic and self.bounded):
+                raise SettingsError("--end-offsets is for Kafka with --bounded")
+            if not _OFFSETS.fullmatch(self.end_offsets):
+                raise SettingsError(f"--end-offsets must be a number for each partition, not {self.end_offsets!r}")
+        if self.is_topic:
+            self._check_topic()
+        else:
+            self._check_file()
+
+    @property
+    def is_topic(self) -> bool:
+        return self.input is not None and self.input.startswith(KAFKA_SCHEME)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the run ends on its own."""
+        return self.bounded or not self.is_topic
+
+    def _check_topic(self) -> None:
+        if not self.bounded:
+            if self.until_ms is not None:
+                raise SettingsError("--until needs --bounded where the input is Kafka")
+            return
+        if self.heartbeat_ms is not None:
+            raise SettingsError("--heartbeat cannot be used with --bounded: what it writes would not be read")
+        if self.start == "latest":
+            raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
+
+    def _check_file(self) -> None:
+        if self.format == "protobuf":
+            raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
+        if self.start == "latest":
+            raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
+        if self.heartbeat_ms is not None:
+            raise SettingsError("--heartbeat is for Kafka; a file has its own clock")

@@ -1,0 +1,137 @@
+"""Every setting of ``latecomer run``: the groups, and what only makes sense for several of them together."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+from dataflows.settings.calls import CallSettings, ChannelSettings
+from dataflows.settings.log import BrokerSettings, LogSettings
+from dataflows.settings.window import WindowSettings
+from runtime.durations import duration_text
+from runtime.errors import SettingsError
+from runtime.options import settings_options
+from runtime.settings import composed, flag_of, group, setting
+
+__all__ = ["VARIABLE_PREFIX", "OutputSettings", "RunSettings", "StateSettings", "run_options"]
+
+VARIABLE_PREFIX: Final = "LATECOMER_RUN_"
+"""How the variable of a setting begins in the environment; its option follows."""
+
+_LONGEST_EPOCH_MS: Final = 86_400_000
+"""A day. Bytewax overflows far above."""
+
+_LONGEST_TRANSACTION_MS: Final = 300_000
+"""From one checkpoint to the next; half of what the job asks the broker for, since a checkpoint takes its time."""
+
+_PARALLELISM_MAX: Final = 720
+"""The maximal parallelism of the Flink job, which never changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Where predictions and rejections go."""
+
+    predictions: str = setting(
+        "latecomer-output/predictions.jsonl",
+        "Predictions: JSON lines, or Parquet if the name ends in .parquet; - for standard output; or a Kafka topic.",
+        flag="--output",
+        shows="FILE|-|kafka://...",
+    )
+    rejections: str | None = setting(
+        None,
+        "Rejections, in the same forms. Default: a file or a topic named rejections beside the output.",
+        shows="FILE|-|kafka://...",
+    )
+    delivery: Literal["at-least-once", "exactly-once"] = setting(
+        "at-least-once",
+        "Delivery guarantee of output topics. Exactly once needs Flink: transactions that end with its checkpoints.",
+        kind="choice",
+        choices=("at-least-once", "exactly-once"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StateSettings:
+    """Where a run keeps its state."""
+
+    folder: str | None = setting(
+        None,
+        "Folder for the state. A run that was stopped or killed resumes from it when it is started again.",
+        flag="--state",
+        shows="DIR",
+    )
+    epoch_ms: int = setting(10_000, "Time between two checkpoints.", flag="--epoch", kind="duration")
+    state_backend: Literal["heap", "rocksdb"] = setting(
+        "heap",
+        "Where Flink keeps windows: in memory, 7 kB each at 300 events, or on disk, which is slower.",
+        kind="choice",
+        choices=("heap", "rocksdb"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.epoch_ms < 1:
+            raise SettingsError("--epoch must be above 0")
+        if self.epoch_ms > _LONGEST_EPOCH_MS:
+            raise SettingsError(f"--epoch must be at most {duration_text(_LONGEST_EPOCH_MS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of a run. Durations are in ms."""
+
+    engine: Literal["bytewax", "flink"] = setting(
+        "bytewax", "Stream processor that runs the pipeline.", kind="choice", choices=("bytewax", "flink")
+    )
+    parallelism: int = setting(
+        1, "Worker threads of one process; more than one helps only where the services are slow.", kind="integer"
+    )
+    metrics_port: int | None = setting(
+        None, "Port that serves metrics in Prometheus' format; 0 takes a free one. Default: no metrics.", kind="integer"
+    )
+    web_port: int | None = setting(
+        None, "Port of Flink's web page on this machine. Default: a free one, which is printed.", kind="integer"
+    )
+    quiet: bool = setting(False, "Print errors only: no progress and no summary.", kind="switch")
+    log: LogSettings = group(LogSettings, "Input")
+    outputs: OutputSettings = group(OutputSettings, "Output")
+    broker: BrokerSettings = group(BrokerSettings, "Kafka brokers")
+    window: WindowSettings = group(WindowSettings, "Window")
+    state: StateSettings = group(StateSettings, "State")
+    calls: CallSettings = group(CallSettings, "Services")
+    channel: ChannelSettings = group(ChannelSettings, "Security of the channels to the services")
+
+    def __post_init__(self) -> None:
+        if self.parallelism < 1:
+            raise SettingsError("--parallelism must be above 0")
+        if self.parallelism > _PARALLELISM_MAX:
+            raise SettingsError(f"--parallelism must be at most {_PARALLELISM_MAX}")
+        for name in ("metrics_port", "web_port"):
+            port = getattr(self, name)
+            if port is not None and not 0 <= port < 65_536:
+                flag = flag_of(RunSettings, name)
+                raise SettingsError(f"{flag} must be a port, or 0 for a free one, not {port}")
+        for flag, address in (("--features", self.calls.features), ("--inference", self.calls.inference)):
+            if self.channel.tls_ca is not None and address is None:
+                raise SettingsError(f"--tls-ca needs {flag}")  # services that a run starts are plain, on this machine
+        if self.outputs.delivery == "exactly-once":
+            self._check_exactly_once()
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """The settings of the values of fields, whichever groups they belong to."""
+        return composed(cls, values)
+
+    def _check_exactly_once(self) -> None:
+        if self.engine != "flink":
+            raise SettingsError("--delivery exactly-once needs --engine flink: only Flink writes in transactions")
+        if not self.log.is_topic:
+            raise SettingsError("--delivery exactly-once is for Kafka; a file is written anew by each run")
+        if self.state.epoch_ms > _LONGEST_TRANSACTION_MS:
+            longest = duration_text(_LONGEST_TRANSACTION_MS)
+            raise SettingsError(
+                f"--epoch must be at most {longest} with --delivery exactly-once: a transaction lasts as long, and a "
+                "broker aborts one that is open for longer than 10m"
+            )
+
+
+run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
+"""Gives a command every option of a run."""

@@ -1,0 +1,7 @@
+"""What is the operator's to mend."""
+
+__all__ = ["SettingsError"]
+
+
+class SettingsError(ValueError):
+    """A setting is wrong: nothing starts. The message names the option and says what to do, in one line."""
