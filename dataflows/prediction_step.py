@@ -8,7 +8,8 @@ import msgspec
 
 from dataflows.metrics import Metrics
 from dataflows.records import encoded_prediction, encoded_refusal, encoded_rejection
-from dataflows.services.client import Answer, Prediction, Refusal, ServiceClient
+from dataflows.services.answers import Answer, Prediction, Refusal
+from dataflows.services.client import ServiceClient
 from dataflows.window_step import LocatedOutput
 from window_core import Evaluation, Rejection
 

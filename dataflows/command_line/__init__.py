@@ -18,7 +18,7 @@ from dataflows.command_line.test import test
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
 from dataflows.kafka.client import BrokerError
-from dataflows.services.calls import ServiceError
+from dataflows.services.errors import ServiceError
 from window_core import SnapshotError
 
 __all__ = ["latecomer", "main"]

@@ -12,8 +12,9 @@ import click
 
 from dataflows.locations import STANDARD
 from dataflows.metrics import Metrics
+from dataflows.services.answers import Refusal
 from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_text, read_windows
-from dataflows.services.client import Refusal, ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import ChannelSettings, RunSettings
 from runtime.addresses import parsed_addresses
 from runtime.errors import SettingsError

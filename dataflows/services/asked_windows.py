@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from dataflows.services.client import Answer, Refusal
+from dataflows.services.answers import Answer, Refusal
 from window_core import Evaluation
 from window_core.columns import Columns
 

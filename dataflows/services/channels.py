@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import grpc
 
@@ -17,7 +17,7 @@ from dataflows.settings import ChannelSettings
 from grpc_services.python.tls import TlsFiles, watched_tls_files
 from grpc_services.python.watched_files import WatchedFiles
 
-__all__ = ["Addresses", "Connection", "Methods"]
+__all__ = ["Addresses", "Connection"]
 
 _ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """The answer to thousands of windows is far smaller; this bounds what a broken service can make us hold."""
@@ -44,18 +44,10 @@ _REST_MAX_S: Final = 30.0
 """How long an address that failed is left alone where there are others, doubled with each failure in a row."""
 
 
-class Methods(NamedTuple):
-    """The full names of a service's methods."""
-
-    batch: str
-    stream: str
-    unary: str
-
-
 class Connection:
-    """A channel, and the methods on it; they take serialised messages and give such."""
+    """A channel, and the methods that were called on it; they take and give serialised messages."""
 
-    def __init__(self, host_port: str, methods: Methods, files: TlsFiles | None, channel: ChannelSettings) -> None:
+    def __init__(self, host_port: str, files: TlsFiles | None, channel: ChannelSettings) -> None:
         self.files = files
         self.users = 0
         gzip = channel.compression == "gzip"
@@ -66,9 +58,19 @@ class Connection:
         else:
             credentials = grpc.ssl_channel_credentials(files.authorities, *(files.pair or ()))
             self._channel = grpc.secure_channel(target, credentials, _OPTIONS, compression)
-        self.batch = self._channel.unary_unary(methods.batch, None, None)
-        self.unary = self._channel.unary_unary(methods.unary, None, None)
-        self.stream = self._channel.stream_stream(methods.stream, None, None)
+        self._methods: dict[str, Any] = {}
+
+    def unary(self, method: str) -> Any:
+        """A unary method by its full name, to be called."""
+        return self._methods.get(method) or self._methods.setdefault(
+            method, self._channel.unary_unary(method, None, None)
+        )
+
+    def stream(self, method: str) -> Any:
+        """A bidirectional stream by its full name, to be called."""
+        return self._methods.get(method) or self._methods.setdefault(
+            method, self._channel.stream_stream(method, None, None)
+        )
 
     def close(self) -> None:
         self._channel.close()
@@ -87,13 +89,12 @@ class _Address:
 class Addresses:
     """The addresses of a service, which take turns. May be used by several threads at once."""
 
-    def __init__(self, pairs: list[tuple[str, int]], methods: Methods, channel: ChannelSettings) -> None:
+    def __init__(self, pairs: list[tuple[str, int]], channel: ChannelSettings) -> None:
         """Nothing is connected yet.
 
         Raises:
             SettingsError: a certificate or a key cannot be used.
         """
-        self._methods = methods
         self._settings = channel
         self._files: WatchedFiles[TlsFiles] | None = None
         if channel.tls_ca is not None:
@@ -151,7 +152,7 @@ class Addresses:
             if connection is None or connection.files is not files:
                 if connection is not None and not connection.users:
                     connection.close()
-                connection = address.connection = Connection(address.host_port, self._methods, files, self._settings)
+                connection = address.connection = Connection(address.host_port, files, self._settings)
             connection.users += 1
             return address, connection
 

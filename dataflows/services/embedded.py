@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from dataflows.services.calls import ServiceError, ServiceName
+from dataflows.services.answers import ServiceName
+from dataflows.services.errors import ServiceError
 
 __all__ = ["embedded_service"]
 

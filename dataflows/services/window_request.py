@@ -7,52 +7,23 @@ Buffers documentation, on length-delimited fields.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
 from typing import Final
 
-from grpc_services.python.batch_codec import MAX_EVENTS
+from dataflows.services.chunks import Chunk
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import WindowBatch
-from window_core import BYTES_PER_EVENT, Columns, Evaluation
+from window_core import Columns
 
-__all__ = ["chunks_of", "window_request"]
+__all__ = ["window_request"]
 
 _COLUMNS: Final = tuple(
     (bytes([WindowBatch.DESCRIPTOR.fields_by_name[name].number << 3 | 2]), value_bytes)  # 2: length-delimited
     for name, value_bytes in (("times", 8), ("sensor1", 4), ("sensor2", 4), ("sensor3", 4), ("sensor4", 4))
 )
 
-_BYTES_BESIDE: Final = 56
-"""Of a window, beside its columns and twice the id of its device: two bounds, its session and number, and lengths."""
 
-
-def chunks_of(evaluations: Sequence[Evaluation], windows_max: int, bytes_max: int) -> Iterator[Sequence[Evaluation]]:
-    """Cut evaluations into requests of so many windows and bytes, and of the events that a server takes, at most.
-
-    A window that is above a limit on its own goes alone.
-    """
-    sent: dict[Columns, int] = {}  # up to which row these columns are in the request
-    start = size = events = 0
-    for row, (_, _, _, columns, first, last) in enumerate(evaluations):
-        beside = 2 * len(columns.device_id.encode()) + _BYTES_BESIDE
-        size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
-        events += last - first
-        if row > start and (row - start == windows_max or size > bytes_max or events > MAX_EVENTS):
-            yield evaluations[start:row]
-            start, events = row, last - first
-            size = BYTES_PER_EVENT * events + beside
-            sent.clear()
-        sent[columns] = last
-    if start < len(evaluations):
-        yield evaluations[start:]
-
-
-def window_request(evaluations: Sequence[Evaluation], ids: Sequence[str]) -> bytes:
-    """The request for the features of some evaluations: a serialised ``WindowBatch``.
-
-    Args:
-        evaluations: at least one; those of a device in their order.
-        ids: their evaluation ids.
-    """
+def window_request(chunk: Chunk) -> bytes:
+    """The request for the features of a chunk: a serialised ``WindowBatch``."""
+    evaluations = chunk.evaluations
     spans: dict[Columns, tuple[int, int]] = {}  # of each device's columns, the rows to send
     for _, _, _, columns, start, end in evaluations:  # the later one neither starts nor ends before the other
         spans[columns] = (spans[columns][0] if columns in spans else start, end)
@@ -62,7 +33,7 @@ def window_request(evaluations: Sequence[Evaluation], ids: Sequence[str]) -> byt
         moves[columns] = row - start
         row += end - start
     small = WindowBatch(
-        evaluation_id=ids,
+        evaluation_id=chunk.ids,
         device_id=[columns.device_id for _, _, _, columns, _, _ in evaluations],
         starts=array("I", [start + moves[columns] for _, _, _, columns, start, _ in evaluations]).tobytes(),
         ends=array("I", [end + moves[columns] for _, _, _, columns, _, end in evaluations]).tobytes(),

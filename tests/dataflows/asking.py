@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dataflows.metrics import Metrics
-from dataflows.services.client import Answer, ServiceClient, Services
+from dataflows.services.answers import Answer
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from tests.dataflows.misbehaving import Misbehaving, Rule, misbehaving
 from window_core import DeviceWindow, Evaluation, Event, WindowSpec

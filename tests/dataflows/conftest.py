@@ -10,7 +10,8 @@ import pytest
 
 from dataflows.kafka_broker.broker import Broker, running_broker
 from dataflows.metrics import Metrics
-from dataflows.services.client import Answer, Prediction, ServiceClient, Services
+from dataflows.services.answers import Answer, Prediction
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings

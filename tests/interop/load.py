@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from dataflows.metrics import Metrics
+from dataflows.services.answers import Prediction
 from dataflows.services.asked_windows import demo_window
-from dataflows.services.client import Prediction, ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 
 QUICK_START = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}

@@ -8,9 +8,10 @@ import grpc
 import pytest
 
 from dataflows.metrics import Metrics
+from dataflows.services.answers import Prediction
 from dataflows.services.asked_windows import demo_window
-from dataflows.services.calls import ServiceError
-from dataflows.services.client import Prediction, ServiceClient, Services
+from dataflows.services.client import ServiceClient, Services
+from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from grpc_services.python.server import RunningServer, start
 from grpc_services.python.settings import ServerSettings

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dataflows.metrics import Metrics
 from dataflows.services.asked_windows import demo_window
-from dataflows.services.calls import ServiceError
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import embedded_service
+from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings

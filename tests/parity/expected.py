@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from dataflows.records import encoded_prediction, encoded_refusal
-from dataflows.services.client import Answer, Refusal
+from dataflows.services.answers import Answer, Refusal
 from tests.oracle import expected_outputs, plain
 from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed

@@ -5,6 +5,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataflows.services.chunks import Chunk
 from dataflows.services.window_request import window_request
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import WindowBatch
 from window_core import DeviceWindow, Evaluation, Event, WindowSpec
@@ -23,7 +24,7 @@ def evaluation(device_id: str, times: list[int], spare: int) -> Evaluation:
 
 
 def requested(evaluations: list[Evaluation]) -> WindowBatch:
-    return WindowBatch.FromString(window_request(evaluations, [one.evaluation_id for one in evaluations]))
+    return WindowBatch.FromString(window_request(Chunk.of(evaluations)))
 
 
 def check(batch: WindowBatch, evaluations: list[Evaluation]) -> None:

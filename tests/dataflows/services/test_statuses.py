@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from dataflows.metrics import Metrics
-from dataflows.services.calls import ServiceError
-from dataflows.services.client import Answer, Refusal, ServiceClient, Services
+from dataflows.services.answers import Answer, Refusal
+from dataflows.services.client import ServiceClient, Services
+from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList
@@ -48,9 +49,9 @@ def test_a_service_that_never_answers_fails_the_run_by_its_deadline(bench: Bench
         return getattr(bench, service).never()
 
     with pytest.raises(
-        ServiceError, match=f"the {service} service .* failed 2 attempts of up to 50ms: DEADLINE_EXCEEDED"
+        ServiceError, match=f"the {service} service .* failed 2 attempts of up to 700ms: DEADLINE_EXCEEDED"
     ):
-        bench.asked(**told(service, silent), rpc=rpc, attempts=2, timeout_ms=50, in_flight=2)
+        bench.asked(**told(service, silent), rpc=rpc, attempts=2, timeout_ms=700, in_flight=2)
 
 
 def test_a_port_where_nobody_listens_fails_the_run(features_address: str) -> None:

@@ -1,6 +1,5 @@
 """The client against services that answer what cannot be right, and the requests that it cuts for them."""
 
-from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -11,14 +10,13 @@ from typing import Any
 import pytest
 
 from dataflows.metrics import Metrics
-from dataflows.services.calls import ServiceError
-from dataflows.services.client import Answer, ServiceClient, Services
+from dataflows.services.answers import Answer
+from dataflows.services.client import ServiceClient, Services
+from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
-from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, as_it_should, told
 from tests.dataflows.misbehaving import Status, misbehaving
-from window_core import Columns, Evaluation
 
 
 @RPC
@@ -76,30 +74,10 @@ def test_an_answer_that_does_not_fit_the_question_fails_the_run(
         bench.asked(**told(service, lambda *_: change), rpc=rpc)
 
 
-def test_requests_are_cut_to_the_windows_and_bytes_that_are_set(bench: Bench, right: list[Answer]) -> None:
+def test_requests_are_cut_to_the_windows_that_are_set(bench: Bench, right: list[Answer]) -> None:
     assert bench.asked(batch_windows=5) == right
     sizes = [len(request.evaluation_id) for request in bench.inference.called("Predict")]
     assert sorted(sizes) == [4, 5, 5, 5, 5]  # several are under way at once
-
-
-@pytest.mark.parametrize("batch_bytes", [1, 500, 2_000, 1_000_000])
-def test_no_request_with_two_windows_is_larger_than_set(bench: Bench, right: list[Answer], batch_bytes: int) -> None:
-    assert bench.asked(batch_bytes=batch_bytes, batch_windows=1_000) == right
-    requests = bench.features.called("EngineerFeatures")
-    assert sum(len(request.evaluation_id) for request in requests) == 24
-    assert all(request.ByteSize() <= batch_bytes or len(request.evaluation_id) == 1 for request in requests)
-    assert len(requests) < 24 or batch_bytes <= 500
-
-
-def test_windows_that_share_events_go_in_one_request_up_to_what_a_server_takes(bench: Bench) -> None:
-    rows = 40_000
-    columns = Columns("d", 0, array("q", range(rows)), tuple(array("f", bytes(4 * rows)) for _ in range(4)))  # type: ignore[arg-type]
-    evaluations = [Evaluation("tick", 0, seq, columns, seq, rows - 200 + seq) for seq in range(200)]
-    assert len(bench.client(batch_windows=1_000).answers(evaluations)) == 200
-    requests = bench.features.called("EngineerFeatures")
-    assert sorted(len(request.evaluation_id) for request in requests) == [95, 105]
-    assert 105 * (rows - 200) <= MAX_EVENTS < 106 * (rows - 200)
-    assert all(len(request.times) < 8 * rows for request in requests)
 
 
 def test_a_server_with_a_small_limit_gets_smaller_requests(bench: Bench, right: list[Answer]) -> None:

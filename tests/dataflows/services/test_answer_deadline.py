@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from dataflows.services.answer_deadline import AnswerDeadline
-from dataflows.services.client import Answer
+from dataflows.services.answers import Answer
 from tests.dataflows.asking import SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
 

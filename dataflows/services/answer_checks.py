@@ -1,0 +1,143 @@
+"""Whether an answer fits its question: each fault that an answer may have, and what follows from it, as one table.
+
+The services may be anybody's. What they answer is trusted only after it has passed this table.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+import grpc
+import numpy as np
+
+from dataflows.services.answers import Refusal, ServiceName
+from dataflows.services.errors import AskAgainError, WrongAnswerError, may_pass, status_of_number
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
+
+__all__ = ["FAULTS", "Answered", "Consequence", "checked"]
+
+
+_ROWS: Final = {"features": ("rows of features", "windows"), "inference": ("predictions", "rows of features")}
+"""What the rows of an answer are, and those of its question."""
+
+_COLUMN: Final = {"features": "feature", "inference": "result"}
+
+
+class Answered(NamedTuple):
+    """A question and its answer, of either service, as rows and named columns.
+
+    Attributes:
+        service: which of the two.
+        asked: ids of the evaluations in the question.
+        ids: those in the answer.
+        names: of the columns.
+        cells: number of values in the answer; ``None`` if their bytes are no whole number of values.
+        errors: the rows that failed.
+        values: float32, row by row, if the values are numbers.
+    """
+
+    service: ServiceName
+    asked: Sequence[str]
+    ids: Sequence[str]
+    names: Sequence[str]
+    cells: int | None
+    errors: Sequence[RowError]
+    values: bytes = b""
+
+
+class Consequence(Enum):
+    """What follows from a fault."""
+
+    ASK_AGAIN = auto()
+    FAIL_RUN = auto()
+    REFUSE_ROW = auto()
+
+
+class Finding(NamedTuple):
+    """A fault that was found. Of a fault that fails the run, only the message is used."""
+
+    message: str
+    row: int = 0
+    status: grpc.StatusCode = grpc.StatusCode.INTERNAL
+
+
+class Fault(NamedTuple):
+    found_in: Callable[[Answered], Iterator[Finding]]
+    consequence: Consequence
+
+
+def checked(answered: Answered) -> dict[int, Refusal]:
+    """The rows that are refused; an answer that passes holds a good value in each other cell.
+
+    Raises:
+        AskAgainError: a row failed with a status that may pass.
+        WrongAnswerError: the answer does not fit the question.
+    """
+    refusals: dict[int, Refusal] = {}
+    for fault in FAULTS:
+        for finding in fault.found_in(answered):
+            if fault.consequence is Consequence.ASK_AGAIN:
+                raise AskAgainError(finding.status, finding.message)
+            if fault.consequence is Consequence.FAIL_RUN:
+                raise WrongAnswerError(finding.message)
+            refusals.setdefault(finding.row, Refusal(finding.status.name, answered.service, finding.message))
+    return refusals
+
+
+def _rows_that_may_pass(answered: Answered) -> Iterator[Finding]:
+    for error in answered.errors:
+        if may_pass(status := status_of_number(error.code)):
+            yield Finding(error.message, error.row, status)
+
+
+def _another_size(answered: Answered) -> Iterator[Finding]:
+    rows = len(answered.asked)
+    if len(answered.ids) != rows or answered.cells != rows * len(answered.names):
+        given, asked = _ROWS[answered.service]
+        yield Finding(f"{len(answered.ids)} {given} to {rows} {asked}")
+
+
+def _other_evaluations(answered: Answered) -> Iterator[Finding]:
+    if answered.ids != answered.asked:
+        yield Finding("rows of other evaluations than it was asked about, or in another order")
+
+
+def _errors_in_no_row(answered: Answered) -> Iterator[Finding]:
+    for error in answered.errors:
+        if error.row >= len(answered.asked):
+            _, asked = _ROWS[answered.service]
+            yield Finding(f"an error in row {error.row} to {len(answered.asked)} {asked}")
+
+
+def _failed_rows(answered: Answered) -> Iterator[Finding]:
+    for error in answered.errors:
+        yield Finding(error.message, error.row, status_of_number(error.code))
+
+
+def _repeated_name(answered: Answered) -> Iterator[Finding]:
+    """In an output, one of the two values would be lost."""
+    names = list(answered.names)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        for row in range(len(answered.asked)):
+            yield Finding(f"{_COLUMN[answered.service]}: {twice} is repeated", row)
+
+
+def _values_not_finite(answered: Answered) -> Iterator[Finding]:
+    """JSON has no number for them: an output would hold null in their place."""
+    finite = np.isfinite(np.frombuffer(answered.values, "<f4"))
+    if not finite.all():
+        for row, column in zip(*np.nonzero(~finite.reshape(-1, len(answered.names))), strict=True):
+            yield Finding(f"feature: {answered.names[column]} is not finite", int(row))
+
+
+FAULTS: Final = (
+    Fault(_rows_that_may_pass, Consequence.ASK_AGAIN),
+    Fault(_another_size, Consequence.FAIL_RUN),
+    Fault(_other_evaluations, Consequence.FAIL_RUN),
+    Fault(_errors_in_no_row, Consequence.FAIL_RUN),
+    Fault(_failed_rows, Consequence.REFUSE_ROW),
+    Fault(_repeated_name, Consequence.REFUSE_ROW),
+    Fault(_values_not_finite, Consequence.REFUSE_ROW),
+)
+"""In this order: of several faults of a row, the first one counts."""
