@@ -1,11 +1,17 @@
-"""The folder of a run's state: it says whose it is, is never taken for another run's, and serves one run at a time."""
+"""The folder of a run's state: it says whose it is, is never taken for another run's, and serves one run at a time.
+
+Whoever can write there decides what a run takes for its windows, and what code it loads: so nobody but its owner can.
+"""
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from zlib import crc32
 
 from dataflows.file_log import FileLog
 from dataflows.kafka.log import KafkaLog
@@ -13,11 +19,15 @@ from dataflows.locations import Locations, is_kafka
 from runtime.errors import SettingsError
 from window_core import SnapshotError
 
-__all__ = ["claim", "held", "identity_of", "is_claimed"]
+__all__ = ["claim", "held", "identity_of", "is_claimed", "read_note", "write_note"]
 
 _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
 _LOCK_FILE: Final = "latecomer.lock"
+
+_CHECKSUM: Final = "checksum"
+
+_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def identity_of(engine: str, locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
@@ -36,8 +46,8 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
         SettingsError: it belongs to another engine, input or output, or it holds something else.
         SnapshotError: it does not say whose it is.
     """
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"--state {folder} is a file, not a folder")
+    if folder.exists():
+        _check_rights(folder)
     if (folder / _IDENTITY_FILE).is_file():
         _check_identity(folder, identity)
         return True
@@ -56,8 +66,9 @@ def held(folder: Path, identity: dict[str, str]) -> Iterator[None]:
         SnapshotError: as ``is_claimed`` says.
     """
     is_claimed(folder, identity)  # nothing is written into what is somebody else's
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("w") as lock:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(lock):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -69,19 +80,71 @@ def held(folder: Path, identity: dict[str, str]) -> Iterator[None]:
 
 def claim(folder: Path, identity: dict[str, str], prepare: Callable[[], None] = lambda: None) -> None:
     """Make a folder the state of a run. It is that once ``prepare`` is through: a start cut short is made again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    begun = folder / _BEGUN_FILE
-    begun.write_text(json.dumps(identity, indent=2) + "\n")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / _BEGUN_FILE).touch(0o600)
     prepare()
-    begun.replace(folder / _IDENTITY_FILE)
+    write_note(folder / _IDENTITY_FILE, identity)
+
+
+def _check_rights(folder: Path) -> None:
+    """See that nobody but the owner of the run can write a state, or have it written elsewhere.
+
+    Raises:
+        SettingsError: somebody can, or it is no folder.
+    """
+    if not folder.is_dir():
+        raise SettingsError(f"--state {folder} is a file, not a folder")
+    folder_rights = folder.stat()
+    is_closed = stat.S_IMODE(folder_rights.st_mode) & (stat.S_IRWXG | stat.S_IRWXO) == 0
+    for path, rights in ((folder, folder_rights), *((path, path.lstat()) for path in folder.iterdir())):
+        if stat.S_ISLNK(rights.st_mode):
+            raise SettingsError(f"--state {folder}: {path.name} is a link: a state is in its folder")
+        if rights.st_uid != os.geteuid():
+            raise SettingsError(
+                f"--state {folder}: {path} belongs to another user: run as that one, or name another folder"
+            )
+        out_of_reach = is_closed and stat.S_ISDIR(rights.st_mode)  # Flink's own, made as the umask says
+        if rights.st_mode & _WRITABLE_BY_OTHERS and not out_of_reach:
+            raise SettingsError(f"--state {folder}: {path} may be written by others: take that right away (chmod go-w)")
+
+
+def write_note(file: Path, note: Mapping[str, Any]) -> None:
+    """Write down something about a state, whole or not at all, with its checksum."""
+    new = file.with_name(file.name + ".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as written:
+        written.write(_encoded(note))
+        written.flush()
+        os.fsync(written.fileno())
+    new.replace(file)
+
+
+def read_note(file: Path) -> dict[str, Any]:
+    """What was written down.
+
+    Raises:
+        SnapshotError: it is damaged.
+    """
+    data = file.read_bytes()
+    try:
+        note: dict[str, Any] = json.loads(data)
+        del note[_CHECKSUM]
+        is_whole = _encoded(note) == data
+    except (ValueError, TypeError, KeyError):
+        is_whole = False
+    if not is_whole:
+        raise SnapshotError(
+            f"--state {file.parent} is damaged: {file.name} is not whole, or was written by an earlier version"
+        )
+    return note
+
+
+def _encoded(note: Mapping[str, Any]) -> bytes:
+    checksum = f"{crc32(json.dumps(note).encode()):08x}"
+    return json.dumps({**note, _CHECKSUM: checksum}, indent=2).encode() + b"\n"
 
 
 def _check_identity(folder: Path, identity: dict[str, str]) -> None:
-    try:
-        written = json.loads((folder / _IDENTITY_FILE).read_bytes())
-        of_run = {name: written[name] for name in identity}
-    except (ValueError, TypeError, KeyError):
-        raise SnapshotError(f"--state {folder} is damaged: {_IDENTITY_FILE} does not say what it belongs to") from None
+    of_run = read_note(folder / _IDENTITY_FILE)
     for name, value in identity.items():
-        if of_run[name] != value:
-            raise SettingsError(f"--state {folder} belongs to a run with --{name} {of_run[name]}, not {value}")
+        if of_run.get(name) != value:
+            raise SettingsError(f"--state {folder} belongs to a run with --{name} {of_run.get(name)}, not {value}")

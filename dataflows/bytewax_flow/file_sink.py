@@ -19,11 +19,15 @@ class FileSink(FixedPartitionedSink[OutputRecord, int]):
         self._topics: list[str] = list(paths)
         self._paths: list[str] = list(paths.values())
 
-    def begin(self, *, anew: bool) -> None:
-        """Make each file that is not there; ``anew``, empty those that are. Bytewax opens a file for its first line."""
-        for path in self._paths:
+    def begin(self, saved: set[str]) -> None:
+        """Make each file that is not there, and empty those of which no state was saved.
+
+        Bytewax opens a file for its first line: one of a run that was killed before it saved may get none.
+        """
+        for topic, path in zip(self._topics, self._paths, strict=True):
             if path != "-":
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else 0), 0o666))
+                anew = 0 if topic in saved else os.O_TRUNC
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | anew, 0o666))
 
     def list_parts(self) -> list[str]:
         return self._topics

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.inputs import Source
-from bytewax.outputs import Sink
+from bytewax.inputs import FixedPartitionedSource
+from bytewax.outputs import FixedPartitionedSink
 
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_source import SourceItem
 from dataflows.bytewax_flow.logic import WindowInput, WindowLogic
+from dataflows.bytewax_flow.sealed import SealedSink, SealedSource
 from dataflows.metrics import Metrics
 from dataflows.prediction_step import OutputRecord, PredictionStep
 from dataflows.window_step import LocatedOutput
@@ -21,8 +22,8 @@ __all__ = ["latecomer_flow"]
 
 
 def latecomer_flow(
-    source: Source[SourceItem],
-    sink: Sink[tuple[str, OutputRecord]],
+    source: FixedPartitionedSource[SourceItem, Any],
+    sink: FixedPartitionedSink[OutputRecord, Any],
     step: PredictionStep,
     spec: WindowSpec,
     metrics: Metrics,
@@ -42,12 +43,12 @@ def latecomer_flow(
         return step.records([output for _, output in located])
 
     flow = Dataflow("latecomer")
-    items = op.input("log", flow, source)
+    items = op.input("log", flow, SealedSource(source))
     kinds = op.branch("kinds", items, _is_for_device)
     windows = op.stateful_batch("windows", kinds.trues, partial(WindowLogic, spec, metrics))
     records = op.flat_map_batch("services", windows, called)
     both = op.merge("records", records, cast(Stream[OutputRecord], kinds.falses))
-    op.output("outputs", op.map("topics", both, _addressed), sink)
+    op.output("outputs", op.map("topics", both, _addressed), SealedSink(sink))
     return flow
 
 

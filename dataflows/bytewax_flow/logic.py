@@ -6,6 +6,7 @@ from typing import TypeAlias
 from bytewax.operators import StatefulBatchLogic
 
 from dataflows.bytewax_flow.failure import fails_quietly
+from dataflows.bytewax_flow.sealed import sealed, unsealed
 from dataflows.metrics import Metrics
 from dataflows.records import LoggedEvent
 from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
@@ -18,13 +19,13 @@ WindowInput: TypeAlias = LoggedEvent | int
 
 
 class WindowLogic(StatefulBatchLogic[WindowInput, LocatedOutput, bytes]):
-    """One device in a Bytewax flow; its state is the core's own snapshot."""
+    """One device in a Bytewax flow; its state is the core's own snapshot, sealed."""
 
     @fails_quietly
     def __init__(self, spec: WindowSpec, metrics: Metrics, state: bytes | None) -> None:
         self._spec = spec
         self._metrics = metrics
-        self._window = None if state is None else DeviceWindow.restore(spec, state)
+        self._window = None if state is None else DeviceWindow.restore(spec, unsealed(state))
 
     @fails_quietly
     def on_batch(self, values: list[WindowInput]) -> tuple[Iterable[LocatedOutput], bool]:
@@ -41,4 +42,4 @@ class WindowLogic(StatefulBatchLogic[WindowInput, LocatedOutput, bytes]):
 
     def snapshot(self) -> bytes:
         assert self._window is not None  # a logic without one was discarded
-        return self._window.snapshot()
+        return sealed(self._window.snapshot())

@@ -1,25 +1,27 @@
-"""The databases in which Bytewax keeps the state of a run."""
+"""The state of a run on Bytewax: opened as the last run that came to an epoch's end has left it, or not at all.
+
+Bytewax writes the snapshots of an epoch first, and that it is over (its frontier) behind them. A run that dies between
+leaves snapshots of an epoch that never ended. Bytewax starts that epoch again and passes them over, but they keep their
+number: once the next run has ended an epoch of this number, with other records in it, they are taken for its own.
+So they are removed before it starts. docs/adr/0001 lists each pair of writes between which a run can die.
+"""
 
 import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 
+from dataflows.bytewax_flow.database import checked_database, make_database
+from dataflows.bytewax_flow.sealed import checked_pickle
 from dataflows.state_folder import claim, is_claimed
-from window_core import SnapshotError
 
 __all__ = ["opened_state"]
 
-_PARTITIONS: Final = 1
-"""Bytewax fixes this number when the folder is made; one database keeps up with every worker of one process."""
 
-
-def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, bool]:
-    """The state in a folder, which is made if there is none, and whether it was.
+def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, set[str]]:
+    """The state in a folder, which is made if there is none, and the outputs of which it says where they were.
 
     Args:
         folder: where it is kept.
@@ -28,27 +30,28 @@ def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig
         SettingsError: it belongs to another run, or the folder holds something else.
         SnapshotError: it is damaged.
     """
-    is_new = not is_claimed(folder, identity)
-    if is_new:
-        claim(folder, identity, partial(_make_databases, folder))
-    else:
-        for number in range(_PARTITIONS):
-            _check_database(folder, folder / f"part-{number}.sqlite3")
-    return RecoveryConfig(folder, backup_interval=timedelta(0)), is_new
+    if not is_claimed(folder, identity):
+        claim(folder, identity, partial(make_database, folder))
+    with checked_database(folder) as connection:
+        with connection:
+            connection.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (_resume_epoch(connection),))
+        for (stored,) in connection.execute("SELECT ser_change FROM snaps WHERE ser_change IS NOT NULL"):
+            checked_pickle(stored)
+        saved = connection.execute("SELECT state_key FROM snaps WHERE step_id = 'latecomer.outputs'")
+        outputs = {output for (output,) in saved}
+    return RecoveryConfig(folder, backup_interval=timedelta(0)), outputs
 
 
-def _make_databases(folder: Path) -> None:
-    for left_behind in folder.glob("part-*.sqlite3*"):  # by a start that was cut short
-        left_behind.unlink()
-    init_db_dir(folder, _PARTITIONS)
+def _resume_epoch(connection: sqlite3.Connection) -> int:
+    """The epoch that Bytewax starts with: the first that one of the last run's workers has not ended.
 
-
-def _check_database(folder: Path, database: Path) -> None:
-    """Find damage that Bytewax would meet with the state of its stack."""
-    try:
-        with closing(sqlite3.connect(database.resolve().as_uri() + "?mode=rw", uri=True)) as connection:
-            [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found != "ok":
-        raise SnapshotError(f"--state {folder} is damaged: {database.name}: {found}")
+    Source: ``resume_from`` in src/recovery.rs of Bytewax. A worker of which there is no frontier has ended none.
+    """
+    last = connection.execute("SELECT ex_num, worker_count, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1")
+    for number, workers, first_epoch in last:
+        frontiers: dict[int, int] = dict.fromkeys(range(workers), first_epoch)
+        written = "SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?"
+        for worker, frontier in connection.execute(written, (number,)):
+            frontiers[worker] = max(frontier, frontiers.get(worker, frontier))
+        return min(frontiers.values())
+    return 1  # where there was no run, or it died before it had written that it began

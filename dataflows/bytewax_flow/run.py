@@ -10,6 +10,7 @@ from types import FrameType
 
 from bytewax.run import cli_main
 
+from dataflows.bytewax_flow.database import seal_database
 from dataflows.bytewax_flow.failure import StandardError
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.file_source import FileSource
@@ -44,14 +45,14 @@ def run_on_bytewax(
         OSError: an input or output failed.
         KeyboardInterrupt: a signal asked for an end.
     """
-    recovery, is_new = None, True
+    recovery, saved = None, set[str]()
     with ExitStack() as stack:
         if settings.state.folder is not None:
             folder, identity = Path(settings.state.folder), identity_of("bytewax", locations, log)
             stack.enter_context(held(folder, identity))
-            recovery, is_new = opened_state(folder, identity)
+            recovery, saved = opened_state(folder, identity)
         files, targets = _sink(locations, settings)
-        files.begin(anew=is_new)
+        files.begin(saved)
         stopped = Flag()
         client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
         flow = latecomer_flow(
@@ -75,6 +76,8 @@ def run_on_bytewax(
             )
         except BaseException as error:
             raise _cause_of(error) from None
+        if settings.state.folder is not None:
+            seal_database(Path(settings.state.folder))
 
 
 def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[OutputKind, KafkaTarget]]:

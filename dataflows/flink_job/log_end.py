@@ -3,13 +3,13 @@
 Flink keeps no state of a job that has come to its end, so a run that has is not begun anew in silence.
 """
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from dataflows.kafka.topic import BoundedLog
+from dataflows.state_folder import read_note, write_note
 from runtime.errors import SettingsError
-from window_core import SnapshotError
 
 __all__ = ["kept_end", "mark_ended"]
 
@@ -33,17 +33,12 @@ def kept_end(folder: Path, end: BoundedLog | None, until_ms: int | None) -> Boun
         raise SettingsError(f"--state {folder}: the bounded run has come to its end; name another folder for a new one")
     if not file.exists():
         if end is not None:
-            begun = file.with_suffix(".new")
-            begun.write_text(json.dumps([end.end_offsets, end.until_ms]))
-            begun.replace(file)
+            write_note(file, asdict(end))
         return end
     if end is None:
         raise SettingsError(f"--state {folder} belongs to a run with --bounded, which goes on to its end with it")
-    try:
-        offsets, kept_ms = json.loads(file.read_bytes())
-        kept = BoundedLog(tuple(map(int, offsets)), kept_ms)
-    except (ValueError, TypeError):
-        raise SnapshotError(f"--state {folder} is damaged: {_END_FILE} does not say where the run ends") from None
+    note = read_note(file)
+    kept = BoundedLog(tuple(note["end_offsets"]), note["until_ms"])
     if until_ms not in (None, kept.until_ms):
         raise SettingsError(f"--state {folder} belongs to a run with --until {kept.until_ms}, not {until_ms}")
     return kept
@@ -51,4 +46,4 @@ def kept_end(folder: Path, end: BoundedLog | None, until_ms: int | None) -> Boun
 
 def mark_ended(folder: Path) -> None:
     """Note that the run has come to its end."""
-    (folder / _ENDED_FILE).touch()
+    (folder / _ENDED_FILE).touch(0o600)

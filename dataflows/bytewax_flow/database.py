@@ -1,0 +1,181 @@
+"""Finds a bit that was flipped in a database of Bytewax's, wherever it stands and means something.
+
+Bytewax reads an epoch as it finds it, and a wrong one loses windows in silence. SQLite itself guards the frames of its
+write-ahead log by checksums, and the pages by their structure only. So there is an index over each column that Bytewax
+reads: each value stands twice, and SQLite compares both (``integrity_check``). Snapshots have a checksum of their own.
+After a clean end the digest of the whole file is kept beside it.
+
+Not found after a kill, since nothing reads it: what is flipped in the unused bytes of a page; and in the last
+transaction of the log, which is taken for one that the kill cut short: the state is the one before it, as whole.
+
+Sources: the file format of SQLite (https://www.sqlite.org/fileformat2.html), the migrations of Bytewax 0.21.1.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from struct import Struct
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bytewax.recovery import init_db_dir
+
+from window_core import SnapshotError
+
+__all__ = ["checked_database", "make_database", "seal_database"]
+
+_DATABASE: Final = "part-0.sqlite3"
+"""The one that Bytewax makes where it is asked for one partition, which is enough for every worker of one process."""
+
+_DIGEST_FILE: Final = "part-0.sha256"
+"""Is there while no run has the database open, and is then the digest of all its bytes."""
+
+_INDEXES: Final = """
+    CREATE INDEX latecomer_parts ON parts (part_count, created_at);
+    CREATE INDEX latecomer_exs ON exs (worker_count, resume_epoch, created_at);
+    CREATE INDEX latecomer_fronts ON fronts (worker_frontier, created_at);
+    CREATE INDEX latecomer_commits ON commits (commit_epoch, created_at);
+    CREATE INDEX latecomer_snaps ON snaps (length(ser_change), created_at);
+    CREATE INDEX latecomer_forgotten ON snaps (snap_epoch) WHERE ser_change IS NULL;
+    CREATE TRIGGER latecomer_forget AFTER UPDATE ON commits BEGIN
+        DELETE FROM snaps WHERE rowid IN (
+            SELECT old.rowid FROM snaps AS gone INDEXED BY latecomer_forgotten
+            JOIN snaps AS old USING (step_id, state_key)
+            WHERE gone.ser_change IS NULL AND gone.snap_epoch <= new.commit_epoch AND old.snap_epoch <= gone.snap_epoch
+        );
+    END;
+"""
+"""Over what no key of Bytewax's holds. An index has the numbers of the rows too, so nothing can change places."""
+
+_FIXED_HEADER: Final = (slice(0, 24), slice(44, 92))
+"""What does not change in the first 100 bytes: all but counters of changes and pages."""
+
+_LOG_HEADER: Final = Struct(">8I")
+_LOG_FRAME: Final = Struct(">6I")
+_LITTLE_ENDIAN_SUMS: Final = 0x377F0682
+
+
+def make_database(folder: Path) -> None:
+    """Make the database of a new state; what a start that was cut short has left is made again."""
+    for left_behind in folder.glob("part-*.sqlite3*"):
+        left_behind.unlink()
+    init_db_dir(folder, 1)
+    with closing(sqlite3.connect(folder / _DATABASE)) as connection:
+        connection.executescript(_INDEXES)
+
+
+def seal_database(folder: Path) -> None:
+    """Write down the digest of a database that nobody has open: then each of its bytes is checked, read or not."""
+    if not (folder / (_DATABASE + "-wal")).exists():
+        (folder / _DIGEST_FILE).write_text(_digest(folder / _DATABASE))
+
+
+@contextmanager
+def checked_database(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The database of a state, checked whole before anything of it is believed. It is no longer sealed from then on.
+
+    Raises:
+        SnapshotError: it is damaged, or is not what ``make_database`` makes.
+    """
+    database = folder / _DATABASE
+    try:
+        _check_files(folder, database)
+        with closing(sqlite3.connect(database.resolve().as_uri() + "?mode=rw", uri=True)) as connection:
+            [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise SnapshotError(found)
+            header, schema = _as_made()
+            if _header(database) != header or not schema <= _schema(connection):
+                raise SnapshotError("its header or its tables are not those that were made")
+            yield connection
+    except (SnapshotError, sqlite3.DatabaseError) as error:
+        raise SnapshotError(f"--state {folder} is damaged: {_DATABASE}: {error}") from None
+    (folder / _DIGEST_FILE).unlink(missing_ok=True)
+    _sync(folder)  # else a power cut could bring the digest back, and keep what was written since
+
+
+def _check_files(folder: Path, database: Path) -> None:
+    """Check what can be told without SQLite."""
+    for path in folder.glob("*.sqlite3"):  # Bytewax opens whatever is called so
+        if path != database:
+            raise SnapshotError(f"{path.name} does not belong there")
+    if not database.is_file():
+        raise SnapshotError("it is missing")
+    digest = folder / _DIGEST_FILE
+    if digest.exists() and digest.read_bytes() != _digest(database).encode():
+        raise SnapshotError("it is not what the last run has left")
+    log = folder / (_DATABASE + "-wal")
+    if log.exists():
+        _check_log(log.read_bytes())
+
+
+def _check_log(data: bytes) -> None:
+    """See that a log which a killed run left breaks off in its last transaction, if at all.
+
+    SQLite reads it up to the first frame whose checksum fails, and says nothing: older pages would come back.
+    """
+    if len(data) < _LOG_HEADER.size:
+        return
+    magic, _, page_bytes, _, *salts, sum_1, sum_2 = _LOG_HEADER.unpack_from(data)
+    words = Struct("<2I" if magic == _LITTLE_ENDIAN_SUMS else ">2I")
+    sums = _sums(words, (0, 0), data[: _LOG_HEADER.size - 8])
+    if sums != (sum_1, sum_2):
+        raise SnapshotError("the header of its log does not match its checksum")
+    unread: list[int] = []  # of each frame from the first that SQLite does not read: whether a transaction ends there
+    for at in range(_LOG_HEADER.size, len(data) - _LOG_FRAME.size - page_bytes + 1, _LOG_FRAME.size + page_bytes):
+        _, ends_transaction, *frame_salts, sum_1, sum_2 = _LOG_FRAME.unpack_from(data, at)
+        if not unread:
+            page_at = at + _LOG_FRAME.size
+            sums = _sums(words, _sums(words, sums, data[at : at + 8]), data[page_at : page_at + page_bytes])
+            if frame_salts != salts or sums != (sum_1, sum_2):
+                unread.append(ends_transaction)
+        elif frame_salts == salts:  # else it is left from before the log began anew
+            unread.append(ends_transaction)
+    if any(unread[:-1]):
+        raise SnapshotError("its log is broken before its last transaction")
+
+
+def _sums(words: Struct, sums: tuple[int, int], data: bytes) -> tuple[int, int]:
+    """The checksums of SQLite's log, carried on over more data."""
+    sum_1, sum_2 = sums
+    for word_1, word_2 in words.iter_unpack(data):
+        sum_1 = (sum_1 + word_1 + sum_2) & 0xFFFFFFFF
+        sum_2 = (sum_2 + word_2 + sum_1) & 0xFFFFFFFF
+    return sum_1, sum_2
+
+
+@cache
+def _as_made() -> tuple[list[bytes], set[tuple[object, ...]]]:
+    """The header and the schema of a new database."""
+    with TemporaryDirectory() as folder:
+        make_database(Path(folder))
+        database = Path(folder) / _DATABASE
+        with closing(sqlite3.connect(database)) as connection:
+            return _header(database), _schema(connection)
+
+
+def _header(database: Path) -> list[bytes]:
+    with database.open("rb") as file:
+        data = file.read(100)
+    return [data[part] for part in _FIXED_HEADER]
+
+
+def _schema(connection: sqlite3.Connection) -> set[tuple[object, ...]]:
+    return set(connection.execute("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master"))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""Runs over a file with a state, in this process, that can be made to die at any write of that state."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from dataflows.bytewax_flow import file_source
+from dataflows.bytewax_flow.recovery import opened_state
+from dataflows.bytewax_flow.run import run_on_bytewax
+from dataflows.file_log import FileLog
+from dataflows.locations import Locations
+from dataflows.metrics import Metrics
+from dataflows.services.client import Services
+from dataflows.settings import RunSettings
+from dataflows.state_folder import claim, held, identity_of
+from tests.reference import Outputs, read_outputs
+
+__all__ = ["StatefulRuns", "rows"]
+
+
+class StatefulRuns:
+    """Runs in one folder, from one file to two, one after another."""
+
+    def __init__(self, folder: Path, services: Services, data: bytes) -> None:
+        self.data = data
+        self.state = folder / "state"
+        self.predictions = folder / "predictions.jsonl"
+        self.rejections = folder / "rejections.jsonl"
+        self._folder = folder
+        self._services = services
+        self._log = folder / "events.jsonl"
+        self._log.write_bytes(data)
+
+    def copied(self, folder: Path) -> "StatefulRuns":
+        """What was done so far, as if it had been done in another folder."""
+        shutil.copytree(self._folder, folder)
+        copy = StatefulRuns(folder, self._services, self.data)
+        claim(copy.state, copy.identity)
+        return copy
+
+    @property
+    def locations(self) -> Locations:
+        return Locations(str(self._log), str(self.predictions), str(self.rejections), False)
+
+    def run(self, *, chunk_bytes: int = 256 * 1024, epoch_ms: int = 1, **more: Any) -> None:
+        """A run until the end of the log; by default an epoch ends with each chunk of it."""
+        settings = RunSettings.of(**{"folder": str(self.state), "epoch_ms": epoch_ms, "timeout_ms": 60_000, **more})
+        metrics = Metrics()
+        with patch.object(file_source, "_CHUNK_BYTES", chunk_bytes):
+            run_on_bytewax(settings, self.locations, self._services, metrics, FileLog(metrics))
+
+    @property
+    def options(self) -> list[str]:
+        """What says the same as ``locations`` and the state on a command line."""
+        places = {"input": self._log, "output": self.predictions, "rejections": self.rejections, "state": self.state}
+        return [word for name, place in places.items() for word in (f"--{name}", str(place))]
+
+    @property
+    def service_options(self) -> list[str]:
+        return ["--features", self._services.features, "--inference", self._services.inference]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return identity_of("bytewax", self.locations, FileLog(Metrics()))
+
+    def begin(self) -> None:
+        """Make the state, as a run does first of all."""
+        with held(self.state, self.identity):
+            opened_state(self.state, self.identity)
+
+    def dies(self, writes: str, when: str, **more: Any) -> bool:
+        """Whether a run ends by it that the database of its state does not do what it is told.
+
+        Args:
+            writes: what it does not do, as ``INSERT UPDATE ON fronts``.
+            when: of which rows.
+            more: settings of the run.
+        """
+        *kinds, _, table = writes.split()
+        for kind in kinds:
+            abort = "BEGIN SELECT raise(ABORT, 'killed here'); END"
+            self.rows(f"CREATE TRIGGER test_{kind} BEFORE {kind} ON {table} WHEN {when} {abort}")
+        try:
+            self.run(**more)
+        except RuntimeError as error:
+            return "killed here" in str(error)
+        finally:
+            for kind in kinds:
+                self.rows(f"DROP TRIGGER test_{kind}")
+        return False
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return rows(self.state, query)
+
+    def epochs(self) -> int:
+        """How many have ended, in all runs so far."""
+        return max(0, *(frontier - 1 for (frontier,) in self.rows("SELECT worker_frontier FROM fronts")), 0)
+
+    def outputs(self) -> Outputs:
+        return read_outputs(self.predictions, self.rejections)
+
+
+def rows(state: Path, query: str) -> list[tuple[Any, ...]]:
+    """What a query finds in the database of a state."""
+    with closing(sqlite3.connect(state / "part-0.sqlite3", isolation_level=None)) as connection:
+        return connection.execute(query).fetchall()
