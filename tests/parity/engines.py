@@ -93,7 +93,7 @@ class EngineRun:
 
     def _outputs_of_file(self, folder: Path, log: LogFile, services: Services) -> Outputs:
         lines, predictions, rejections = (folder / file for file in ("log.jsonl", "predictions", "rejections"))
-        where = {"input": str(lines), "output": str(predictions), "rejections": str(rejections)}
+        where = {"input": str(lines), "predictions": str(predictions), "rejections": str(rejections)}
         for end in self._ends(log.cuts, len(log.data)):
             lines.write_bytes(log.data[:end])
             self._run(folder, log, services, **where)
@@ -101,7 +101,7 @@ class EngineRun:
 
     def _outputs_of_topic(self, folder: Path, log: LogTopic, services: Services, topics: Topics) -> Outputs:
         source = topics.made(log.partitions)
-        where = {"input": source, "output": topics.made(2), "rejections": topics.made(2)}
+        where = {"input": source, "predictions": topics.made(2), "rejections": topics.made(2)}
         start = 0
         for end in self._ends(log.cuts, len(log.records)):
             for partition in range(log.partitions):
@@ -109,16 +109,16 @@ class EngineRun:
                 topics.fill(source, records, partition)
             self._run(folder, log, services, bounded=True, **where)
             start = end
-        files = {name: folder / name for name in ("output", "rejections")}
+        files = {name: folder / name for name in ("predictions", "rejections")}
         for name, file in files.items():
             file.write_bytes(b"".join((message.value() or b"") + b"\n" for message in topics.records(where[name])))
-        return in_sequence(read_outputs(files["output"], files["rejections"]))
+        return in_sequence(read_outputs(files["predictions"], files["rejections"]))
 
     def _run(self, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
         settings = RunSettings.of(
             engine=self.engine,  # type: ignore[arg-type]  # one of the two
             features=services.features, inference=services.inference, until_ms=log.until_ms,
-            state=str(folder / "state") if self.restarts else None,
+            folder=str(folder / "state") if self.restarts else None,
             quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
         )  # fmt: skip
         run_command("run", "--engine", self.engine, *arguments_of(settings))

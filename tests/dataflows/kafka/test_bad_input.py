@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.bytewax_flow import kafka_source
+from dataflows.kafka import topic_watch
 from dataflows.kafka.client import BrokerError, kafka_location
 from dataflows.kafka_broker.broker import Broker
 from runtime.errors import SettingsError
@@ -86,7 +86,10 @@ def test_records_that_together_are_too_large_for_a_batch_are_written(
 def test_a_state_is_not_taken_up_with_other_partitions(
     topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
-    log, more = topics.made(2), {"output": topics.made(), "rejections": topics.made(), "state": str(tmp_path / "state")}
+    log, more = (
+        topics.made(2),
+        {"output": topics.made(), "rejections": topics.made(), "folder": str(tmp_path / "state")},
+    )
     topics.fill(log, records_of(fleet_lines(2, 5)))
     kafka_pipelines.run(log, SPEC, **more)
     topics.add_partitions(log, 3)
@@ -99,7 +102,7 @@ def test_a_state_is_not_taken_up_with_other_partitions(
 def test_partitions_added_under_a_run_are_seen(
     topics: Topics, kafka_pipelines: KafkaPipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_source, "_PARTITIONS_LOOKED_AT_S", 0)
+    monkeypatch.setattr(topic_watch, "_EVERY_S", 0)
     log = topics.made(2)
     opened = kafka_pipelines.opened(log)
     topics.add_partitions(log, 3)
@@ -110,7 +113,7 @@ def test_partitions_added_under_a_run_are_seen(
 def test_records_that_retention_removed_are_not_skipped_in_silence(
     topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
-    log, more = topics.made(), {"output": topics.made(), "rejections": topics.made(), "state": str(tmp_path / "state")}
+    log, more = topics.made(), {"output": topics.made(), "rejections": topics.made(), "folder": str(tmp_path / "state")}
     records = records_of(fleet_lines(2, 5))
     topics.fill(log, records)
     kafka_pipelines.run(log, SPEC, **more)
