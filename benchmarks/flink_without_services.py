@@ -13,7 +13,7 @@ from dataflows.flink_job.process import PipelineFunction
 from dataflows.kafka.log import opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord
 from dataflows.records import encoded_prediction
 from dataflows.settings import RunSettings, run_options
 from dataflows.window_step import LocatedOutput

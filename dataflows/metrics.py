@@ -1,7 +1,8 @@
 """What a run counts: one set of names on every engine, for the summary and in Prometheus' format."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -18,12 +19,28 @@ _CALL_WINDOWS: Final = (1, 4, 16, 64, 256, 1_024, 4_096)
 class Metrics:
     """The counters of one run, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        """Count nothing yet.
+
+        Args:
+            say: takes a warning when it comes up; the summary tells it again.
+        """
         self.registry = registry = CollectorRegistry()
         self.records = Counter("latecomer_records", "Records read, blank lines left out", registry=registry)
         self.evaluations = Counter("latecomer_evaluations", "Evaluations", ["cause"], registry=registry)
         self.rejections = Counter("latecomer_rejections", "Rejections", ["reason"], registry=registry)
-        self.lifted = Counter("latecomer_arrivals_lifted", "Arrivals that went back", registry=registry)
+        self.clamped = Counter(
+            "latecomer_arrivals_clamped",
+            "Arrivals that went back, and were clamped to the clock of their partition",
+            ["partition"],
+            registry=registry,
+        )
+        self.jumps = Counter(
+            "latecomer_arrival_jumps",
+            "Arrivals of producers' clocks that went ahead by a day or more at once",
+            ["partition"],
+            registry=registry,
+        )
         self.arrival = Gauge(
             "latecomer_arrival_seconds", "Last arrival read, seconds since 1970", ["partition"], registry=registry
         )
@@ -41,8 +58,11 @@ class Metrics:
             "latecomer_records_total": self.records,
             "latecomer_evaluations_total": self.evaluations,
             "latecomer_rejections_total": self.rejections,
-            "latecomer_arrivals_lifted_total": self.lifted,
+            "latecomer_arrivals_clamped_total": self.clamped,
+            "latecomer_arrival_jumps_total": self.jumps,
         }
+        self.warnings: dict[str, str] = {}
+        self._say = say
         self._arrivals_ms: dict[str, int] = {}
 
     def arrived(self, partition: str, arrival_ms: int) -> None:
@@ -54,25 +74,40 @@ class Metrics:
     def _arrival_s(self, partition: str) -> float:
         return self._arrivals_ms[partition] / 1000
 
-    def counts(self) -> list[tuple[str, dict[str, str], float]]:
-        """What the summary tells, as name, labels and number, for another process to ``add``."""
-        return [
+    def warn(self, kind: str, warning: str) -> None:
+        """Warn of something, once for each kind of it in a run."""
+        if kind not in self.warnings:
+            self.warnings[kind] = warning
+            if self._say is not None:
+                self._say(warning)
+
+    def report(self) -> dict[str, Any]:
+        """What the summary tells, as JSON holds it, for another process to ``add``."""
+        counts = [
             (sample.name, sample.labels, sample.value)
             for counter in self._counters.values()
             for family in counter.collect()
             for sample in family.samples
             if sample.name in self._counters
         ]
+        return {"counts": counts, "warnings": self.warnings}
 
-    def add(self, counts: list[tuple[str, dict[str, str], float]]) -> None:
-        """Count what another process counted."""
-        for name, labels, number in counts:
+    def add(self, report: dict[str, Any]) -> None:
+        """Count what another process counted, and warn of what it warned of."""
+        for name, labels, number in report["counts"]:
             counter = self._counters[name]
             (counter.labels(**labels) if labels else counter).inc(number)
+        for kind, warning in report["warnings"].items():
+            self.warn(kind, warning)
 
     def value(self, name: str, **labels: str) -> int:
         """What a counter stands at."""
         return int(self.registry.get_sample_value(name, labels) or 0)
+
+    def total(self, name: str) -> int:
+        """What a counter stands at, all its labels together."""
+        samples = (sample for family in self._counters[name].collect() for sample in family.samples)
+        return sum(int(sample.value) for sample in samples if sample.name == name)
 
     def by_cause(self) -> dict[str, int]:
         """Evaluations by cause."""

@@ -2,34 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
-
-import msgspec
 
 from dataflows.metrics import Metrics
+from dataflows.pipeline.record import OutputRecord
 from dataflows.records import encoded_prediction, encoded_refusal, encoded_rejection
 from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.client import ServiceClient
 from dataflows.window_step import LocatedOutput
 from window_core import Evaluation, Rejection
 
-__all__ = ["OutputKind", "OutputRecord", "PredictionStep"]
-
-OutputKind = Literal["predictions", "rejections"]
-
-
-class OutputRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record to write.
-
-    Attributes:
-        kind: which of the outputs it belongs to.
-        key: the device id; empty if the record is of none.
-        value: canonical JSON.
-    """
-
-    kind: OutputKind
-    key: str
-    value: bytes
+__all__ = ["PredictionStep"]
 
 
 class PredictionStep:

@@ -25,17 +25,24 @@ _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
 _LOCK_FILE: Final = "latecomer.lock"
 
+_TOPIC_ID: Final = "topic-id"
+
 _CHECKSUM: Final = "checksum"
 
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def identity_of(engine: str, locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
-    """What a state belongs to. Where a topic has other partitions than it had, a device may be in another one."""
+    """What a state belongs to: a topic by its id, since a new one of that name holds other records.
+
+    Where a topic has other partitions than it had, a device may be in another one.
+    """
     places = {"input": locations.input, "output": locations.predictions, "rejections": locations.rejections}
     identity = {name: place if is_kafka(place) else str(Path(place).resolve()) for name, place in places.items()}
     if isinstance(log, KafkaLog):
         identity["input"] += f" of {log.partitions} partitions"
+        if log.topic_id is not None:
+            identity[_TOPIC_ID] = log.topic_id
     return {"engine": engine, **identity}
 
 
@@ -145,6 +152,11 @@ def _encoded(note: Mapping[str, Any]) -> bytes:
 
 def _check_identity(folder: Path, identity: dict[str, str]) -> None:
     of_run = read_note(folder / _IDENTITY_FILE)
+    if _TOPIC_ID in identity and of_run.get(_TOPIC_ID) not in (None, identity[_TOPIC_ID]):
+        raise SettingsError(
+            f"--state {folder} belongs to another topic: {identity['input']} was deleted and made anew; start "
+            "anew with another --state"
+        )
     for name, value in identity.items():
         if of_run.get(name) != value:
             raise SettingsError(f"--state {folder} belongs to a run with --{name} {of_run.get(name)}, not {value}")

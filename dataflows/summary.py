@@ -1,19 +1,17 @@
 """What a run says at its end, for a person."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.markup import escape
 
-from dataflows.file_log import FileLog
-from dataflows.kafka.log import KafkaLog
 from dataflows.locations import STANDARD, Locations
 from dataflows.metrics import Metrics
 
 __all__ = ["print_summary"]
 
 
-def print_summary(
-    console: Console, metrics: Metrics, locations: Locations, log: FileLog | KafkaLog, seconds: float
-) -> None:
+def print_summary(console: Console, metrics: Metrics, locations: Locations, seconds: float) -> None:
     """Counts, rate, and where the outputs are."""
     records = metrics.value("latecomer_records_total")
     rows = {
@@ -25,19 +23,22 @@ def print_summary(
     }
     for name, value in rows.items():
         console.print(f"[bold]{name:<15}[/bold]", escape(value))
-    lifted = metrics.value("latecomer_arrivals_lifted_total")
-    if lifted:
-        console.print(
-            f"warning: {lifted:,} arrivals went back and were lifted to the clock of their device; "
-            "nothing is lost, but another run may place the ticks around them elsewhere",
-            style="yellow",
+    for warning in _warnings(metrics):
+        console.print(f"warning: {escape(warning)}", style="yellow")
+
+
+def _warnings(metrics: Metrics) -> Iterator[str]:
+    clamped = metrics.total("latecomer_arrivals_clamped_total")
+    if clamped:
+        yield f"{clamped:,} arrivals went back and were clamped to the clock of their partition"
+    jumps = metrics.total("latecomer_arrival_jumps_total")
+    if jumps:
+        yield (
+            f"{jumps:,} arrivals by producers' clocks went ahead by a day or more at once: if a clock was wrong there, "
+            "windows of other devices were expired by it; take the broker's timestamps (LogAppendTime), and give the "
+            "lines of a file an arrival"
         )
-    if isinstance(log, FileLog) and log.jumps:
-        console.print(
-            f"warning: {log.jumps:,} lines without an arrival moved the clock ahead by a day or more: "
-            "if a device's clock was wrong there, give the lines an arrival",
-            style="yellow",
-        )
+    yield from metrics.warnings.values()
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -4,7 +4,7 @@ Written from docs/rules.md and from nothing else. It is as slow and as obvious a
 list of what happened, and a window is made by replaying that list. Where the rules leave room, it reads them so:
 
 - The clock of a device is the larger of the arrival of its last accepted event and its last fired tick. An arrival
-  below it is lifted to it, in evaluations and rejections alike. A rejected event moves no clock.
+  below it is clamped to it, in evaluations and rejections alike. A rejected event moves no clock.
 - A device is forgotten by a record or by the clock at an instant that lies more than ``forget_after_ms`` after its last
   accepted arrival; of what was before, nothing matters from there on. Another spec may have it so from the start.
 - A tick skipped in silence never fires later.

@@ -16,7 +16,7 @@ import msgspec
 
 from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord, Record
 from tests.oracle import expected_outputs, plain
 from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec
 
@@ -109,19 +109,19 @@ def first_difference(expected: Mapping[str | None, DeviceOutputs], actual: Mappi
 
 
 def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[str, _Device], list[bytes], int | None]:
-    log = FileLog(Metrics(), until_ms)
+    reader = FileLog(Metrics(), until_ms).reader()
     devices: dict[str, _Device] = {}
     invalid: list[bytes] = []
-    for line in lines_of(data):
-        record = log.record(line)
-        if isinstance(record, OutputRecord):
-            invalid.append(record.value)
-        elif record is not None:
-            device_id = record.event.device_id
-            devices.setdefault(device_id, _Device(spec, device_id)).take(
-                record.event, record.arrival_ms, record.position
-            )
-    end_ms = log.end_ms()
+    for number, line in enumerate(lines_of(data)):
+        found = reader.read(Record(0, number, None, None, line))
+        if isinstance(found, OutputRecord):
+            invalid.append(found.value)
+        elif found is not None:
+            device_id = found.event.device_id
+            devices.setdefault(device_id, _Device(spec, device_id)).take(found.event, found.arrival_ms, found.position)
+        if reader.has_ended:
+            break
+    end_ms = reader.clock_ms if until_ms is None else until_ms
     for device in devices.values():
         assert end_ms is not None
         device.outputs += [(tick, None) for tick in device.window.on_clock(end_ms)]

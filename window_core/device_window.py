@@ -105,7 +105,7 @@ class DeviceWindow:
 
         Args:
             event: a reading of this device, which the caller answers for; ``time_ms`` in ms since the Unix epoch, UTC.
-            arrival_ms: the log's time of the record, ms; one that goes back is lifted to the device's clock.
+            arrival_ms: the log's time of the record, ms; one that goes back is clamped to the device's clock.
         Returns:
             Ticks first, then exactly one evaluation or rejection.
         Cost: amortised O(1) in order; a copy of the window for a late event.

@@ -70,7 +70,7 @@ class Rejection(NamedTuple):
     Attributes:
         reason: why; from the core one of AHEAD_OF_CLOCK, TOO_LATE, DUPLICATE, WINDOW_FULL.
         event: the event, whole.
-        arrival_ms: its arrival, lifted to the clock of the device if it went back.
+        arrival_ms: its arrival, clamped to the clock of the device if it went back.
         late_by_ms: how far it lies below the lower end of the window; 0 for any other reason than TOO_LATE.
     """
 

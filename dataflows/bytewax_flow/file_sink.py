@@ -6,7 +6,7 @@ import stat
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.prediction_step import OutputKind, OutputRecord
+from dataflows.pipeline.record import OutputKind, OutputRecord
 
 __all__ = ["FileSink"]
 

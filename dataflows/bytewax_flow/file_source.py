@@ -2,39 +2,31 @@
 
 import select
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from io import FileIO
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from dataflows.bytewax_flow.clock import PartitionClock
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.bytewax_flow.logic import WindowInput
+from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
+from dataflows.bytewax_flow.waiting import AT_ONCE
 from dataflows.file_log import FileLog
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import Record
 from window_core import WindowSpec
 
-__all__ = ["FileSource", "SourceItem"]
-
-SourceItem: TypeAlias = tuple[str, WindowInput] | OutputRecord
-"""Something for a device, or the rejection of what is no event."""
+__all__ = ["FileSource"]
 
 _CHUNK_BYTES: Final = 256 * 1024
 """About 2,000 events: enough to fill several calls to a service, little enough to be seen at once."""
 
-_STANDARD_INPUT_PAUSE: Final = timedelta(milliseconds=5)
+_STANDARD_INPUT_PAUSE_S: Final = 0.005
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
     offset: int
-    lines: int
-    largest_ms: int | None
-    jumps: int
-    now_ms: int
-    heard_ms: dict[str, int]
+    partition: PartitionState
 
 
 class FileSource(FixedPartitionedSource[SourceItem, bytes]):
@@ -50,49 +42,42 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         return ["file"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_FilePartition":
-        return _FilePartition(self._path, self._log, PartitionClock(self._spec), resume_state)
+        return _FilePartition(self._path, self._log, self._spec, resume_state)
 
 
 class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
-    def __init__(self, path: str, log: FileLog, clock: PartitionClock, state: bytes | None) -> None:
+    def __init__(self, path: str, log: FileLog, spec: WindowSpec, state: bytes | None) -> None:
         self._is_standard_input = path == "-"
         self._file = FileIO(sys.stdin.fileno() if path == "-" else path, closefd=path != "-")
-        self._log = log
-        self._clock = clock
+        self._until_ms = log.until_ms
+        self._items = PartitionItems(log.reader(), spec)
+        self._reader = self._items.reader
         self._offset = 0  # where the next line begins
         self._begun: list[bytes] = []  # the beginning of a line whose end was not read yet
         self._has_ended = False
-        self._next_awake: datetime | None = None
         if state is not None:
-            self._restore(msgspec.msgpack.decode(state, type=_Snapshot))
-
-    def _restore(self, snapshot: _Snapshot) -> None:
-        self._offset = snapshot.offset
-        self._file.seek(snapshot.offset)
-        self._log.lines = snapshot.lines
-        self._log.largest_ms = snapshot.largest_ms
-        self._log.jumps = snapshot.jumps
-        self._clock.restore(snapshot.now_ms, snapshot.heard_ms)
+            snapshot = msgspec.msgpack.decode(state, type=_Snapshot)
+            self._offset = snapshot.offset
+            self._file.seek(snapshot.offset)
+            self._items.restore(snapshot.partition)
 
     @fails_quietly
     def next_batch(self) -> list[SourceItem]:
         if self._has_ended:
             raise StopIteration
-        self._next_awake = None
-        if self._is_standard_input and not select.select([self._file], [], [], 0)[0]:
-            self._next_awake = datetime.now(UTC) + _STANDARD_INPUT_PAUSE
+        if self._is_standard_input and not select.select([self._file], [], [], _STANDARD_INPUT_PAUSE_S)[0]:
             return []
         chunk = self._file.read(_CHUNK_BYTES)
-        return list(self._items(self._lines_of(chunk))) if chunk else list(self._last_items())
+        items = self._items_of(self._lines_of(chunk) if chunk else self._last_line())
+        if self._has_ended:
+            items += self._items.at_end(self._reader.clock_ms if self._until_ms is None else self._until_ms)
+        return items
 
-    def next_awake(self) -> datetime | None:
-        return self._next_awake
+    def next_awake(self) -> datetime:
+        return AT_ONCE
 
     def snapshot(self) -> bytes:
-        log = self._log
-        return msgspec.msgpack.encode(
-            _Snapshot(self._offset, log.lines, log.largest_ms, log.jumps, *self._clock.snapshot())
-        )
+        return msgspec.msgpack.encode(_Snapshot(self._offset, self._items.snapshot()))
 
     def close(self) -> None:
         self._file.close()
@@ -106,25 +91,18 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         self._begun.append(begun)
         return ended
 
-    def _items(self, lines: list[bytes]) -> Iterator[SourceItem]:
-        for line in lines:
-            self._offset += len(line) + 1
-            record = self._log.record(line)
-            if record is None:
-                continue
-            if isinstance(record, OutputRecord):
-                yield record
-            else:
-                yield from self._clock.before(record)
-
-    def _last_items(self) -> Iterator[SourceItem]:
-        """What the end of the file brings: a last line without a newline, and the last instant of the clock."""
+    def _last_line(self) -> list[bytes]:
+        """What stands behind the last newline, now that the file has ended."""
         self._has_ended = True
         last_line = b"".join(self._begun)
-        if last_line:
-            self._begun.clear()
-            yield from self._items([last_line])
-            self._offset -= 1  # there was no newline
-        end_ms = self._log.end_ms()
-        if end_ms is not None:
-            yield from self._clock.due_at(end_ms)
+        self._begun.clear()
+        self._offset -= bool(last_line)  # it has no newline
+        return [last_line] if last_line else []
+
+    def _items_of(self, lines: list[bytes]) -> list[SourceItem]:
+        first = self._reader.next_offset
+        items = self._items.of([Record(0, number, None, None, line) for number, line in enumerate(lines, first)])
+        read = self._reader.next_offset - first
+        self._offset += sum(map(len, lines[:read])) + read
+        self._has_ended = self._has_ended or self._reader.has_ended
+        return items

@@ -10,11 +10,12 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import FixedPartitionedSink
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.bytewax_flow.file_source import SourceItem
 from dataflows.bytewax_flow.logic import WindowInput, WindowLogic
+from dataflows.bytewax_flow.partition import SourceItem
 from dataflows.bytewax_flow.sealed import SealedSink, SealedSource
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord, PredictionStep
+from dataflows.pipeline.record import OutputRecord
+from dataflows.prediction_step import PredictionStep
 from dataflows.window_step import LocatedOutput
 from window_core import WindowSpec
 

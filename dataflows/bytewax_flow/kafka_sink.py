@@ -5,7 +5,7 @@ from bytewax.outputs import StatefulSinkPartition
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.kafka.log import KafkaTarget
 from dataflows.kafka.writer import TopicWriter
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord
 
 __all__ = ["KafkaPartition"]
 

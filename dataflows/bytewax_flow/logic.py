@@ -9,7 +9,7 @@ from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.sealed import sealed, unsealed
 from dataflows.metrics import Metrics
 from dataflows.records import LoggedEvent
-from dataflows.window_step import LocatedOutput, outputs_at, outputs_of
+from dataflows.window_step import LocatedOutput, outputs_at, outputs_of, partition_of
 from window_core import DeviceWindow, WindowSpec
 
 __all__ = ["WindowInput", "WindowLogic"]
@@ -25,6 +25,7 @@ class WindowLogic(StatefulBatchLogic[WindowInput, LocatedOutput, bytes]):
     def __init__(self, spec: WindowSpec, metrics: Metrics, state: bytes | None) -> None:
         self._spec = spec
         self._metrics = metrics
+        self._partition: str | None = None
         self._window = None if state is None else DeviceWindow.restore(spec, unsealed(state))
 
     @fails_quietly
@@ -37,6 +38,7 @@ class WindowLogic(StatefulBatchLogic[WindowInput, LocatedOutput, bytes]):
             else:
                 if self._window is None:
                     self._window = DeviceWindow(self._spec, value.event.device_id)
+                self._partition = partition_of(value, self._partition, self._metrics)
                 outputs += outputs_of(self._window, value, self._metrics)
         return outputs, self._window is None or self._window.next_wakeup_ms() is None
 

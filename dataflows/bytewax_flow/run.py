@@ -22,7 +22,8 @@ from dataflows.file_log import FileLog
 from dataflows.kafka.log import KafkaLog, KafkaTarget, opened_target
 from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputKind, PredictionStep
+from dataflows.pipeline.record import OutputKind
+from dataflows.prediction_step import PredictionStep
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of

@@ -7,7 +7,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.kafka_sink import KafkaPartition
 from dataflows.kafka.log import KafkaTarget
-from dataflows.prediction_step import OutputKind, OutputRecord
+from dataflows.pipeline.record import OutputKind, OutputRecord
 
 __all__ = ["OutputSink"]
 

@@ -48,7 +48,8 @@ def run(**options: Any) -> None:
     settings = RunSettings.of(**options)
     locations = located(settings)
     messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
-    metrics = Metrics()
+    warn = partial(messages.print, "warning:", style="yellow", markup=False, soft_wrap=True)
+    metrics = Metrics(None if settings.log.has_end else warn)  # what ends soon tells it in its summary
     log = opened_log(settings, locations, metrics, partial(messages.print, soft_wrap=True))
     with ExitStack() as stack:
         if locations.makes_sample:
@@ -67,7 +68,7 @@ def run(**options: Any) -> None:
         seconds = perf_counter() - start
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Console(stderr=to_standard_error, quiet=settings.quiet, highlight=False, soft_wrap=True)
-    print_summary(summary, metrics, locations, log, seconds)
+    print_summary(summary, metrics, locations, seconds)
 
 
 def _run_engine(

@@ -18,7 +18,7 @@ from dataflows.file_log import FileLog
 from dataflows.kafka.client import java_properties, kafka_location, read_properties
 from dataflows.kafka.log import KafkaLog
 from dataflows.locations import is_kafka
-from dataflows.prediction_step import OutputKind
+from dataflows.pipeline.record import OutputKind
 from dataflows.settings import RunSettings
 
 __all__ = ["log_records", "write"]

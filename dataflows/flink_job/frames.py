@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord
 
 __all__ = [
     "FRAMES_SUFFIX",

@@ -21,7 +21,8 @@ from dataflows.flink_job.frames import (
 )
 from dataflows.flink_job.python_worker import check_mode, process_metrics
 from dataflows.flink_job.report import last_report
-from dataflows.prediction_step import OutputRecord, PredictionStep
+from dataflows.pipeline.record import OutputRecord
+from dataflows.prediction_step import PredictionStep
 from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings

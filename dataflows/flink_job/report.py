@@ -61,5 +61,5 @@ def _report_on_and_on(metrics: Metrics, path: Path) -> None:
 
 def _write_report(metrics: Metrics, path: Path) -> None:
     whole = path.with_name(f"{path.name}.{get_ident()}")
-    whole.write_text(json.dumps(metrics.counts()))
+    whole.write_text(json.dumps(metrics.report()))
     whole.replace(path)

@@ -20,7 +20,7 @@ from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
 from dataflows.kafka.log import KafkaLog
 from dataflows.locations import STANDARD, Locations, is_kafka
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord, Record
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed
@@ -30,6 +30,9 @@ from runtime.settings import arguments_of, changed
 __all__ = ["JobError", "run_on_flink"]
 
 _STOP_WITHIN_S: Final = 10
+
+_COUNTED_BY_READING: Final = ("latecomer_arrivals_clamped_total", "latecomer_arrival_jumps_total")
+"""What the job does not see of a file, which is given to it with its arrivals clamped."""
 
 
 class JobError(RuntimeError):
@@ -67,10 +70,8 @@ def run_on_flink(
         )
         if isinstance(log, FileLog):
             frames = folder / f"log{FRAMES_SUFFIX}"
-            lines = FileLog(Metrics(), settings.log.until_ms)  # the job counts, not this pass over the file
-            _write_frames(Path(locations.input), frames, lines)
-            log.jumps = lines.jumps
-            job = changed(job, input=str(frames), until_ms=lines.end_ms())
+            end_ms = _write_frames(Path(locations.input), frames, log, metrics)
+            job = changed(job, input=str(frames), until_ms=end_ms if log.until_ms is None else log.until_ms)
         elif end is not None:
             job = changed(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
@@ -114,20 +115,31 @@ def _chosen_port(port: int | None) -> int | None:
     return _free_port() if port == 0 else port
 
 
-def _write_frames(lines: Path, frames: Path, log: FileLog) -> None:
-    """Give each line of a file its position and arrival, and write it as the job reads it."""
+def _write_frames(lines: Path, frames: Path, log: FileLog, metrics: Metrics) -> int | None:
+    """Give each line of a file its position and arrival, and write it as the job reads it.
+
+    Returns:
+        The clock of the file at its end.
+    """
+    seen = Metrics()  # the job counts the records, not this pass over the file
+    reader = FileLog(seen, log.until_ms).reader()
     standard = nullcontext(sys.stdin.buffer)
     with standard if str(lines) == STANDARD else lines.open("rb") as source, frames.open("wb") as target:
-        for line in source:
+        for number, line in enumerate(source):
             value = line.removesuffix(b"\n")
-            number = log.lines
-            record = log.record(value)
-            if isinstance(record, OutputRecord):
-                rejected = RecordFrame(max(log.largest_ms or 0, 0), 0, number, None, record.value, is_rejected=True)
+            found = reader.read(Record(0, number, None, None, value))
+            if reader.has_ended:
+                break
+            if isinstance(found, OutputRecord):
+                rejected = RecordFrame(max(reader.clock_ms or 0, 0), 0, number, None, found.value, is_rejected=True)
                 target.write(encoded_record(rejected))
-            elif record is not None:
-                key = record.event.device_id.encode()
-                target.write(encoded_record(RecordFrame(record.arrival_ms, 0, number, key, value)))
+            elif found is not None:
+                key = found.event.device_id.encode()
+                target.write(encoded_record(RecordFrame(found.arrival_ms, 0, number, key, value)))
+    reader.count()
+    found_here = [count for count in seen.report()["counts"] if count[0] in _COUNTED_BY_READING]
+    metrics.add({"counts": found_here, "warnings": {}})
+    return reader.clock_ms
 
 
 def _run_job(settings: RunSettings, folder: Path) -> None:

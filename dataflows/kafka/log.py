@@ -1,4 +1,4 @@
-"""A topic as the log of a run: which record holds an event, and how far a bounded run reads."""
+"""A topic as the log of a run: how its partitions are read, and how far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,21 @@ from dataflows.kafka.client import KafkaLocation, kafka_location, read_propertie
 from dataflows.kafka.topic import BoundedLog, TopicReader, TopicTraits
 from dataflows.locations import Locations, is_kafka
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
-from dataflows.records import EventFormat, LoggedEvent, decoded_event, encoded_invalid
+from dataflows.pipeline.reader import PartitionReader
+from dataflows.records import EventFormat
 from dataflows.settings import RunSettings
-from window_core import EventError
 
 __all__ = ["KafkaLog", "KafkaTarget", "opened_log", "opened_target"]
 
 _PRODUCERS_CLOCK: Final = (
     "the timestamps of {topic} are its producers' (message.timestamp.type=CreateTime): they are taken for arrivals, "
-    "and one that goes back is lifted to the clock of its device and counted"
+    "and one that goes back is clamped to the clock of its partition and counted"
 )
 
 
 @dataclass(frozen=True)
 class KafkaLog:
-    """Takes the records of a topic, partition by partition.
+    """Tells how the records of a topic are read, partition by partition.
 
     Attributes:
         location: the topic.
@@ -34,6 +33,10 @@ class KafkaLog:
         partitions: how many the topic has; each is a log with a clock of its own.
         first_offsets: where each partition is read from without a state.
         bounded: how far it is read; ``None``: for ever.
+        until_ms: in each partition, the first record with a later arrival ends it; ``None``: none does. It is what the
+            user asked for: what stands below the ends of a bounded log needs no cut.
+        has_producers_clock: its timestamps are its producers', not the broker's.
+        topic_id: which of the topics of this name it is; ``None`` if the broker does not tell.
     """
 
     location: KafkaLocation
@@ -43,23 +46,17 @@ class KafkaLog:
     partitions: int
     first_offsets: tuple[int, ...]
     bounded: BoundedLog | None
+    until_ms: int | None
+    has_producers_clock: bool
+    topic_id: str | None
 
-    def record(
-        self, value: bytes | None, key: bytes | None, arrival_ms: int, position: str
-    ) -> LoggedEvent | OutputRecord | None:
-        """The event of a record, or its rejection; nothing for a heartbeat, which has neither key nor value.
-
-        Records are counted by whoever takes many, not here: the counter has a lock.
-        """
-        if value is None and key is None:
-            return None
-        try:
-            if value is None:
-                raise EventError("not_an_event")
-            return LoggedEvent(decoded_event(value, key, self.format, arrival_ms), arrival_ms, position)
-        except EventError as error:
-            self.metrics.rejections.labels("INVALID").inc()
-            return OutputRecord("rejections", "", encoded_invalid(error, value or b"", position, arrival_ms))
+    def reader(self, number: int) -> PartitionReader:
+        """A reader of a partition, from where it is read without a state."""
+        reader = PartitionReader(
+            number, self.format, self.metrics, self.until_ms, has_producers_clock=self.has_producers_clock
+        )
+        reader.next_offset = self.first_offsets[number]
+        return reader
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,10 @@ def opened_log(
         read.format,
         traits.partitions,
         reader.first_offsets(traits.partitions, read.start),
-        reader.bounded(traits.partitions, read.until_ms, read.end_offsets) if read.bounded else None,
+        reader.bounded(traits, read.until_ms, read.end_offsets) if read.bounded else None,
+        read.until_ms,
+        not traits.is_log_append_time,
+        traits.id,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition, Uuid
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResource is in its documentation
     AdminClient,
     ConfigResource,
@@ -14,10 +14,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResou
 )
 
 from dataflows.kafka.client import BrokerError, KafkaLocation, client_settings
+from dataflows.kafka.last_arrival import LastArrival
 from runtime.durations import duration_text
 from runtime.errors import SettingsError
 
-__all__ = ["BoundedLog", "TopicReader", "TopicTraits"]
+__all__ = ["BoundedLog", "TopicReader", "TopicTraits", "topic_id_of"]
 
 Result = TypeVar("Result")
 
@@ -39,6 +40,8 @@ _AWAY: Final = frozenset(
     }
 )
 
+_NO_ID: Final = str(Uuid(0, 0))
+
 _NOT_LET_IN: Final = frozenset(
     {
         KafkaError._AUTHENTICATION,
@@ -56,7 +59,8 @@ class BoundedLog:
 
     Attributes:
         end_offsets: the offset behind the last record of each partition, from partition 0 on.
-        until_ms: the last arrival that is read, and the instant up to which the clock runs; ``None``: the log is empty.
+        until_ms: the instant up to which the clock runs, by default the largest valid arrival of a record below the
+            ends; ``None``: there is no such record.
     """
 
     end_offsets: tuple[int, ...]
@@ -70,11 +74,13 @@ class TopicTraits(NamedTuple):
         partitions: how many it has.
         is_log_append_time: arrivals are the broker's word, not the producers'.
         max_message_bytes: largest batch of records that it takes; ``None`` if the broker does not tell.
+        id: which of the topics that ever had its name it is; ``None`` if the broker, one before Kafka 2.8, gives none.
     """
 
     partitions: int
     is_log_append_time: bool
     max_message_bytes: int | None
+    id: str | None
 
 
 class TopicReader:
@@ -103,6 +109,7 @@ class TopicReader:
             SettingsError: a property is wrong.
         """
         self._holds_events = holds_events
+        self._properties = properties
         self._flag = flag
         self._location = location
         self._wait_ms = wait_ms
@@ -130,6 +137,7 @@ class TopicReader:
             len(answer.partitions),
             settings.get("message.timestamp.type") == "LogAppendTime",
             None if max_bytes is None else int(max_bytes),
+            topic_id_of(answer),
         )
 
     def first_offsets(self, partitions: int, start: str) -> tuple[int, ...]:
@@ -137,22 +145,28 @@ class TopicReader:
         spec = OffsetSpec.earliest() if start == "earliest" else OffsetSpec.latest()
         return tuple(entry.offset for entry in self._offsets(partitions, spec))
 
-    def bounded(self, partitions: int, until_ms: int | None, end_offsets: str | None = None) -> BoundedLog:
+    def bounded(self, traits: TopicTraits, until_ms: int | None, end_offsets: str | None = None) -> BoundedLog:
         """How far the log goes now, or to ``end_offsets``, a number of each partition.
 
-        ``until_ms``, if not given, is the largest arrival of any record in it.
+        ``until_ms``, if not given, is the largest valid arrival of any committed record in it. Records of a topic with
+        its producers' timestamps are read for it, all of them.
 
         Raises:
             SettingsError: there is another number of partitions.
+            BrokerError: the broker gives no records.
         """
-        if until_ms is None:  # first, so that every record up to it stands before the ends
-            newest_ms = max(entry.timestamp for entry in self._offsets(partitions, OffsetSpec.max_timestamp()))
-            until_ms = newest_ms if newest_ms >= 0 else None
         if end_offsets is None:
-            return BoundedLog(self.first_offsets(partitions, "latest"), until_ms)
-        ends = tuple(map(int, end_offsets.split(",")))
-        if len(ends) != partitions:
-            raise SettingsError(f"--end-offsets has {len(ends)} numbers, and {self._location} {partitions} partitions")
+            ends = self.first_offsets(traits.partitions, "latest")
+        else:
+            ends = tuple(map(int, end_offsets.split(",")))
+        if len(ends) != traits.partitions:
+            raise SettingsError(
+                f"--end-offsets has {len(ends)} numbers, and {self._location} {traits.partitions} partitions"
+            )
+        if until_ms is None:
+            starts = self.first_offsets(traits.partitions, "earliest")
+            search = LastArrival(self._location, self._properties, self._wait_ms, self._say)
+            until_ms = (search.of_tails if traits.is_log_append_time else search.of_all)(starts, ends)
         return BoundedLog(ends, until_ms)
 
     def _offsets(self, partitions: int, spec: Any) -> list[Any]:
@@ -222,6 +236,12 @@ class TopicReader:
     def _on_error(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # which says less than the error before it
             self._seen = error
+
+
+def topic_id_of(description: Any) -> str | None:
+    """The id of a topic in the answer to a question about it."""
+    found = str(description.topic_id)
+    return None if found == _NO_ID else found
 
 
 def _making(location: KafkaLocation, *, holds_events: bool) -> str:

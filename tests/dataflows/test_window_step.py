@@ -1,8 +1,10 @@
-"""What an engine does around the core for one record: a place for each output, a count of each lifted arrival."""
+"""What an engine does around the core for one record: a place for each output, and what is counted."""
+
+import json
 
 from dataflows.metrics import Metrics
 from dataflows.records import LoggedEvent
-from dataflows.window_step import outputs_at, outputs_of
+from dataflows.window_step import outputs_at, outputs_of, partition_of
 from window_core import DeviceWindow, Evaluation, Event, Rejection, WindowSpec
 
 SPEC = WindowSpec(interval_ms=1_000, tick_ms=100, idle_after_ms=1_000)
@@ -39,16 +41,30 @@ def test_the_clock_gives_ticks_without_a_position() -> None:
     assert len(ticks) in (2, 3)
 
 
-def test_an_arrival_that_was_lifted_is_counted_whatever_became_of_its_event() -> None:
-    window, metrics = DeviceWindow(WindowSpec(tick_ms=0), "d"), Metrics()
-    for number, (time_ms, arrival_ms) in enumerate([(1_000, 2_000), (1_001, 1_999), (1_001, 1_500), (900, 2_000)]):
-        outputs_of(window, logged(time_ms, arrival_ms, f"0/{number}"), metrics)
-    assert metrics.value("latecomer_arrivals_lifted_total") == 2
-
-
 def test_how_late_late_events_are_is_measured() -> None:
     window, metrics = DeviceWindow(WindowSpec(tick_ms=0), "d"), Metrics()
     for number, time_ms in enumerate((60_000, 30_000, 60_001)):
         outputs_of(window, logged(time_ms, 60_000, f"0/{number}"), metrics)
     assert metrics.registry.get_sample_value("latecomer_lateness_seconds_sum") == 30
     assert metrics.registry.get_sample_value("latecomer_lateness_seconds_count") == 1
+
+
+def test_a_device_in_two_partitions_is_warned_of_once_with_both() -> None:
+    said: list[str] = []
+    metrics = Metrics(said.append)
+    first = None
+    for position in ("1/0", "1/7", "12/0", "1/8", "0/3"):
+        first = partition_of(logged(1, 1, position), first, metrics)
+    assert first == "1/"
+    [warning] = said
+    assert warning.startswith("device d stands in partitions 1 and 12: ")
+    assert list(metrics.warnings.values()) == said
+
+
+def test_another_process_hears_of_warnings_and_counts() -> None:
+    of_job, of_run = Metrics(), Metrics()
+    of_job.warn("a kind", "look here")
+    of_job.clamped.labels("2").inc(3)
+    of_run.add(json.loads(json.dumps(of_job.report())))
+    assert of_run.warnings == {"a kind": "look here"}
+    assert of_run.value("latecomer_arrivals_clamped_total", partition="2") == 3

@@ -116,7 +116,7 @@ def _take(devices: dict[str, _Device], spec: WindowSpec, entry: Placed, occurred
     *ticks, output = device.window.on_event(entry.event, entry.arrival_ms)
     device.outputs += [(tick, None) for tick in ticks] + [(output, entry.position)]
     heard_ms = output.as_of_ms if isinstance(output, Evaluation) else output.arrival_ms
-    occurred["lifted arrivals"] += heard_ms > entry.arrival_ms
+    occurred["clamped arrivals"] += heard_ms > entry.arrival_ms
 
 
 def _lines(outputs: Iterable[tuple[Output, str | None]], asked: Asked | None) -> DeviceOutputs:

@@ -8,7 +8,7 @@ from typing import Final
 
 from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord, Record
 from tests.parity.comparison import compared, differences
 from tests.parity.engines import BYTEWAX, FILE, FLINK, EngineError, EngineRun, LogFile, bytes_before, cuts_of
 from tests.parity.expected import Expectation, expectation_of, oracle_difference
@@ -76,18 +76,18 @@ def run_recorded(
 
 def _placed(data: bytes) -> list[Placed]:
     """The records of a file, as the shipped reader reads it."""
-    log = FileLog(Metrics())
+    reader = FileLog(Metrics()).reader()
     placed = []
-    for line in lines_of(data):
-        position = f"0/{log.lines}"
-        record = log.record(line)
-        if isinstance(record, OutputRecord):
-            error = json.loads(record.value)["error"]
-            placed.append(Placed(position, log.largest_ms, None, error, line, Heartbeat(log.largest_ms or 0)))
-        elif record is None:
-            placed.append(Placed(position, log.largest_ms, None, None, line, Heartbeat(log.largest_ms or 0)))
+    for number, line in enumerate(lines_of(data)):
+        record = Record(0, number, None, None, line)
+        found, position = reader.read(record), record.position
+        if isinstance(found, OutputRecord):
+            error = json.loads(found.value)["error"]
+            placed.append(Placed(position, reader.clock_ms, None, error, line, Heartbeat(reader.clock_ms or 0)))
+        elif found is None:
+            placed.append(Placed(position, reader.clock_ms, None, None, line, Heartbeat(reader.clock_ms or 0)))
         else:
-            event, arrival_ms = record.event, record.arrival_ms
+            event, arrival_ms = found.event, found.arrival_ms
             readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
             source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
             placed.append(Placed(position, arrival_ms, event, None, line, source))

@@ -84,7 +84,7 @@ def test_the_jobs_show_every_rule() -> None:
         _, placed = as_lines(combined(logs, job.spec, job.start_ms, overlap=not job.goes_back).log)
         occurred += expectation_of(placed, job.spec).occurred
     wanted = {"event", "late_event", "tick", "TOO_LATE", "DUPLICATE", "AHEAD_OF_CLOCK", "WINDOW_FULL"}
-    wanted |= {"lifted arrivals", "sessions after forgetting", "spoke again after idleness", "forgotten at the end"}
+    wanted |= {"clamped arrivals", "sessions after forgetting", "spoke again after idleness", "forgotten at the end"}
     wanted |= {f"INVALID {error}" for error in ("not_an_event", "wrong_type", "device_id", "time", "sensor")}
     assert wanted <= set(occurred)
 

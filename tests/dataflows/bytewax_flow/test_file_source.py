@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataflows.bytewax_flow import file_source
-from dataflows.bytewax_flow.file_source import FileSource, SourceItem
+from dataflows.bytewax_flow.file_source import FileSource
+from dataflows.bytewax_flow.partition import SourceItem
 from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline.record import OutputRecord
 from tests.dataflows.logs import DrawnLog, drawn_logs
 from window_core import WindowSpec
 

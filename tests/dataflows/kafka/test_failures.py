@@ -133,5 +133,5 @@ def _notice(log: str) -> str:
     topic = log.rpartition("/")[2]
     return (
         f"the timestamps of {topic} are its producers' (message.timestamp.type=CreateTime): they are taken for "
-        "arrivals, and one that goes back is lifted to the clock of its device and counted\n"
+        "arrivals, and one that goes back is clamped to the clock of its partition and counted\n"
     )

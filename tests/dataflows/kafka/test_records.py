@@ -123,7 +123,7 @@ def test_producers_timestamps_are_accepted_and_said_once(topics: Topics, kafka_p
     kafka_pipelines.run(log, SPEC)
     [said] = kafka_pipelines.said
     assert said.startswith(f"the timestamps of {kafka_location('', log).topic} are its producers'")
-    assert kafka_pipelines.metrics.value("latecomer_arrivals_lifted_total") == 1
+    assert kafka_pipelines.metrics.value("latecomer_arrivals_clamped_total", partition="0") == 1
     broker_clock = topics.made(message_timestamp_type="LogAppendTime")
     kafka_pipelines.run(broker_clock, SPEC)
     assert kafka_pipelines.said == []

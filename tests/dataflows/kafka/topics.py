@@ -11,7 +11,7 @@ from dataflows.file_log import FileLog
 from dataflows.kafka.client import kafka_location
 from dataflows.kafka_broker.topics import make_topics
 from dataflows.metrics import Metrics
-from dataflows.prediction_step import OutputRecord
+from dataflows.pipeline import record
 
 __all__ = ["PASSWORD", "USER", "Record", "Topics", "records_of", "values_of"]
 
@@ -25,12 +25,12 @@ _GIVE_UP_S = 90
 
 def records_of(data: bytes) -> list[Record]:
     """The records that hold what the lines of a file hold: an arrival becomes the timestamp."""
-    log = FileLog(Metrics())
+    reader = FileLog(Metrics()).reader()
     records: list[Record] = []
-    for line in data.splitlines():
-        found = log.record(line)
-        if isinstance(found, OutputRecord):
-            records.append((b"no device", line, log.largest_ms or 0))
+    for number, line in enumerate(data.splitlines()):
+        found = reader.read(record.Record(0, number, None, None, line))
+        if isinstance(found, record.OutputRecord):
+            records.append((b"no device", line, reader.clock_ms or 0))
         elif found is not None:
             records.append((found.event.device_id.encode(), line, found.arrival_ms))
     return records
@@ -42,6 +42,12 @@ def values_of(messages: Sequence[Message]) -> list[bytes]:
 
 def _topic(location: str) -> str:
     return kafka_location("topic", location).topic
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    give_up_s = monotonic() + _GIVE_UP_S
+    while not is_so():
+        assert monotonic() < give_up_s
 
 
 class Topics:
@@ -84,6 +90,25 @@ class Topics:
             producer.poll(0)
         producer.flush()
         assert not failed
+
+    def remake(self, location: str, partitions: int = 1) -> None:
+        """Delete a topic, and make another one of its name."""
+        name = _topic(location)
+        self._admin.delete_topics([name], operation_timeout=_GIVE_UP_S)[name].result()
+        _wait_until(lambda: name not in self._admin.list_topics(timeout=_GIVE_UP_S).topics)
+        make_topics(self.address, {name: {}}, partitions)
+        _wait_until(lambda: name in self._admin.list_topics(timeout=_GIVE_UP_S).topics)
+
+    def transaction(self, location: str, records: Iterable[Record], partition: int = 0) -> Producer:
+        """The producer of an open transaction that has written these records."""
+        name = f"transaction-{next(self._numbers)}"
+        producer = Producer({"bootstrap.servers": self.address, "log_level": 2, "transactional.id": name})
+        producer.init_transactions(_GIVE_UP_S)
+        producer.begin_transaction()
+        for key, value, timestamp_ms in records:
+            producer.produce(_topic(location), value, key, partition, timestamp=timestamp_ms)
+        producer.flush()
+        return producer
 
     def readable_ends(self, location: str, isolation: IsolationLevel) -> list[int]:
         """The offset of each partition up to which a reader comes now."""

@@ -1,0 +1,69 @@
+"""What the records of a partition are to its devices: events and instants of the clock in one order, and rejections."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import msgspec
+
+from dataflows.bytewax_flow.clock import PartitionClock
+from dataflows.bytewax_flow.logic import WindowInput
+from dataflows.pipeline.reader import PartitionReader
+from dataflows.pipeline.record import OutputRecord, Record
+from dataflows.records import LoggedEvent
+from window_core import WindowSpec
+
+__all__ = ["PartitionItems", "PartitionState", "SourceItem"]
+
+SourceItem: TypeAlias = tuple[str, WindowInput] | OutputRecord
+"""Something for a device, or the rejection of what is no event."""
+
+
+class PartitionState(msgspec.Struct, array_like=True):
+    """What a partition goes on from: that of its reader, and that of the clock of its devices."""
+
+    next_offset: int
+    clock_ms: int | None
+    now_ms: int
+    heard_ms: dict[str, int]
+
+
+class PartitionItems:
+    """Reads the records of a partition, and brings its devices what is due before each.
+
+    Attributes:
+        reader: how far it has read.
+    """
+
+    def __init__(self, reader: PartitionReader, spec: WindowSpec) -> None:
+        self.reader = reader
+        self._clock = PartitionClock(spec)
+
+    def of(self, records: Iterable[Record]) -> list[SourceItem]:
+        """What these records bring, up to one that ends the partition."""
+        items: list[SourceItem] = []
+        reader, clock = self.reader, self._clock
+        for record in records:
+            found = reader.read(record)
+            if isinstance(found, LoggedEvent):
+                items += clock.before(found)
+                continue
+            if reader.has_ended:
+                break
+            if reader.clock_ms is not None:
+                items += clock.due_before(reader.clock_ms)
+            if found is not None:
+                items.append(found)
+        reader.count()
+        return items
+
+    def at_end(self, until_ms: int | None) -> list[SourceItem]:
+        """What the end of a bounded log brings: the last instant of the clock, if it is known."""
+        return [] if until_ms is None else [*self._clock.due_at(until_ms)]
+
+    def snapshot(self) -> PartitionState:
+        return PartitionState(self.reader.next_offset, self.reader.clock_ms, *self._clock.snapshot())
+
+    def restore(self, state: PartitionState) -> None:
+        self.reader.next_offset = state.next_offset
+        self.reader.clock_ms = state.clock_ms
+        self._clock.restore(state.now_ms, state.heard_ms)

@@ -1,0 +1,130 @@
+"""Reads one partition of a log: what each record is, when it arrived, and how far a run reads. Decided here alone.
+
+The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 10):
+
+- The clock of the partition is the largest valid arrival that it has shown. An arrival below it is clamped to it, and
+  counted, before anything else looks at it.
+- An arrival that is no valid time makes its record ``INVALID`` and moves no clock; the rejection keeps it as it stood.
+- A line without an arrival arrived at the larger of its time and the clock. An ``INVALID`` line moves no clock, for its
+  arrival, if it has one, is part of what is wrong; an ``INVALID`` record of a topic does, if its timestamp is valid.
+- A heartbeat moves the clock and nothing else; with a timestamp that is no valid time, it does nothing.
+- ``until`` cuts a prefix: the first record with a later arrival ends the partition for this run. It is not read, nor is
+  what stands behind it; ``next_offset`` and ``clock_ms`` are what they were before it, for the next run to go on from.
+"""
+
+from typing import Final, Literal
+
+from dataflows.metrics import Metrics
+from dataflows.pipeline.record import OutputRecord, Record
+from dataflows.records import LoggedEvent, decoded_event, decoded_line, encoded_invalid
+from window_core import MAX_TIME_MS, EventError
+
+__all__ = ["PartitionReader", "RecordFormat"]
+
+RecordFormat = Literal["line", "json", "protobuf"]
+"""A line of a file, which may have its arrival in it, or a value of a topic."""
+
+_JUMP_MS: Final = 86_400_000
+"""A producer's clock that goes ahead by a day at once moves the clock of all devices of its partition, and may expire
+their windows: the summary says so."""
+
+
+class PartitionReader:
+    """Takes the records of one partition in their order.
+
+    Attributes:
+        next_offset: the offset behind the last record read.
+        clock_ms: the clock of the partition; ``None`` before the first valid arrival.
+        has_ended: whether a record behind ``until`` was met.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        record_format: RecordFormat,
+        metrics: Metrics,
+        until_ms: int | None = None,
+        *,
+        has_producers_clock: bool = False,
+    ) -> None:
+        """Begin at the first record.
+
+        Args:
+            partition: its number.
+            record_format: what its records hold.
+            metrics: what ``count`` adds to.
+            until_ms: the last arrival that is read; ``None``: all are.
+            has_producers_clock: its timestamps are not the broker's word; those of lines never are.
+        """
+        self.next_offset = 0
+        self.clock_ms: int | None = None
+        self.has_ended = False
+        self._partition = str(partition)
+        self._format = record_format
+        self._metrics = metrics
+        self._until_ms = until_ms
+        self._has_producers_clock = has_producers_clock
+        self._records = self._invalid = self._clamped = self._jumps = 0
+
+    def read(self, record: Record) -> LoggedEvent | OutputRecord | None:
+        """The event of the next record, or its rejection; nothing for a heartbeat, a blank line, or what is cut.
+
+        A record that is not valid by its form or its arrival is rejected; which is which, the head of this file says.
+        """
+        value = record.value
+        stamp_ms = record.arrival_ms  # the arrival as it stands, or as we choose it
+        is_chosen = False
+        event = error = None
+        try:
+            if self._format == "line":
+                if not value or value.isspace():
+                    self.next_offset = record.offset + 1
+                    return None
+                event, stamp_ms = decoded_line(value)
+                if stamp_ms is None:
+                    stamp_ms, is_chosen = event.time_ms, True
+            elif value is not None:
+                event = decoded_event(value, record.key, self._format, stamp_ms or 0)
+            elif not record.is_heartbeat:
+                raise EventError("not_an_event")
+        except EventError as fault:
+            error = fault
+
+        clock_ms = arrival_ms = self.clock_ms
+        is_time = stamp_ms is not None and 0 <= stamp_ms <= MAX_TIME_MS
+        if stamp_ms is not None and is_time and (clock_ms is None or stamp_ms > clock_ms):
+            arrival_ms = stamp_ms
+        if self._until_ms is not None and arrival_ms is not None and arrival_ms > self._until_ms:
+            self.has_ended = True
+            return None
+        self.clock_ms = arrival_ms
+        self.next_offset = record.offset + 1
+        if stamp_ms is not None and clock_ms is not None and is_time:
+            if stamp_ms < clock_ms:
+                self._clamped += not is_chosen
+            elif stamp_ms - clock_ms >= _JUMP_MS:
+                self._jumps += is_chosen or self._has_producers_clock
+
+        if event is not None and arrival_ms is not None:
+            self._records += 1
+            return LoggedEvent(event, arrival_ms, record.position)
+        if error is None:
+            return None
+        self._records += 1
+        self._invalid += 1
+        shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
+        return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
+
+    def count(self) -> None:
+        """Add what was read since the last call to the metrics: all at once, since a counter has a lock."""
+        metrics, partition = self._metrics, self._partition
+        metrics.records.inc(self._records)
+        if self._invalid:
+            metrics.rejections.labels("INVALID").inc(self._invalid)
+        if self._clamped:
+            metrics.clamped.labels(partition).inc(self._clamped)
+        if self._jumps:
+            metrics.jumps.labels(partition).inc(self._jumps)
+        if self.clock_ms is not None:
+            metrics.arrived(partition, self.clock_ms)
+        self._records = self._invalid = self._clamped = self._jumps = 0

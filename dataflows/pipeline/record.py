@@ -1,0 +1,51 @@
+"""What goes in and what comes out: a record of a log, and a record to write."""
+
+from typing import Literal
+
+import msgspec
+
+__all__ = ["OutputKind", "OutputRecord", "Record"]
+
+OutputKind = Literal["predictions", "rejections"]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One record as it stands in the log: of a topic, or a line of a file.
+
+    Attributes:
+        partition: which partition it stands in; a file is one partition, 0.
+        offset: where it stands there; in a file the number of the line, from 0.
+        arrival_ms: the timestamp of a topic's record, whatever it says; ``None`` for a line, which says it itself.
+        key: the key of a topic's record.
+        value: what should be an event.
+    """
+
+    partition: int
+    offset: int
+    arrival_ms: int | None
+    key: bytes | None
+    value: bytes | None
+
+    @property
+    def position(self) -> str:
+        """Its place as outputs tell it: ``partition/offset``."""
+        return f"{self.partition}/{self.offset}"
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Whether it has neither key nor value: it moves the clock of its partition, and nothing else."""
+        return self.key is None and self.value is None
+
+
+class OutputRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record to write.
+
+    Attributes:
+        kind: which of the outputs it belongs to.
+        key: the device id; empty if the record is of none.
+        value: canonical JSON.
+    """
+
+    kind: OutputKind
+    key: str
+    value: bytes
