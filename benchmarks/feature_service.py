@@ -21,6 +21,7 @@ import numpy as np
 from grpc_services.python.stubs import mlpipeline_pb2 as original
 from grpc_services.python.stubs import mlpipeline_pb2_grpc as original_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
+from runtime.python_process import python_environment
 
 __all__ = ["batch_request", "calls_rate", "main", "measured", "original_request"]
 
@@ -151,7 +152,8 @@ def _stream_rate(call: Callable[[Iterator[Any]], Any], request: Any, seconds: fl
 def _server(what: str) -> Iterator[str]:
     """A server in a process of its own, and its address; it ends with its standard input."""
     command = [sys.executable, "-m", _MODULE, *what.split()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=python_environment()) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         line = process.stdout.readline()

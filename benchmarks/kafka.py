@@ -26,6 +26,7 @@ from dataflows.kafka_broker.topics import make_topics
 from dataflows.records import encoded_event
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
+from runtime.python_process import python_environment
 from window_core import BYTES_PER_EVENT, Event
 
 __all__ = ["main"]
@@ -181,7 +182,7 @@ class Bench:
     def _environment(self) -> dict[str, str]:
         folder = str(Path(sys.executable).parent)
         path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
-        return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), *sys.path]))}
+        return {**python_environment(*sys.path), "PATH": path}
 
 
 def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:

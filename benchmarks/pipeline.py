@@ -4,7 +4,6 @@ Every window is filled first, and the state kept; each way to call the services 
 start and an end cost is measured by a run that finds nothing new, and taken off.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Final
 
 from dataflows.records import encoded_event
 from dataflows.services.embedded import embedded_service
+from runtime.python_process import python_environment
 from window_core import Event
 
 __all__ = ["main"]
@@ -78,8 +78,8 @@ class _Pipeline:
     def _run(self, rpc: str, state: str) -> None:
         locations = ["--input", "events.jsonl", "--output", "predictions.jsonl", "--state", state]
         command = [sys.executable, "-m", "dataflows.command_line", "run", "--quiet", "--tick", "0", "--rpc", rpc]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        subprocess.run([*command, *locations, *self._addresses], cwd=self._folder, env=environment, check=True)
+        command += [*locations, *self._addresses]
+        subprocess.run(command, cwd=self._folder, env=python_environment(), check=True)
 
 
 def _lines(first: int, last: int) -> bytes:

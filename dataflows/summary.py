@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.markup import escape
-
 from dataflows.locations import STANDARD, Locations
 from dataflows.metrics import Metrics
+from runtime.terminal import Terminal
 
 __all__ = ["print_summary"]
 
 
-def print_summary(console: Console, metrics: Metrics, locations: Locations, seconds: float) -> None:
+def print_summary(console: Terminal, metrics: Metrics, locations: Locations, seconds: float) -> None:
     """Counts, rate, and where the outputs are."""
     records = metrics.value("latecomer_records_total")
     rows = {
@@ -22,9 +20,9 @@ def print_summary(console: Console, metrics: Metrics, locations: Locations, seco
         "rejections in": "standard output" if locations.rejections == STANDARD else locations.rejections,
     }
     for name, value in rows.items():
-        console.print(f"[bold]{name:<15}[/bold]", escape(value))
+        console.tell(value, name=name)
     for warning in _warnings(metrics):
-        console.print(f"warning: {escape(warning)}", style="yellow")
+        console.warn(warning)
 
 
 def _warnings(metrics: Metrics) -> Iterator[str]:

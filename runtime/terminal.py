@@ -1,10 +1,42 @@
-"""Words on a terminal."""
+"""The one way to a person's terminal, for all but output that is meant for programs.
+
+What is shown may hold what others wrote, and so goes through ``printable``; markup of rich is made here alone.
+"""
+
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
-__all__ = ["say"]
+from runtime.printable import printable
+
+__all__ = ["Terminal", "say", "show"]
 
 
-def say(line: str) -> None:
-    """A line for the user, beside the output."""
-    click.echo(line, err=True)
+def say(*lines: str) -> None:
+    """Lines for the user, beside the output."""
+    for line in lines:
+        click.echo(printable(line), err=True)
+
+
+def show(*lines: str) -> None:
+    """Lines that are the output, for a person."""
+    for line in lines:
+        click.echo(printable(line))
+
+
+class Terminal(Console):
+    """A console that wraps no line and highlights no number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, soft_wrap=True, **options)
+
+    def tell(self, text: str, *, name: str = "") -> None:
+        """One line of text, with a name before it."""
+        head = f"[bold]{name:<15}[/bold] " if name else ""
+        self.print(head + escape(printable(text)))
+
+    def warn(self, text: str) -> None:
+        """One line that the user should not miss."""
+        self.print(f"warning: {escape(printable(text))}", style="yellow")

@@ -19,6 +19,7 @@ from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
 from dataflows.kafka.client import BrokerError
 from dataflows.services.errors import ServiceError
+from runtime.terminal import say
 from window_core import SnapshotError
 
 __all__ = ["latecomer", "main"]
@@ -66,5 +67,5 @@ def main() -> None:
 
 
 def _exit(line: str, status: int) -> None:
-    click.echo(f"latecomer: {' '.join(line.split())}", err=True)
+    say(f"latecomer: {' '.join(line.split())}")
     sys.exit(status)

@@ -13,13 +13,14 @@ import click
 from dataflows.locations import STANDARD
 from dataflows.metrics import Metrics
 from dataflows.services.answers import Refusal
-from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_text, read_windows
+from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_lines, read_windows
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import ChannelSettings, RunSettings
 from runtime.addresses import parsed_addresses
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting, values_of
+from runtime.terminal import say, show
 from window_core import Evaluation
 
 __all__ = ["ask"]
@@ -88,7 +89,11 @@ def ask(features: str, inference: str, **options: Any) -> int:
     if asked.as_json and not refused:
         sys.stdout.write(json_line(window.device_id, answer).decode() + "\n")
     else:
-        click.echo(("latecomer: " if refused else "") + plain_text(window.device_id, answer), err=refused)
+        first, *more = plain_lines(window.device_id, answer)
+        if refused:
+            say(f"latecomer: {first}", *more)
+        else:
+            show(first, *more)
     return int(refused)
 
 
@@ -102,7 +107,7 @@ def _ask_about_lines(client: ServiceClient, source: str) -> int:
                     out.write(json_line(window.device_id, answer) + b"\n")
                 out.flush()
         except WindowError as error:
-            click.echo(f"latecomer: {' '.join(str(error).split())}", err=True)
+            say(f"latecomer: {' '.join(str(error).split())}")
             return 1
     return 0
 

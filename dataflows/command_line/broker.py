@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from runtime.errors import SettingsError
 from runtime.options import DURATION
+from runtime.terminal import Terminal, show
 
 __all__ = ["broker"]
 
@@ -33,10 +33,10 @@ def broker(folder: str | None, port: int, partitions: int, retention: int, stop_
         raise SettingsError(f"--dir {folder} is a file, not a folder")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        with Console(stderr=True).status("starting a Kafka broker"):
+        with Terminal(stderr=True).status("starting a Kafka broker"):
             running = stack.enter_context(running_broker(None if folder is None else Path(folder), port))
             make_topics(running.address, PIPELINE_TOPICS, partitions, retention or None)
-        click.echo(f"broker: listening on {running.address}, topics {', '.join(PIPELINE_TOPICS)}")
+        show(f"broker: listening on {running.address}, topics {', '.join(PIPELINE_TOPICS)}")
         if stop_with_input:
             threading.Thread(target=_interrupt_after_input, daemon=True).start()
         try:

@@ -13,7 +13,7 @@ from dataflows.deployment.manifests import Choice, Manifests, copied_to, rendere
 from dataflows.deployment.report import status_lines
 from dataflows.deployment.rollout import apply, delete, upgrade
 from runtime.options import DURATION
-from runtime.terminal import say
+from runtime.terminal import say, show
 
 __all__ = ["deploy"]
 
@@ -70,7 +70,7 @@ def _render(kubectl: Kubectl, manifests: Manifests) -> None:
 def _manifests(folder: Path) -> None:
     """Copy the manifests into a new FOLDER, for overlays of your own."""
     copied_to(folder)
-    click.echo(f"an overlay of your own: {folder / 'overlays' / 'NAME' / 'kustomization.yaml'}")
+    show(f"an overlay of your own: {folder / 'overlays' / 'NAME' / 'kustomization.yaml'}")
 
 
 @deploy.command(name="apply")
@@ -96,7 +96,7 @@ def _roll_out(
 ) -> None:
     check_cluster(kubectl, manifests)
     step(kubectl, manifests, timeout, say, savepoint)
-    click.echo(f"running in namespace {manifests.namespace}")
+    show(f"running in namespace {manifests.namespace}")
 
 
 @deploy.command(name="status")
@@ -108,8 +108,7 @@ def _status(kubectl: Kubectl, manifests: Manifests) -> int:
     """
     kubectl.check_reachable()
     lines, is_well = status_lines(kubectl, manifests)
-    for line in lines:
-        click.echo(line)
+    show(*lines)
     return 0 if is_well else 1
 
 

@@ -10,7 +10,7 @@ from dataflows.settings import BrokerSettings
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
-from runtime.terminal import say
+from runtime.terminal import say, show
 
 __all__ = ["heartbeat"]
 
@@ -47,7 +47,7 @@ def heartbeat(topic: str, **options: Any) -> None:
     reader = TopicReader("TOPIC", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
     partitions = reader.traits().partitions
     heartbeats = Heartbeats(location, properties, partitions, settings.every_ms)
-    click.echo(f"heartbeat: to {partitions} partitions of {location}")
+    show(f"heartbeat: to {partitions} partitions of {location}")
     try:
         heartbeats.run()
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from dataflows.settings import WindowSettings
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
+from runtime.terminal import show
 
 __all__ = ["parity"]
 
@@ -70,6 +71,6 @@ def parity(**options: Any) -> int:
         until_ms=settings.until_ms,
         report=None if settings.report is None else Path(settings.report),
         keep=Path(settings.keep),
-        say=click.echo,
+        say=lambda text: show(*text.split("\n")),
     )
     return status

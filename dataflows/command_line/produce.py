@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from dataflows.kafka.client import kafka_location, read_properties
@@ -20,7 +19,7 @@ from dataflows.simulated_fleet import SimulatedFleet
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
-from runtime.terminal import say
+from runtime.terminal import Terminal, say
 
 __all__ = ["produce", "write_events"]
 
@@ -58,7 +57,7 @@ def produce(**options: Any) -> None:
     """
     settings = composed(ProduceSettings, options)
     fleet, output = settings.fleet, settings.output
-    messages = Console(stderr=True, highlight=False)
+    messages = Terminal(stderr=True)
     if output.startswith(KAFKA_SCHEME):
         location = kafka_location("--output", output)
         properties = read_properties(settings.broker.kafka_properties)
@@ -68,10 +67,10 @@ def produce(**options: Any) -> None:
         written = _shown(writer.write(fleet.logged_events(), settings.rate), fleet, messages)
     else:
         written = write_events(fleet, output, messages)
-    messages.print(f"{written:,} events in {'standard output' if output == STANDARD else output}")
+    messages.tell(f"{written:,} events in {'standard output' if output == STANDARD else output}")
 
 
-def write_events(fleet: SimulatedFleet, output: str, messages: Console) -> int:
+def write_events(fleet: SimulatedFleet, output: str, messages: Terminal) -> int:
     """Write a fleet's events with their arrivals, and give their number.
 
     Raises:
@@ -95,7 +94,7 @@ def _lines_written(fleet: SimulatedFleet, file: BinaryIO) -> Iterator[int]:
     file.flush()
 
 
-def _shown(written: Iterable[int], fleet: SimulatedFleet, messages: Console) -> int:
+def _shown(written: Iterable[int], fleet: SimulatedFleet, messages: Terminal) -> int:
     """Show on a terminal how far the writing has come, and give the number at its end."""
     number = 0
     with Progress(console=messages, transient=True, disable=not messages.is_terminal) as progress:

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -12,7 +11,6 @@ from time import perf_counter
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dataflows.command_line.produce import write_events
@@ -28,6 +26,7 @@ from dataflows.settings import RunSettings, run_options
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
 from runtime.options import GroupedCommand
+from runtime.terminal import Terminal
 
 __all__ = ["run"]
 
@@ -47,10 +46,9 @@ def run(**options: Any) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings.of(**options)
     locations = located(settings)
-    messages = Console(stderr=True, quiet=settings.quiet, highlight=False)
-    warn = partial(messages.print, "warning:", style="yellow", markup=False, soft_wrap=True)
-    metrics = Metrics(None if settings.log.has_end else warn)  # what ends soon tells it in its summary
-    log = opened_log(settings, locations, metrics, partial(messages.print, soft_wrap=True))
+    messages = Terminal(stderr=True, quiet=settings.quiet)
+    metrics = Metrics(None if settings.log.has_end else messages.warn)  # what ends soon tells it in its summary
+    log = opened_log(settings, locations, metrics, messages.tell)
     with ExitStack() as stack:
         if locations.makes_sample:
             write_events(SimulatedFleet(interval_ms=settings.window.interval_ms), locations.input, messages)
@@ -61,13 +59,13 @@ def run(**options: Any) -> None:
             stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.log.heartbeat_ms))
         if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
             address = stack.enter_context(served_metrics(metrics.registry, settings.metrics_port))
-            messages.print(f"metrics: {address}")
+            messages.tell(f"metrics: {address}")
         start = perf_counter()
         with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
             _run_engine(settings, files, services, metrics, log)
         seconds = perf_counter() - start
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
-    summary = Console(stderr=to_standard_error, quiet=settings.quiet, highlight=False, soft_wrap=True)
+    summary = Terminal(stderr=to_standard_error, quiet=settings.quiet)
     print_summary(summary, metrics, locations, seconds)
 
 
@@ -104,7 +102,7 @@ def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
 
 
 @contextmanager
-def _progress(messages: Console, metrics: Metrics, log: FileLog | KafkaLog) -> Iterator[None]:
+def _progress(messages: Terminal, metrics: Metrics, log: FileLog | KafkaLog) -> Iterator[None]:
     """Shows on a terminal how far the run has come."""
     if not messages.is_terminal or messages.quiet:
         yield

@@ -9,6 +9,7 @@ from time import perf_counter
 import click
 
 from runtime.errors import SettingsError
+from runtime.terminal import say, show
 
 __all__ = ["test"]
 
@@ -35,12 +36,12 @@ def test(pytest_arguments: tuple[str, ...]) -> int:
         if shutil.which("mvn") and shutil.which("java"):
             checks.append(["mvn", "--batch-mode", "--quiet", "--file", "pom.xml", "verify"])
         else:
-            click.echo("JDK 17 and Maven are not on the PATH: the Java half is not tested", err=True)
+            say("JDK 17 and Maven are not on the PATH: the Java half is not tested")
     for check in checks:
         start = perf_counter()
         click.secho(f"$ {' '.join(check)}", bold=True)
         status = subprocess.run(check, cwd=root, check=False).returncode
         if status != 0:
             raise click.exceptions.Exit(1)
-        click.echo(f"ok, {perf_counter() - start:.0f} s")
+        show(f"ok, {perf_counter() - start:.0f} s")
     return 0

@@ -5,7 +5,7 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 """
 
 import os
-from contextlib import nullcontext
+from contextlib import chdir, nullcontext
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -28,6 +28,7 @@ from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, run_options
 from runtime.errors import SettingsError
 from runtime.settings import changed
+from runtime.terminal import say
 
 __all__ = ["build_job", "configuration", "main", "with_end"]
 
@@ -48,8 +49,11 @@ def main(**options: Any) -> None:
     if REPORT_VARIABLE in os.environ:
         Thread(target=_end_with_input, daemon=True).start()
     settings = RunSettings.of(**{**options, "engine": "flink"})
-    log = opened_log(settings, located(settings), Metrics(), print)
+    log = opened_log(settings, located(settings), Metrics(), say)
     settings = with_end(settings, log)
+    if REPORT_VARIABLE in os.environ:
+        with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
+            get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
     lock = _state_lock(Path(settings.state.folder)) if settings.state.folder and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     if settings.outputs.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():

@@ -12,6 +12,8 @@ import click
 from dataflows.kafka.client import BrokerError
 from dataflows.settings import VARIABLE_PREFIX
 from runtime.errors import SettingsError
+from runtime.printable import printable
+from runtime.terminal import say
 
 __all__ = ["told_in_one_line"]
 
@@ -49,8 +51,8 @@ def _check_variables(command: click.Command) -> None:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    line = f"latecomer: {' '.join(message.split())}"
-    print(line, file=sys.stderr, flush=True)
+    line = f"latecomer: {printable(' '.join(message.split()))}"
+    say(line)
     if _LAST_WORD.exists():
         _LAST_WORD.write_text(line)
     sys.exit(status)

@@ -25,7 +25,9 @@ from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed
 from runtime.errors import SettingsError
-from runtime.settings import arguments_of, changed
+from runtime.python_process import python_environment
+from runtime.settings import arguments_of, changed, options_of, values_of
+from runtime.terminal import say
 
 __all__ = ["JobError", "run_on_flink"]
 
@@ -62,6 +64,7 @@ def run_on_flink(
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
         job = changed(
             settings,
+            **_absolute_files(settings),
             input=locations.input,
             predictions=locations.predictions,
             rejections=locations.rejections,
@@ -76,9 +79,9 @@ def run_on_flink(
             job = changed(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
-            print(f"Flink's web page: http://127.0.0.1:{job.web_port}", file=sys.stderr)
+            say(f"Flink's web page: http://127.0.0.1:{job.web_port}")
             if job.metrics_port is not None:
-                print(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics", file=sys.stderr)
+                say(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics")
         _run_job(job, folder)
         if settings.state.folder is not None and settings.log.has_end and has_ended(folder):
             mark_ended(Path(settings.state.folder))
@@ -176,11 +179,15 @@ def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment of the job's processes: the JVM takes its Python, and that its packages, from here."""
-    root = str(Path(__file__).parents[2])
-    packages = [root, *(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
     return {
-        **os.environ,
+        **python_environment(*(sysconfig.get_path(name) for name in ("purelib", "platlib"))),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys([*packages, *filter(None, [os.environ.get("PYTHONPATH")])])),
         REPORT_VARIABLE: str(report_file(folder)),
     }
+
+
+def _absolute_files(settings: RunSettings) -> dict[str, str]:
+    """The settings that name a file or a folder: the JVM has another current folder than we have."""
+    values = values_of(settings)
+    named = {option.name for option in options_of(RunSettings) if option.shows in ("FILE", "DIR")}
+    return {name: str(Path(values[name]).absolute()) for name in named if values[name] is not None}

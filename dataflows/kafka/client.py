@@ -4,6 +4,7 @@ Nothing here prints or repeats what the file holds: it has the passwords.
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ __all__ = [
     "kafka_location",
     "producer_settings",
     "read_properties",
+    "without_values",
 ]
 
 _PASSED_ON: Final = ("security.protocol", "sasl.", "ssl.", "client.", "enable.ssl.certificate.verification")
@@ -93,12 +95,23 @@ def read_properties(path: str | None) -> dict[str, str]:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
             raise SettingsError(f"--kafka-properties {path}, line {number}: it must be written name=value")
-        if not name.startswith(_PASSED_ON):
+        if not name.startswith(_PASSED_ON):  # nor is the name repeated: the line may be the second half of a secret
             raise SettingsError(
-                f"--kafka-properties {path}, line {number}: {name} is not security.protocol, sasl.*, ssl.* or client.*"
+                f"--kafka-properties {path}, line {number}: it is not security.protocol, sasl.*, ssl.* or client.*"
             )
         properties[name] = value
     return properties
+
+
+def without_values(text: str, properties: Mapping[str, str]) -> str:
+    """What a library says about properties, without any value of theirs.
+
+    >>> without_values('Invalid value "hunter2" for "sasl.password"', {"sasl.password": "hunter2"})
+    'Invalid value "***" for "sasl.password"'
+    """
+    for value in filter(None, properties.values()):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text)
+    return text
 
 
 def client_settings(
@@ -177,8 +190,13 @@ _FILES: Final = {
     "ssl.key.location": "ssl.keystore.key",
 }
 
-_RENAMED: Final = {
+_NAMED_FILES: Final = {
     "ssl.ca.location": "ssl.truststore.location",
+    "ssl.keystore.location": "ssl.keystore.location",
+}
+"""Java is given their path, and may stand in another folder."""
+
+_RENAMED: Final = {
     "ssl.ca.pem": "ssl.truststore.certificates",
     "ssl.certificate.pem": "ssl.keystore.certificate.chain",
     "ssl.key.pem": "ssl.keystore.key",
@@ -204,8 +222,8 @@ def java_properties(
     Raises:
         SettingsError: Java has no such property.
 
-    >>> java_properties({"ssl.ca.location": "ca.pem"})
-    {'ssl.truststore.location': 'ca.pem', 'ssl.truststore.type': 'PEM'}
+    >>> java_properties({"ssl.ca.location": "/etc/ca.pem"})
+    {'ssl.truststore.location': '/etc/ca.pem', 'ssl.truststore.type': 'PEM'}
     """
     mechanism = properties.get("sasl.mechanisms") or properties.get("sasl.mechanism")
     security = f"{package}org.apache.kafka.common.security"
@@ -215,6 +233,8 @@ def java_properties(
             raise SettingsError(f"--kafka-properties: {name} has no counterpart in Kafka's Java client")
         if name in _FILES:
             java[_FILES[name]] = read(value)
+        elif name in _NAMED_FILES:
+            java[_NAMED_FILES[name]] = str(Path(value).absolute())
         elif name in {"sasl.mechanisms", "sasl.mechanism"}:
             java["sasl.mechanism"] = value
         elif name == "sasl.oauthbearer.method":

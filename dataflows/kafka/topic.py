@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # ConfigResou
     OffsetSpec,
 )
 
-from dataflows.kafka.client import BrokerError, KafkaLocation, client_settings
+from dataflows.kafka.client import BrokerError, KafkaLocation, client_settings, without_values
 from dataflows.kafka.last_arrival import LastArrival
 from runtime.durations import duration_text
 from runtime.errors import SettingsError
@@ -118,7 +118,7 @@ class TopicReader:
         try:
             self._client = AdminClient(client_settings(location.brokers, properties, self._on_error))
         except KafkaException as error:
-            raise SettingsError(f"--kafka-properties: {error.args[0].str()}") from None
+            raise SettingsError(f"--kafka-properties: {without_values(error.args[0].str(), properties)}") from None
 
     def traits(self) -> TopicTraits:
         """What the topic is like.

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from dataflows.kafka.client import BrokerError, client_settings
 from runtime.options import DURATION
+from runtime.terminal import say, show
 
 __all__ = ["PIPELINE_TOPICS", "make_topics"]
 
@@ -60,9 +61,9 @@ def main(address: str, partitions: int, retention: int) -> None:
     try:
         make_topics(address, PIPELINE_TOPICS, partitions, retention or None)
     except BrokerError as error:
-        click.echo(f"latecomer: {error}", err=True)
+        say(f"latecomer: {error}")
         sys.exit(1)
-    click.echo(f"{address} has the topics {', '.join(PIPELINE_TOPICS)}")
+    show(f"{address} has the topics {', '.join(PIPELINE_TOPICS)}")
 
 
 if __name__ == "__main__":

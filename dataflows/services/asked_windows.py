@@ -11,7 +11,7 @@ from dataflows.services.answers import Answer, Refusal
 from window_core import Evaluation
 from window_core.columns import Columns
 
-__all__ = ["WindowError", "demo_window", "json_line", "plain_text", "read_windows"]
+__all__ = ["WindowError", "demo_window", "json_line", "plain_lines", "read_windows"]
 
 _DEMO_DEVICE: Final = "device_123"
 _DEMO_EVENTS: Final = 300
@@ -91,13 +91,13 @@ def json_line(device_id: str, answer: Answer) -> bytes:
     return _json.encode(shown)
 
 
-def plain_text(device_id: str, answer: Answer) -> str:
+def plain_lines(device_id: str, answer: Answer) -> list[str]:
     """One answer for a person."""
     if isinstance(answer, Refusal):
-        return f"{answer.service} service: {answer.status}: {answer.message}"
+        return [f"{answer.service} service: {answer.status}: {answer.message}"]
     features = [f"  {name}  {np.float32(value)!s}" for name, value in answer.features.items()]
     results = [f"  {key}  {text}" for key, text in sorted(answer.result.items())]
-    return "\n".join([f"device {device_id}", *features, f"model {answer.model_id}", *results])
+    return [f"device {device_id}", *features, f"model {answer.model_id}", *results]
 
 
 def _evaluation(number: int, device_id: str, times: list[int], readings: list[list[float]]) -> Evaluation:

@@ -8,6 +8,7 @@ from typing import Final
 
 from dataflows.services.answers import ServiceName
 from dataflows.services.errors import ServiceError
+from runtime.python_process import python_environment
 
 __all__ = ["embedded_service"]
 
@@ -39,7 +40,12 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
         *options,
     ]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=python_environment(),
+        start_new_session=True,
     )
     with ExitStack() as stack:
         stack.callback(_stop, process)

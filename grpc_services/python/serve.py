@@ -1,5 +1,6 @@
 """The life of a server process: it says where it listens, serves until it is told to stop, drains, and ends."""
 
+import logging
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ from prometheus_client import start_http_server
 from grpc_services.python.busy_process import OBJECTS_OF_CALLS, prepare_for_load
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
+from runtime.printable import PrintableLines, printable
 
 __all__ = ["serve"]
 
@@ -32,10 +34,13 @@ def serve(settings: ServerSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     prepare_for_load(OBJECTS_OF_CALLS)
+    log = logging.StreamHandler()
+    log.setFormatter(PrintableLines())
+    logging.basicConfig(handlers=[log])
     try:
         server = start(settings)
     except ListenError as error:
-        print(f"{settings.service}: {error}", file=sys.stderr)
+        print(printable(f"{settings.service}: {error}"), file=sys.stderr)
         return 1
     if settings.metrics_port is not None and not _serves_metrics(server, settings):
         server.stop(0.0)

@@ -24,7 +24,7 @@ Finished = subprocess.CompletedProcess[bytes]
 
 
 def command_of(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "dataflows.command_line", *map(str, arguments)]
+    return [sys.executable, "-P", "-m", "dataflows.command_line", *map(str, arguments)]
 
 
 def environment(**variables: str) -> dict[str, str]:

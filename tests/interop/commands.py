@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 
 from dataflows.command_line.ask import ask
 
-LATECOMER = [sys.executable, "-W", "error", "-m", "dataflows.command_line"]
+LATECOMER = [sys.executable, "-W", "error", "-P", "-m", "dataflows.command_line"]
 ASK = [*LATECOMER, "ask"]
 
 

@@ -34,7 +34,7 @@ EXPECTED = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a checkout to who stands in it, with the files that the page speaks of."""
     here = tmp_path_factory.mktemp("page")
-    command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m dataflows.command_line "$@"\n'
+    command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m dataflows.command_line "$@"\n'
     for name, text in (*FILES, ("latecomer", command)):
         (here / name).write_text(text)
     (here / "latecomer").chmod(0o755)

@@ -1,10 +1,8 @@
 """Runs what is shipped, by its command line, over one log: nothing of an engine is put together here."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Final, Literal
 
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
+from runtime.python_process import python_environment
 from runtime.settings import arguments_of
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import in_sequence
@@ -20,7 +19,7 @@ from tests.parity.logs import Placed, TopicRecord
 from tests.reference import Outputs, read_outputs
 from window_core import WindowSpec
 
-__all__ = ["BYTEWAX", "FILE", "FLINK", "KAFKA", "EngineError", "EngineRun", "LogFile", "LogTopic", "checkout_on_path"]
+__all__ = ["BYTEWAX", "FILE", "FLINK", "KAFKA", "EngineError", "EngineRun", "LogFile", "LogTopic"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -141,7 +140,13 @@ def run_command(*arguments: str) -> None:
     """Run ``latecomer`` and wait for its end."""
     command = [sys.executable, "-m", "dataflows.command_line", *arguments]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=python_environment(),
+        timeout=_TIMEOUT_S,
+        check=False,
     )
     if done.returncode != 0:
         raise EngineError(
@@ -165,17 +170,3 @@ def bytes_before(placed: list[Placed], cuts: Sequence[int]) -> tuple[int, ...]:
     """The same places as bytes of a file."""
     sizes = [0, *accumulate(len(entry.value) + 1 for entry in placed)]
     return tuple(sizes[cut] for cut in cuts)
-
-
-@contextmanager
-def checkout_on_path() -> Iterator[None]:
-    """Inside, the processes that are started find the packages of this checkout, tests included."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before

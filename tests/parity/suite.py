@@ -23,7 +23,6 @@ from tests.parity.engines import (
     LogFile,
     LogTopic,
     bytes_before,
-    checkout_on_path,
     cuts_of,
 )
 from tests.parity.expected import Asked, Expectation, expectation_of, oracle_difference
@@ -143,7 +142,6 @@ def chosen_jobs(examples: int) -> tuple[Job, ...]:
 def running_services(*feature_options: str, inference_options: Sequence[str] = ()) -> Iterator[Services]:
     """Both services, started by ``latecomer serve``."""
     with ExitStack() as stack:
-        stack.enter_context(checkout_on_path())
         features = stack.enter_context(embedded_service("features", *feature_options))
         inference = stack.enter_context(embedded_service("inference", *inference_options))
         yield Services(features, inference)

@@ -11,11 +11,11 @@ import pytest
 
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
+from runtime.python_process import python_environment
 from runtime.settings import arguments_of
 from tests.dataflows.kafka.topics import Topics
 from tests.parity.comparison import compared, differences, in_sequence
 from tests.parity.drawing import drawn_logs
-from tests.parity.engines import checkout_on_path
 from tests.parity.expected import expectation_of
 from tests.parity.jobs import JOBS
 from tests.parity.logs import TopicRecord, as_topic, combined
@@ -30,8 +30,8 @@ CHUNKS = 8
 def started(engine: str, settings: RunSettings) -> Iterator[None]:
     """A run that would go on for ever, until the end of the context."""
     command = [sys.executable, "-m", "dataflows.command_line", "run", "--engine", engine, *arguments_of(settings)]
-    with checkout_on_path():
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=python_environment())
     try:
         yield
     finally:

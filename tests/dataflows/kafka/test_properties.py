@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.kafka.client import java_properties, read_properties
+from dataflows.kafka.client import java_properties, kafka_location, read_properties
+from dataflows.kafka.topic import TopicReader
 from runtime.errors import SettingsError
 
 
@@ -58,7 +59,7 @@ def test_java_takes_certificates_as_pem() -> None:
     ) == {
         "security.protocol": "SSL",
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": "ca.pem",
+        "ssl.truststore.location": str(Path("ca.pem").absolute()),  # Java has another current folder
         "ssl.keystore.type": "PEM",
         "ssl.keystore.certificate.chain": "CERTIFICATE",
         "ssl.keystore.key": "KEY",
@@ -70,3 +71,20 @@ def test_java_takes_certificates_as_pem() -> None:
 def test_what_java_cannot_do_is_said() -> None:
     with pytest.raises(SettingsError, match=r"enable.ssl.certificate.verification has no counterpart"):
         java_properties({"enable.ssl.certificate.verification": "false"})
+
+
+@pytest.mark.parametrize("name", ["security.protocol", "sasl.mechanisms", "client.dns.lookup", "ssl.providers"])
+def test_what_the_library_says_of_a_value_leaves_the_value_out(name: str) -> None:
+    location = kafka_location("TOPIC", "kafka://127.0.0.1:1/t")
+    wrong = {"security.protocol": "sasl_ssl", "sasl.username": "u", "sasl.password": "p", name: "hunter2"}
+    with pytest.raises(SettingsError, match=r"^--kafka-properties: ") as error:
+        TopicReader("TOPIC", location, wrong, 0, lambda line: None)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_line_that_may_be_half_a_secret_is_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / "kafka.properties"
+    file.write_text("sasl.password=first half\nhunter2=second half\n")
+    with pytest.raises(SettingsError, match="line 2: ") as error:
+        read_properties(str(file))
+    assert "hunter2" not in str(error.value)
