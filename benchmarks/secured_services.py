@@ -104,11 +104,11 @@ def _channels(
     gzip_requests = grpc.Compression.Gzip
     wanted: list[tuple[str, list[str], Callable[[str], Any], tuple[tuple[str, str], ...]]] = [
         ("plain", [], _plain, ()),
-        ("gzip", [], lambda address: _plain(address, gzip_requests), ()),
+        ("gzip", ["--compression=gzip"], lambda address: _plain(address, gzip_requests), ()),
         ("gzip answers", ["--compression=gzip"], _plain, ()),
         ("TLS", tls, lambda address: _secure(address, access), ()),
         ("TLS, token", access.server, lambda address: _secure(address, access), access.token),
-        ("TLS, gzip", tls, lambda address: _secure(address, access, gzip_requests), ()),
+        ("TLS, gzip", [*tls, "--compression=gzip"], lambda address: _secure(address, access, gzip_requests), ()),
     ]
     for name, options, channel_to, metadata in wanted:
         address = ends.enter_context(embedded_service("features", "--language", language, *options))

@@ -52,8 +52,9 @@ def run(**options: Any) -> None:
     with ExitStack() as stack:
         if locations.makes_sample:
             write_events(SimulatedFleet(interval_ms=settings.window.interval_ms), locations.input, messages)
-        features = settings.calls.features or stack.enter_context(embedded_service("features"))
-        inference = settings.calls.inference or stack.enter_context(embedded_service("inference"))
+        compression = ("--compression", settings.channel.compression)
+        features = settings.calls.features or stack.enter_context(embedded_service("features", *compression))
+        inference = settings.calls.inference or stack.enter_context(embedded_service("inference", *compression))
         services = Services(features, inference)
         if isinstance(log, KafkaLog) and settings.log.heartbeat_ms is not None:
             stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.log.heartbeat_ms))

@@ -13,6 +13,7 @@ __all__ = ["serve"]
 
 _SETTINGS: Final = {
     "drain": "drain_delay_ms",
+    "message_timeout": "message_timeout_ms",
     "grace": "grace_ms",
     "clock_skew": "clock_skew_ms",
     "subject": "subjects",
@@ -50,6 +51,13 @@ class _Names(click.ParamType):  # type: ignore[type-arg]  # generic in its types
 )
 @click.option("--max-concurrent-calls", type=click.INT, default=64, show_default=True, help="More are UNAVAILABLE.")
 @click.option(
+    "--message-timeout",
+    type=DURATION,
+    default="10s",
+    show_default=True,
+    help="Longest wait for the first message of a call; a call that sends none in time is DEADLINE_EXCEEDED.",
+)
+@click.option(
     "--drain", type=DURATION, default="0", show_default=True, help="Time to take calls still, once told to stop."
 )
 @click.option("--grace", type=DURATION, default="30s", show_default=True, help="Time for running calls to finish.")
@@ -84,7 +92,7 @@ class _Names(click.ParamType):  # type: ignore[type-arg]  # generic in its types
     type=click.Choice(["none", "gzip"]),
     default="none",
     show_default=True,
-    help="Of answers, to clients that take it.",
+    help="gzip: accept packed requests, and pack answers to clients that take it.",
 )
 @click.option("--metrics-port", type=click.INT, help="Port of the metrics, in Prometheus' format; 0 takes a free one.")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
@@ -95,6 +103,7 @@ def serve(service: str, language: str, **options: Any) -> int:
     """
     if language == "java":
         _become_java(service)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or each stranger who speaks no TLS is a line in the log
     from grpc_services.python.serve import serve as serve_until_stopped
     from grpc_services.python.settings import ServerSettings
 

@@ -9,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_us
 
 from dataflows.metrics import Metrics
 from dataflows.services.access_tokens import TokenError, token_source
+from dataflows.services.answer_bytes import unpacked_answer
 from dataflows.services.answer_deadline import AnswerDeadline
 from dataflows.services.answers import Refusal, ServiceName
 from dataflows.services.channels import Addresses
@@ -44,6 +45,7 @@ class Service:
         self.name = name
         self._name_of_all = addresses
         self._timeout_ms = settings.calls.timeout_ms
+        self._compresses = settings.channel.compression == "gzip"
         self._metrics = metrics
         self._closed = Event()
         self._addresses = Addresses(parsed_addresses(addresses, f"--{name}"), settings.channel)
@@ -97,10 +99,10 @@ class Service:
                 answers = connection.stream(method)(deadline.counted(requests), credentials=self._call_credentials())
                 try:
                     with deadline.watching(answers.cancel):
-                        yield from deadline.each(answers)
+                        yield from map(unpacked_answer, deadline.each(answers))
                 finally:
                     answers.cancel()
-        except (grpc.RpcError, AskAgainError):
+        except (grpc.RpcError, AskAgainError, WrongAnswerError):
             return
 
     def _attempt(self, method: Method[Question, Part], question: Question, request: bytes) -> list[Part]:
@@ -117,7 +119,7 @@ class Service:
         finally:
             self._metrics.calls.labels(self.name).observe(perf_counter() - start)
         self._budget.count(failed=False)
-        return method.read(question, answer)
+        return method.read(question, unpacked_answer(answer))
 
     def _what_follows(self, status: grpc.StatusCode, details: str) -> Exception:
         """The error for a status, by the table in ``errors``."""
@@ -157,6 +159,7 @@ class Service:
         """The error for a server that knows no method of this service."""
         return ServiceError(
             f"the server at {self._name_of_all} is no {self.name} service: it knows none of its methods"
+            + (", or takes no compressed requests: both sides need --compression" if self._compresses else "")
         )
 
     def _count_retry(self, state: RetryCallState) -> None:

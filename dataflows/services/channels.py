@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import grpc
 
+from dataflows.services.answer_bytes import ANSWER_BYTES_MAX
 from dataflows.settings import ChannelSettings
+from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
 from grpc_services.python.tls import TlsFiles, watched_tls_files
 from grpc_services.python.watched_files import WatchedFiles
 
 __all__ = ["Addresses", "Connection"]
-
-_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""The answer to thousands of windows is far smaller; this bounds what a broken service can make us hold."""
 
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -29,7 +28,7 @@ _SERVICE_CONFIG: Final = {
 
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),  # the server's limit decides, and says so
-    ("grpc.max_receive_message_length", _ANSWER_BYTES_MAX),
+    ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
     ("grpc.initial_reconnect_backoff_ms", 100),  # by default 1 s to 2 min, longer than the pauses between attempts
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),  # by default 30 s: a new server has a new address
@@ -52,12 +51,13 @@ class Connection:
         self.users = 0
         gzip = channel.compression == "gzip"
         compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+        options = (*_OPTIONS, *(GZIP_ONLY if gzip else IDENTITY_ONLY))
         target = f"dns:///{host_port}"
         if files is None:
-            self._channel = grpc.insecure_channel(target, _OPTIONS, compression)
+            self._channel = grpc.insecure_channel(target, options, compression)
         else:
             credentials = grpc.ssl_channel_credentials(files.authorities, *(files.pair or ()))
-            self._channel = grpc.secure_channel(target, credentials, _OPTIONS, compression)
+            self._channel = grpc.secure_channel(target, credentials, options, compression)
         self._methods: dict[str, Any] = {}
 
     def unary(self, method: str) -> Any:

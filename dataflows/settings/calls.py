@@ -108,8 +108,8 @@ class ChannelSettings:
     token_scope: str | None = setting(None, "Scopes to ask tokens for, separated by spaces.", shows="TEXT")
     compression: Literal["none", "gzip"] = setting(
         "none",
-        "Compression of requests; a server has its own setting for answers. gzip pays on slow networks only: "
-        "`latecomer bench --only security` prints below which speed.",
+        "gzip: compress requests and accept compressed answers; the servers need the same option. It pays on slow "
+        "networks only: `latecomer bench --only security` prints below which speed.",
         kind="choice",
         choices=("none", "gzip"),
     )

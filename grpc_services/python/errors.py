@@ -16,6 +16,7 @@ __all__ = [
     "PluginError",
     "RequestError",
     "RowErrors",
+    "TooLargeError",
     "UnauthenticatedError",
     "UnavailableError",
     "UnusableValueError",
@@ -28,6 +29,10 @@ _logger = logging.getLogger(__name__)
 
 class RequestError(ValueError):
     """A request, or one row of it, does not hold what it has to; the message begins with the field at fault."""
+
+
+class TooLargeError(ValueError):
+    """A call would take more memory than one may; the message says more than what."""
 
 
 class PluginError(RuntimeError):
@@ -66,6 +71,7 @@ RowErrors = dict[int, Exception]
 _STATUSES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (RequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (EventError, grpc.StatusCode.INVALID_ARGUMENT),
+    (TooLargeError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (PluginError, grpc.StatusCode.INTERNAL),
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
     (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),

@@ -5,14 +5,21 @@ gRPC's only thread for events tells it that a watcher is gone: a watcher that go
 the whole server for ever. Here nothing that gRPC waits for is ever held while sending.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from threading import Lock, Thread
+from time import monotonic
 from typing import Final, TypeAlias
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from grpc_services.python.errors import TooLargeError
+
 __all__ = ["HealthService"]
+
+_WATCHERS_OF_A_CONNECTION: Final = 8
+"""A client watches the server as a whole, or its services, once. A watcher takes some 10 kB and needs no token."""
 
 _TOLD_WITHIN_S: Final = 1.0
 """What is waited for watchers that do not read; they learn of the end by their connection."""
@@ -23,7 +30,8 @@ Status: TypeAlias = health_pb2.HealthCheckResponse
 class _Watcher:
     """One who wants to know; what is sent last is what was true last."""
 
-    def __init__(self, send: Callable[[Status], None], status: Callable[[], int]) -> None:
+    def __init__(self, send: Callable[[Status], None], status: Callable[[], int], peer: str) -> None:
+        self.peer = peer
         self._send = send
         self._status = status
         self._sending = Lock()
@@ -40,7 +48,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # ge
         """All services share one status, which is also that of the server as a whole."""
         self._services = {"", *services}
         self._lock = Lock()
-        self._watchers: set[_Watcher] = set()
+        self._watchers: defaultdict[str, list[_Watcher]] = defaultdict(list)  # by connection
         self._serving = True
 
     def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext) -> Status:  # noqa: N802 - the contract's name
@@ -54,16 +62,17 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # ge
         context: grpc.ServicerContext,
         send_response_callback: Callable[[Status], None],
     ) -> None:
-        watcher = _Watcher(send_response_callback, lambda: self._status_of(request.service))
+        peer = context.peer()
+        watcher = _Watcher(send_response_callback, lambda: self._status_of(request.service), peer)
         with self._lock:
-            self._watchers.add(watcher)
+            watchers = self._watchers[peer]
+            if len(watchers) >= _WATCHERS_OF_A_CONNECTION:
+                raise TooLargeError(f"a connection may watch {_WATCHERS_OF_A_CONNECTION} times")
+            watchers.append(watcher)
         if context.add_callback(lambda: self._forget(watcher)):
             watcher.tell()
         else:
             self._forget(watcher)
-
-    Watch.experimental_non_blocking = True  # type: ignore[attr-defined]  # or each watcher would hold a thread
-    Watch.experimental_thread_pool = None  # type: ignore[attr-defined]
 
     def stop_being_healthy(self) -> None:
         """Say NOT_SERVING from now on, first to those who watch."""
@@ -71,15 +80,14 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # ge
             if not self._serving:
                 return
             self._serving = False
-            watchers = list(self._watchers)
-
-        def tell_all() -> None:
-            for watcher in watchers:
-                watcher.tell()
-
-        telling = Thread(target=tell_all, daemon=True)
-        telling.start()
-        telling.join(_TOLD_WITHIN_S)
+            connections = [list(watchers) for watchers in self._watchers.values()]
+        # A thread for each: one that does not read what it is told must not keep it from the others.
+        threads = [Thread(target=_tell, args=(watchers,), daemon=True) for watchers in connections]
+        for thread in threads:
+            thread.start()
+        until_s = monotonic() + _TOLD_WITHIN_S
+        for thread in threads:
+            thread.join(max(until_s - monotonic(), 0.0))
 
     def _status_of(self, service: str) -> int:
         if service not in self._services:
@@ -88,4 +96,12 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # ge
 
     def _forget(self, watcher: _Watcher) -> None:
         with self._lock:
-            self._watchers.discard(watcher)
+            watchers = self._watchers[watcher.peer]
+            watchers.remove(watcher)
+            if not watchers:
+                del self._watchers[watcher.peer]
+
+
+def _tell(watchers: list[_Watcher]) -> None:
+    for watcher in watchers:
+        watcher.tell()

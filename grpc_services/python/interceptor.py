@@ -1,47 +1,66 @@
-"""The one place where errors become statuses, for unary calls and inside streams, and where calls are let in.
+"""Where calls are let in, requests are unpacked, bounded and parsed, and errors become statuses.
 
-Requests are parsed here too: what gRPC itself does with bytes that are no message is an INTERNAL status and a stack
-trace on the console.
+gRPC takes a thread for a call before its message is there. So the token and the limits are looked at in the
+interceptor itself, which runs when the headers have arrived: what is refused costs neither a thread nor the message.
+Every method is registered as one that takes a stream of messages, whatever its contract says: on the wire that is the
+same, and the handler runs before the message is read, so that it is known which calls wait for their caller.
+
+What gRPC itself does with bytes that are no message is an INTERNAL status and a stack trace on the console.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from grpc_services.python.call_gate import CallGate
-from grpc_services.python.errors import RequestError, status_of
+from grpc_services.python.call_gate import CallGate, Place
+from grpc_services.python.errors import RequestError, UnavailableError, status_of
+from grpc_services.python.message_bytes import check_fields, unpacked
 from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.tokens import TokenCheck
 
-__all__ = ["CallInterceptor"]
+__all__ = ["CallInterceptor", "HealthInterceptor"]
 
 _HEALTH: Final = "/grpc.health.v1."
-"""Asked of a server with too many calls, or about to stop, or without a token, health has to answer all the same."""
+_HEALTH_THREADS: Final = 16
+_HEALTH_MESSAGE_WITHIN_S: Final = 2.0
+"""A request for health is some bytes. Each of these threads may be made to hold one message of the largest size."""
+
+_Continuation = Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"]
 
 
 class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it is generic in its stubs only
-    """Lets calls in by the gate and by their tokens, parses requests, and translates what is raised by the table."""
+    """Lets calls in by their tokens and by the gate, and translates what is raised by the table."""
 
-    def __init__(self, gate: CallGate, metrics: ServiceMetrics, token_check: TokenCheck | None = None) -> None:
+    def __init__(
+        self, gate: CallGate, metrics: ServiceMetrics, token_check: TokenCheck | None, max_message_bytes: int
+    ) -> None:
         self._gate = gate
         self._metrics = metrics
         self._token_check = token_check
+        self._max_message_bytes = max_message_bytes
+        self._refusing = ThreadPoolExecutor(1, thread_name_prefix="refusal")
 
     def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
-        handler_call_details: grpc.HandlerCallDetails,
+        self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        found = continuation(handler_call_details)
-        if found is None or handler_call_details.method.startswith(_HEALTH):
-            return found
-        handler: Any = found
+        handler: Any = continuation(handler_call_details)
         method = handler_call_details.method
+        if handler is None or method.startswith(_HEALTH):
+            return handler  # type: ignore[no-any-return]
+        try:
+            if self._token_check is not None:
+                self._token_check.admit(handler_call_details.invocation_metadata)
+            self._gate.let_in()
+        except Exception as error:  # the table knows what to do with each
+            code, message = status_of(error)
+            self._metrics.ended(method, code.name)
+            return _refusal(self._refusing, code, message)
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
+            return grpc.stream_unary_rpc_method_handler(
                 self._unary(handler, method), response_serializer=handler.response_serializer
             )
         assert handler.stream_stream is not None  # no contract of ours has another kind of method
@@ -49,17 +68,23 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
             self._stream(handler, method), response_serializer=handler.response_serializer
         )
 
-    def _unary(self, handler: Any, method: str) -> Callable[[bytes, grpc.ServicerContext], Any]:
-        def call(data: bytes, context: grpc.ServicerContext) -> Any:
+    def _unary(self, handler: Any, method: str) -> Callable[[Iterator[bytes], grpc.ServicerContext], Any]:
+        def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+            place = None
             try:
-                with self._gate.call(context), self._metrics.call():
-                    self._admit(context)
-                    request = _parsed(handler, data)
+                with self._gate.call(context) as place, self._metrics.call():
+                    data = _one_message(messages)
+                    place.work()
+                    request = _parsed(handler, data, self._max_message_bytes)
+                    del data
                     asked_s = self._metrics.asked(method, request)
                     answer = handler.unary_unary(request, context)
                     self._metrics.answered(method, asked_s)
                 self._metrics.ended(method, "OK")
                 return answer
+            except grpc.RpcError:  # gRPC's own way to end a call whose caller is gone, or that the gate has ended
+                self._metrics.ended(method, _end_of(place))
+                raise
             except Exception as error:  # the table knows what to do with each
                 code, message = status_of(error)
             self._metrics.ended(method, code.name)
@@ -68,36 +93,35 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
 
         return call
 
-    def _admit(self, context: grpc.ServicerContext) -> None:
-        if self._token_check is not None:
-            self._token_check.admit(context.invocation_metadata())
-
     def _stream(self, handler: Any, method: str) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[Any]]:
         metrics = self._metrics
 
-        def requests(data: Iterator[bytes], asked_s: deque[float]) -> Iterator[Any]:
+        def requests(messages: Iterator[bytes], place: Place, asked_s: deque[float]) -> Iterator[Any]:
             while True:
-                with self._gate.idle():
-                    one = next(data, None)
-                if one is None:
+                place.wait()
+                data = next(messages, None)
+                if data is None:
                     return
-                request = _parsed(handler, one)
+                place.work()
+                request = _parsed(handler, data, self._max_message_bytes)
                 asked_s.append(metrics.asked(method, request))
-                del one
+                del data
                 yield request
                 del request  # gRPC keeps the frames of a stream that its caller cancels until garbage is collected
 
-        def call(data: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+            place = None
             asked_s: deque[float] = deque()
             try:
-                with self._gate.call(context), metrics.call():
-                    self._admit(context)
-                    for answer in handler.stream_stream(requests(data, asked_s), context):
+                with self._gate.call(context) as place, metrics.call():
+                    for answer in handler.stream_stream(requests(messages, place, asked_s), context):
                         metrics.answered(method, asked_s.popleft())
+                        place.wait(for_request=False)
                         yield answer
                 metrics.ended(method, "OK")
                 return
-            except grpc.RpcError:  # gRPC's own way to end a stream whose caller is gone
+            except grpc.RpcError:  # as above
+                metrics.ended(method, _end_of(place))
                 raise
             except Exception as error:  # the table knows what to do with each
                 code, message = status_of(error)
@@ -107,8 +131,72 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
         return call
 
 
-def _parsed(handler: Any, data: bytes) -> Any:
+class HealthInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # as above
+    """Has health answer whatever the other calls do: on threads of its own, without a token, also in a drain.
+
+    A call of health never is at work, since its answer takes no time: all that it can do is wait for its caller.
+    """
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self.gate = CallGate(_HEALTH_THREADS, _HEALTH_THREADS, _HEALTH_MESSAGE_WITHIN_S)
+        self._max_message_bytes = max_message_bytes
+        self._threads = ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health")
+        self._refusing = ThreadPoolExecutor(1, thread_name_prefix="refusal")
+
+    def intercept_service(
+        self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        handler: Any = continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(_HEALTH):
+            return handler  # type: ignore[no-any-return]
+        try:
+            self.gate.let_in()
+        except UnavailableError as error:
+            return _refusal(self._refusing, *status_of(error))
+
+        def call(messages: Iterator[bytes], context: grpc.ServicerContext, *send: Callable[[Any], None]) -> Any:
+            try:
+                with self.gate.call(context):
+                    request = _parsed(handler, _one_message(messages), self._max_message_bytes)
+                    return (handler.unary_unary or handler.unary_stream)(request, context, *send)
+            except grpc.RpcError:  # gRPC's own way to end a call whose caller is gone, or that the gate has ended
+                raise
+            except Exception as error:  # the table knows what to do with each
+                code, message = status_of(error)
+            return context.abort(code, message)
+
+        call.experimental_thread_pool = self._threads  # type: ignore[attr-defined]
+        if handler.unary_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(call, response_serializer=handler.response_serializer)
+        call.experimental_non_blocking = True  # type: ignore[attr-defined]  # or each watcher would hold a thread
+        return grpc.stream_stream_rpc_method_handler(call, response_serializer=handler.response_serializer)
+
+
+def _refusal(threads: ThreadPoolExecutor, code: grpc.StatusCode, message: str) -> "grpc.RpcMethodHandler[Any, Any]":
+    """A method that sends a status and waits for nothing."""
+
+    def refuse(_: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        context.abort(code, message)
+
+    refuse.experimental_thread_pool = threads  # type: ignore[attr-defined]
+    return grpc.stream_unary_rpc_method_handler(refuse)
+
+
+def _one_message(messages: Iterator[bytes]) -> bytes:
+    data = next(messages, None)
+    if data is None:
+        raise RequestError("request: the call ended without one")
+    return data
+
+
+def _parsed(handler: Any, data: bytes, max_bytes: int) -> Any:
+    data = unpacked(data, max_bytes)
+    check_fields(data)
     try:
         return handler.request_deserializer(data)
     except DecodeError:
         raise RequestError("request: these bytes are not a message of this method") from None
+
+
+def _end_of(place: Place | None) -> str:
+    return (grpc.StatusCode.CANCELLED if place is None else place.ended_with).name

@@ -1,6 +1,8 @@
 """One gRPC server with one service, in the form of the original demo and in batches, with health and reflection."""
 
+import resource
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -12,7 +14,8 @@ from grpc_services.python.call_gate import CallGate
 from grpc_services.python.feature_service import BatchFeatureService, OriginalFeatureService
 from grpc_services.python.health import HealthService
 from grpc_services.python.inference_service import BatchInferenceService, OriginalInferenceService
-from grpc_services.python.interceptor import CallInterceptor
+from grpc_services.python.interceptor import CallInterceptor, HealthInterceptor
+from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings
@@ -24,8 +27,23 @@ from runtime.addresses import address_of
 
 __all__ = ["ListenError", "RunningServer", "start"]
 
-_SPARE_THREADS: Final = 4
-"""Above the limit of calls: they refuse what is over it, and answer health."""
+_SPARE_THREADS: Final = 16
+"""Beside those for the calls at work and as many that wait: where few may be at work, idle streams need threads too."""
+
+_LOOKED_FOR_SILENCE_EACH_S: Final = 1.0
+
+_CONNECTIONS_MAX: Final = 4_000
+_OTHER_FILES: Final = 128
+"""A connection takes 12 kB, with TLS 50 kB, and a descriptor; a process has 1,024 of these by default, and needs some
+for itself. A pipeline has one connection for each of its processes."""
+
+_IDLE_CONNECTION_MS: Final = 60_000
+"""A connection without a call ends then. Those of our clients watch health as long as they are open."""
+
+_STREAMS_OF_A_CONNECTION: Final = 100
+"""What RFC 9113, section 6.5.2, recommends as the least. A client that has more to ask waits."""
+
+_HANDSHAKE_WITHIN_MS: Final = 10_000
 
 _GZIP_IF_ACCEPTED: Final = 1
 """``GRPC_COMPRESS_LEVEL_LOW``: gzip to clients that say they take it; an algorithm by its name goes to all."""
@@ -53,7 +71,7 @@ class RunningServer:
         self,
         settings: ServerSettings,
         server: grpc.Server,
-        gate: CallGate,
+        gates: tuple[CallGate, CallGate],
         health: HealthService,
         port: int,
         metrics: ServiceMetrics,
@@ -63,8 +81,15 @@ class RunningServer:
         self.metrics = metrics
         self._grace_s = settings.grace_ms / 1000
         self._server = server
-        self._gate = gate
+        self._gate = gates[0]
         self._health = health
+        self._stopped = threading.Event()
+        threading.Thread(target=self._look_for_silence, args=(gates,), name="silence", daemon=True).start()
+
+    def _look_for_silence(self, gates: tuple[CallGate, CallGate]) -> None:
+        while not self._stopped.wait(_LOOKED_FOR_SILENCE_EACH_S):
+            for gate in gates:
+                gate.end_overdue()
 
     @property
     def address(self) -> str:
@@ -88,6 +113,7 @@ class RunningServer:
         self._server.stop(grace_s)
         self._gate.wait_until_finished(grace_s)
         self._server.stop(None)
+        self._stopped.set()
         return self._gate.wait_until_left(1.0)  # a handler that was cut ends at its next look whether it is wanted
 
 
@@ -100,11 +126,13 @@ def start(settings: ServerSettings) -> RunningServer:
     """
     credentials = _credentials(settings)
     token_check = None if settings.jwks is None else TokenCheck(settings)
-    gate = CallGate(settings.max_concurrent_calls)
+    threads = 2 * settings.max_concurrent_calls + _SPARE_THREADS
+    gate = CallGate(settings.max_concurrent_calls, threads, settings.message_timeout_ms / 1000)
+    health_calls = HealthInterceptor(settings.max_message_bytes)
     metrics = ServiceMetrics()
     server = grpc.server(
-        ThreadPoolExecutor(settings.max_concurrent_calls + _SPARE_THREADS, thread_name_prefix="call"),
-        interceptors=[CallInterceptor(gate, metrics, token_check)],
+        ThreadPoolExecutor(threads, thread_name_prefix="call"),
+        interceptors=[health_calls, CallInterceptor(gate, metrics, token_check, settings.max_message_bytes)],
         options=_options(settings),
     )
     _add_service(server, settings)
@@ -115,11 +143,16 @@ def start(settings: ServerSettings) -> RunningServer:
     reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
     port = _listen(server, settings, credentials)
     server.start()
-    return RunningServer(settings, server, gate, health, port, metrics)
+    return RunningServer(settings, server, (gate, health_calls.gate), health, port, metrics)
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     return [
+        *(GZIP_ONLY if settings.compression == "gzip" else IDENTITY_ONLY),
+        ("grpc.max_concurrent_streams", max(settings.max_concurrent_calls, _STREAMS_OF_A_CONNECTION)),
+        ("grpc.max_allowed_incoming_connections", _connections_max()),
+        ("grpc.max_connection_idle_ms", _IDLE_CONNECTION_MS),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_WITHIN_MS),
         ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
@@ -129,6 +162,12 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
         ("grpc.default_compression_level", _GZIP_IF_ACCEPTED if settings.compression == "gzip" else 0),
     ]
+
+
+def _connections_max() -> int:
+    """As many as there are descriptors for: a server without one can neither accept nor read a new key."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS_MAX if files == resource.RLIM_INFINITY else max(min(_CONNECTIONS_MAX, files - _OTHER_FILES), 1)
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:

@@ -42,8 +42,11 @@ class ServerSettings:
             Only for ``inference``.
         max_message_bytes: largest request. Default 32 MiB: the largest window that the default ``WindowSpec`` allows,
             100,000 events, in the one-event-a-message form with the longest device id, 289 bytes an event.
-        max_concurrent_calls: calls answered at a time, open streams included, each on a thread of its own; one above
-            that is UNAVAILABLE. Default 64: eight pipelines with eight calls each.
+        max_concurrent_calls: calls at work at a time, each on a thread of its own; one above that is UNAVAILABLE. As
+            many more may wait for their callers, as open streams do between two requests; beyond that the one that has
+            waited longest is ended. Default 64: eight pipelines with eight calls each.
+        message_timeout_ms: how long a call may take to send its first message whole. Default 10 s: the largest request
+            over 27 Mbit/s.
         drain_delay_ms: how long a server that was told to stop still takes calls, so that balancers see it is
             NOT_SERVING and turn away. Default 0: nothing balances on one machine; 5 to 15 s in a cluster.
         grace_ms: how long calls that run then have to finish before they are cut. Default 30 s, as the original's Java
@@ -67,7 +70,8 @@ class ServerSettings:
             its client looks for servers anew. Default 5 min, of the 1 to 5 min that suit a cluster.
         max_connection_age_grace_ms: how long the calls on it then have to finish.
         allow_plain: listen without TLS where other machines can connect.
-        compression: of answers, ``gzip`` or ``none``; to clients that say they take it.
+        compression: ``gzip``: requests may be packed, and answers are, to clients that say they take it; ``none``:
+            packed requests are UNIMPLEMENTED.
         metrics_port: where the numbers of the server are served in Prometheus' format, on all addresses; 0 takes a free
             one, ``None``: nowhere.
     """
@@ -79,6 +83,7 @@ class ServerSettings:
     model: str | None = None
     max_message_bytes: int = 32 * 1024 * 1024
     max_concurrent_calls: int = 64
+    message_timeout_ms: int = 10_000
     drain_delay_ms: int = 0
     grace_ms: int = 30_000
     stop_at_end_of_input: bool = False
@@ -113,6 +118,7 @@ class ServerSettings:
             raise SettingsError("model is a setting of the inference service only")
         self._check_range("max_message_bytes", 1, 2**31 - 1)  # gRPC holds it in an int32
         self._check_range("max_concurrent_calls", 1, 10_000)  # each may have a thread
+        self._check_range("message_timeout_ms", 100, 3_600_000)
         self._check_range("drain_delay_ms", 0, 3_600_000)
         self._check_range("grace_ms", 0, 3_600_000)
         self._check_range("clock_skew_ms", 0, 300_000)  # above, a token outlives its end by more than most live

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 LIMIT_S = 60
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
 def test_watchers_that_come_and_go_never_stop_the_server(started):
@@ -22,7 +23,7 @@ def test_watchers_that_come_and_go_never_stop_the_server(started):
         call.cancel()
         return status
 
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(watch, range(2_000))) == {SERVING}
     assert stub.Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_S).status == SERVING
 
@@ -30,7 +31,9 @@ def test_watchers_that_come_and_go_never_stop_the_server(started):
 def test_watchers_are_told_of_the_end_however_many_go_at_that_moment(started):
     server, channel = started("inference", drain_delay_ms=0)
     stub = health_pb2_grpc.HealthStub(channel)
-    calls = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S) for _ in range(100)]
+    channels = [grpc.insecure_channel(server.address, OWN_CONNECTION) for _ in range(12)]
+    stubs = [health_pb2_grpc.HealthStub(one) for one in channels]
+    calls = [one.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S) for one in stubs for _ in range(8)]
     for call in calls:
         assert next(call).status == SERVING
     going = threading.Thread(target=lambda: [call.cancel() for call in calls[::2]])
@@ -41,6 +44,20 @@ def test_watchers_are_told_of_the_end_however_many_go_at_that_moment(started):
         assert next(call).status == NOT_SERVING
     late = stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S)
     assert next(late).status == NOT_SERVING
+    for one in channels:
+        one.close()
+
+
+def test_a_connection_may_watch_eight_times_at_once(started):
+    server, channel = started("inference")
+    stub = health_pb2_grpc.HealthStub(channel)
+    calls = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S) for _ in range(8)]
+    assert {next(call).status for call in calls} == {SERVING}
+    with pytest.raises(grpc.RpcError) as refused:
+        next(stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S))
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    with grpc.insecure_channel(server.address, OWN_CONNECTION) as other:
+        assert next(health_pb2_grpc.HealthStub(other).Watch(health_pb2.HealthCheckRequest())).status == SERVING
 
 
 def test_a_watcher_of_an_unknown_service_is_told_so_and_stays(started):

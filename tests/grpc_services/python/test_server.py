@@ -147,10 +147,11 @@ def test_a_stream_that_its_caller_ends_or_cancels_leaves_its_place(started):
 
 
 def test_a_call_that_nobody_waits_for_any_more_does_not_begin():
-    gate = CallGate(1)
+    gate = CallGate(1, 2, 1.0)
     gone = create_autospec(grpc.ServicerContext, instance=True)
     gone.add_callback.return_value = False
     for _ in range(2):  # its place is free again
+        gate.let_in()
         with pytest.raises(AbandonedError), gate.call(gone):
             pytest.fail("it began")
     assert gate.wait_until_finished(0)
