@@ -46,7 +46,7 @@ def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> O
     if isinstance(answer, Prediction):
         value = encoded_prediction(evaluation, position, answer.features, answer.model_id, answer.result)
         return OutputRecord("predictions", evaluation.device_id, value)
-    value = encoded_refusal(evaluation, answer.status, answer.service)
+    value = encoded_refusal(evaluation, position, answer.status, answer.service, answer.message)
     return OutputRecord("rejections", evaluation.device_id, value)
 
 

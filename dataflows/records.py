@@ -200,6 +200,7 @@ class _PredictionOut(msgspec.Struct, gc=False):
     device_id: str
     cause: str
     position: str | None
+    event_ms: int | None
     as_of_ms: int
     newest_ms: int
     oldest_ms: int
@@ -232,9 +233,13 @@ class _InvalidOut(msgspec.Struct, gc=False):
 class _RefusedOut(msgspec.Struct, gc=False):
     device_id: str
     reason: str
+    position: str | None
+    event_ms: int | None
+    as_of_ms: int
     evaluation_id: str
     status: str
     service: str
+    message: str
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -271,6 +276,7 @@ def encoded_prediction(
             evaluation.device_id,
             evaluation.cause,
             position,
+            evaluation.event_ms,
             evaluation.as_of_ms,
             evaluation.newest_ms,
             evaluation.oldest_ms,
@@ -304,6 +310,26 @@ def encoded_invalid(error: EventError, value: bytes, position: str, arrival_ms: 
     return _encode(_InvalidOut(None, "INVALID", position, arrival_ms, error.error, len(value), digest, raw))
 
 
-def encoded_refusal(evaluation: Evaluation, status: str, service: str) -> bytes:
-    """An evaluation that a service refused, with the name of its gRPC status."""
-    return _encode(_RefusedOut(evaluation.device_id, "REFUSED", evaluation.evaluation_id, status, service))
+def encoded_refusal(evaluation: Evaluation, position: str | None, status: str, service: str, message: str) -> bytes:
+    """An evaluation that a service refused.
+
+    Args:
+        evaluation: what was asked about.
+        position: where its event stands in the log; ``None`` for a tick.
+        status: name of the gRPC status.
+        service: which of the two.
+        message: the service's words.
+    """
+    return _encode(
+        _RefusedOut(
+            evaluation.device_id,
+            "REFUSED",
+            position,
+            evaluation.event_ms,
+            evaluation.as_of_ms,
+            evaluation.evaluation_id,
+            status,
+            service,
+            message,
+        )
+    )

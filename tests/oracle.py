@@ -25,6 +25,7 @@ Row = tuple[int, float, float, float, float]
 @dataclass(frozen=True)
 class OracleEvaluation:
     cause: str
+    event_ms: int | None
     as_of_ms: int
     evaluation_id: str
     window: tuple[Row, ...]
@@ -84,7 +85,7 @@ def plain(output: Output) -> OracleOutput:
         assert output.events == len(rows)
         assert (output.oldest_ms, output.newest_ms) == (rows[0][0], rows[-1][0])
         assert output.evaluation_id == f"{output.device_id}/{output.columns.session_ms}/{output.seq}"
-        return OracleEvaluation(output.cause, output.as_of_ms, output.evaluation_id, rows)
+        return OracleEvaluation(output.cause, output.event_ms, output.as_of_ms, output.evaluation_id, rows)
     return OracleRejection(output.reason, output.event, output.arrival_ms, output.late_by_ms)
 
 
@@ -105,7 +106,7 @@ class Oracle:
         session = _session(self.history)
         late = any(event.time_ms < other.time_ms for other in _events(session))
         self.history.append(_Accepted(event, arrival_ms))
-        return [*outputs, self._evaluation("late_event" if late else "event", arrival_ms)]
+        return [*outputs, self._evaluation("late_event" if late else "event", event.time_ms, arrival_ms)]
 
     def on_clock(self, now_ms: int) -> list[OracleOutput]:
         outputs = self._ticks(now_ms)
@@ -134,7 +135,7 @@ class Oracle:
         outputs: list[OracleOutput] = []
         for at_ms in _due_ticks(self.history, self.device_id, last_ms):
             self.history.append(_Ticked(at_ms))
-            outputs.append(self._evaluation("tick", at_ms))
+            outputs.append(self._evaluation("tick", None, at_ms))
         return outputs
 
     def _forget(self, now_ms: int) -> None:
@@ -142,7 +143,7 @@ class Oracle:
         if _events(session) and now_ms - _last_accepted_ms(session) > _spec(self.history).forget_after_ms:
             self.history.append(_Forgotten())
 
-    def _evaluation(self, cause: str, as_of_ms: int) -> OracleEvaluation:
+    def _evaluation(self, cause: str, event_ms: int | None, as_of_ms: int) -> OracleEvaluation:
         session = _session(self.history)
         before = sum(isinstance(happened, _Accepted | _Ticked) for happened in session) - 1
         evaluation_id = f"{self.device_id}/{_arrivals(session)[0]}/{before}"
@@ -150,7 +151,7 @@ class Oracle:
             (event.time_ms, event.sensor1, event.sensor2, event.sensor3, event.sensor4)
             for event in _window(self.history)
         ]
-        return OracleEvaluation(cause, as_of_ms, evaluation_id, tuple(rows))
+        return OracleEvaluation(cause, event_ms, as_of_ms, evaluation_id, tuple(rows))
 
 
 def _session(history: Sequence[object]) -> list[object]:

@@ -140,6 +140,7 @@ def _prediction(evaluation: Evaluation, position: str | None) -> bytes:
         device_id=evaluation.device_id,
         cause=evaluation.cause,
         position=position,
+        event_ms=evaluation.event_ms,
         as_of_ms=evaluation.as_of_ms,
         newest_ms=max(evaluation.window()[0]),
         oldest_ms=min(evaluation.window()[0]),

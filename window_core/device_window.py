@@ -232,7 +232,7 @@ class DeviceWindow:
             self._due_ms = self._next_due_ms()
         seq = self._seq
         self._seq = seq + 1
-        return _new(Evaluation, ("event", arrival_ms, seq, columns, start, end))
+        return _new(Evaluation, ("event", time_ms, arrival_ms, seq, columns, start, end))
 
     def _on_late(self, event: Event, arrival_ms: int) -> Output:
         """Insert an event older than newest, or reject it."""
@@ -246,7 +246,8 @@ class DeviceWindow:
             return Rejection("WINDOW_FULL", event, arrival_ms)
         self._columns = columns = self._columns.inserted(start, end, event)
         self._start, self._end = 0, end - start + 1
-        return Evaluation("late_event", arrival_ms, self._accept(arrival_ms), columns, 0, end - start + 1)
+        seq = self._accept(arrival_ms)
+        return Evaluation("late_event", event.time_ms, arrival_ms, seq, columns, self._start, self._end)
 
     def _accept(self, arrival_ms: int) -> int:
         """The device spoke at ``arrival_ms``: the number of the evaluation that follows from it."""
@@ -275,7 +276,7 @@ class DeviceWindow:
             return outputs
         next_tick_ms = self._next_tick_ms()
         while next_tick_ms < before_ms and self._is_awake(next_tick_ms):
-            outputs.append(Evaluation("tick", next_tick_ms, self._seq, self._columns, self._start, self._end))
+            outputs.append(Evaluation("tick", None, next_tick_ms, self._seq, self._columns, self._start, self._end))
             self._seq += 1
             self._ticked_ms = self._clock_ms = next_tick_ms
             next_tick_ms += self._spec.tick_ms

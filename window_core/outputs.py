@@ -20,6 +20,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         cause: what brought it about.
+        event_ms: the time of the event that brought it about; ``None`` for a tick.
         as_of_ms: the arrival of the event, or the instant of the tick.
         seq: number of the evaluation within its session, from 0, without gaps.
         columns: the columns that hold the window; later events may stand behind ``end``.
@@ -30,6 +31,7 @@ class Evaluation(NamedTuple):
     """
 
     cause: Cause
+    event_ms: int | None
     as_of_ms: int
     seq: int
     columns: Columns

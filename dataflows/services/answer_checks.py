@@ -80,7 +80,7 @@ def checked(answered: Answered) -> dict[int, Refusal]:
                 raise AskAgainError(finding.status, finding.message)
             if fault.consequence is Consequence.FAIL_RUN:
                 raise WrongAnswerError(finding.message)
-            refusals.setdefault(finding.row, Refusal(finding.status.name, answered.service, finding.message))
+            refusals.setdefault(finding.row, Refusal.of(finding.status.name, answered.service, finding.message))
     return refusals
 
 

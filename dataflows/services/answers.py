@@ -1,13 +1,16 @@
 """What the services say about an evaluation: a prediction or a refusal, immutable."""
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 __all__ = ["Answer", "Prediction", "Refusal", "ServiceName"]
 
 ServiceName = Literal["features", "inference"]
+
+_MESSAGE_BYTES_MAX: Final = 1_024
+"""Enough to name a field or a plug-in; it stands in an output for every evaluation that is refused."""
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
@@ -31,12 +34,17 @@ class Refusal:
     Attributes:
         status: name of the gRPC status.
         service: the service that refused it.
-        message: the reason in words, for a person to read; refusals are equal whatever it says.
+        message: the service's words, cut to 1 KiB of UTF-8; the same for the same window, however it was asked about.
     """
 
     status: str
     service: ServiceName
-    message: str = field(default="", compare=False)
+    message: str
+
+    @classmethod
+    def of(cls, status: str, service: ServiceName, message: str) -> "Refusal":
+        """A refusal with the words of a service, however many they are."""
+        return cls(status, service, message.encode()[:_MESSAGE_BYTES_MAX].decode(errors="ignore"))
 
 
 Answer: TypeAlias = Prediction | Refusal

@@ -104,7 +104,7 @@ def _evaluation(number: int, device_id: str, times: list[int], readings: list[li
     sensor1, sensor2, sensor3, sensor4 = (array("f", column) for column in readings)
     newest_ms = max(times, default=0)
     columns = Columns(device_id, newest_ms, array("q", times), (sensor1, sensor2, sensor3, sensor4))
-    return Evaluation("event", newest_ms, number, columns, 0, len(times))
+    return Evaluation("event", newest_ms, newest_ms, number, columns, 0, len(times))
 
 
 def _java_floats(seed: int) -> Iterator[float]:

@@ -130,7 +130,7 @@ class Service:
         if may_pass(status):
             self._budget.count(failed=True)
             return AskAgainError(status, details)
-        return RefusedError(Refusal(status.name, self.name, details))
+        return RefusedError(Refusal.of(status.name, self.name, details))
 
     def _pause_s(self, state: RetryCallState) -> float:
         """The pause before the next attempt: none if another address may answer and the budget allows it."""

@@ -125,7 +125,7 @@ def chunks_of(evaluations: Sequence[Evaluation], windows_max: int, bytes_max: in
     """
     sent: dict[Columns, int] = {}  # the row up to which the request holds these columns
     start = size = events = 0
-    for row, (_, _, _, columns, first, last) in enumerate(evaluations):
+    for row, (_, _, _, _, columns, first, last) in enumerate(evaluations):
         beside = 2 * len(columns.device_id.encode()) + _BYTES_BESIDE_EVENTS
         size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
         events += last - first

@@ -25,7 +25,7 @@ def window_request(chunk: Chunk) -> bytes:
     """The request for the features of a chunk: a serialised ``WindowBatch``."""
     evaluations = chunk.evaluations
     spans: dict[Columns, tuple[int, int]] = {}  # of each device's columns, the rows to send
-    for _, _, _, columns, start, end in evaluations:  # the later one neither starts nor ends before the other
+    for _, _, _, _, columns, start, end in evaluations:  # the later one neither starts nor ends before the other
         spans[columns] = (spans[columns][0] if columns in spans else start, end)
     moves: dict[Columns, int] = {}  # how far they stand elsewhere in the request
     row = 0
@@ -34,9 +34,9 @@ def window_request(chunk: Chunk) -> bytes:
         row += end - start
     small = WindowBatch(
         evaluation_id=chunk.ids,
-        device_id=[columns.device_id for _, _, _, columns, _, _ in evaluations],
-        starts=array("I", [start + moves[columns] for _, _, _, columns, start, _ in evaluations]).tobytes(),
-        ends=array("I", [end + moves[columns] for _, _, _, columns, _, end in evaluations]).tobytes(),
+        device_id=[columns.device_id for _, _, _, _, columns, _, _ in evaluations],
+        starts=array("I", [start + moves[columns] for _, _, _, _, columns, start, _ in evaluations]).tobytes(),
+        ends=array("I", [end + moves[columns] for _, _, _, _, columns, _, end in evaluations]).tobytes(),
     )
     parts: list[bytes | memoryview] = [small.SerializeToString()]
     sent = zip(*[columns.rows(start, end) for columns, (start, end) in spans.items()], strict=True)

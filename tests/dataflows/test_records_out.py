@@ -35,18 +35,21 @@ def test_a_prediction_byte_for_byte() -> None:
     features = dict(zip(("b/v1", "a/v1"), array("f", [0.1, 16777216.0]), strict=True))
     line = encoded_prediction(evaluation(), "0/17", features, "m/v2", {"z": "1", "a": '\u2028☃\t"', "é": ""})
     assert line.decode() == (
-        '{"evaluation_id":"Größe/1/2000/0","device_id":"Größe/1","cause":"event","position":"0/17","as_of_ms":2000,'
+        '{"evaluation_id":"Größe/1/2000/0","device_id":"Größe/1","cause":"event","position":"0/17","event_ms":1000,'
+        '"as_of_ms":2000,'
         '"newest_ms":1000,"oldest_ms":1000,"events":1,"features":{"b/v1":0.10000000149011612,"a/v1":16777216.0},'
         '"model_id":"m/v2","result":{"a":"\u2028☃\\t\\"","z":"1","é":""}}'
     )
 
 
-def test_a_tick_has_no_position() -> None:
+def test_a_tick_has_no_position_and_no_event() -> None:
     window = DeviceWindow(WindowSpec(tick_ms=1_000), "d")
     window.on_event(Event("d", 1, 0.0, 0.0, 0.0, 0.0), 1)
     [tick] = window.on_clock(1_000)
     assert isinstance(tick, Evaluation)
-    assert b'"cause":"tick","position":null,"as_of_ms":' in encoded_prediction(tick, None, {}, "m", {})
+    assert b'"cause":"tick","position":null,"event_ms":null,"as_of_ms":436,' in encoded_prediction(
+        tick, None, {}, "m", {}
+    )
 
 
 @pytest.mark.parametrize("reason", sorted(set(REASONS) - {"INVALID", "REFUSED", "TOO_LATE"}))
@@ -81,9 +84,21 @@ def test_an_invalid_record_is_kept_up_to_64_kib_and_counted_whole(size: int) -> 
 
 
 def test_a_refusal_byte_for_byte() -> None:
-    assert encoded_refusal(evaluation(), "INVALID_ARGUMENT", "features").decode() == (
-        '{"device_id":"Größe/1","reason":"REFUSED","evaluation_id":"Größe/1/2000/0","status":"INVALID_ARGUMENT",'
-        '"service":"features"}'
+    line = encoded_refusal(evaluation(), "0/17", "INVALID_ARGUMENT", "features", 'sensor2: "ü"\n\x00')
+    assert line.decode() == (
+        '{"device_id":"Größe/1","reason":"REFUSED","position":"0/17","event_ms":1000,"as_of_ms":2000,'
+        '"evaluation_id":"Größe/1/2000/0","status":"INVALID_ARGUMENT","service":"features",'
+        '"message":"sensor2: \\"ü\\"\\n\\u0000"}'
+    )
+
+
+def test_a_late_event_keeps_its_own_time() -> None:
+    window = DeviceWindow(WindowSpec(), "d")
+    window.on_event(Event("d", 9, 0.0, 0.0, 0.0, 0.0), 9)
+    [late] = window.on_event(Event("d", 5, 0.0, 0.0, 0.0, 0.0), 10)
+    assert isinstance(late, Evaluation)
+    assert b'"cause":"late_event","position":"0/2","event_ms":5,"as_of_ms":10,"newest_ms":9,' in encoded_prediction(
+        late, "0/2", {}, "m", {}
     )
 
 

@@ -133,7 +133,7 @@ def _lines(outputs: Iterable[tuple[Output, str | None]], asked: Asked | None) ->
     answers = asked([output for output, _ in evaluations])
     for (output, position), answer in zip(evaluations, answers, strict=True):
         if isinstance(answer, Refusal):
-            lines.refused.append(encoded_refusal(output, answer.status, answer.service))
+            lines.refused.append(encoded_refusal(output, position, answer.status, answer.service, answer.message))
         else:
             lines.predictions.append(
                 encoded_prediction(output, position, answer.features, answer.model_id, answer.result)

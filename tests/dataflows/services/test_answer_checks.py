@@ -18,7 +18,7 @@ def features(values: list[float], names: tuple[str, ...] = ("a/v1", "b/v1"), *er
 
 
 def refused(answered: Answered) -> dict[int, tuple[str, str, str]]:
-    """Refusals with their messages, which their comparison leaves out."""
+    """Status, service and message by row."""
     return {row: (one.status, one.service, one.message) for row, one in checked(answered).items()}
 
 
@@ -95,4 +95,4 @@ def test_of_several_faults_of_a_row_the_first_of_the_table_counts() -> None:
         "its own",
         "feature: a/v1 is repeated",
     ]
-    assert checked(answered)[1] == Refusal("FAILED_PRECONDITION", "features")
+    assert checked(answered)[1] == Refusal("FAILED_PRECONDITION", "features", "its own")

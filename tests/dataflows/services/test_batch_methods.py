@@ -36,7 +36,7 @@ def test_features_are_read_and_passed_on_as_they_came() -> None:
 def test_rows_that_failed_are_refused_and_not_passed_on() -> None:
     errors = [RowError(row=1, code=3, message="sensor2: not finite")]
     features = read_features(CHUNK, feature_batch(error=errors).SerializeToString())
-    assert features.refusals == {1: Refusal("INVALID_ARGUMENT", "features")}
+    assert features.refusals == {1: Refusal("INVALID_ARGUMENT", "features", "sensor2: not finite")}
     assert features.rows.chunk.ids == [CHUNK.ids[0], CHUNK.ids[2]]
     assert FeatureBatch.FromString(features.rows.serialised()) == FeatureBatch(
         evaluation_id=[CHUNK.ids[0], CHUNK.ids[2]],
@@ -68,7 +68,7 @@ def test_predictions_are_read_with_the_features_that_they_were_made_of() -> None
     )
     assert read_predictions(rows, batch.SerializeToString()) == [
         Prediction({"a/v1": 1.0}, "m/v1", {"k": "1", "l": "2"}),
-        Refusal("INTERNAL", "inference"),
+        Refusal("INTERNAL", "inference", "model m/v1 failed on this row"),
         Prediction({"a/v1": 3.0}, "m/v1", {"k": "5", "l": "6"}),
     ]
 

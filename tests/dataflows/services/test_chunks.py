@@ -48,7 +48,7 @@ def test_no_request_is_larger_than_set_unless_it_is_one_window(windows_max: int,
 def test_windows_that_share_events_are_cut_to_the_events_that_a_server_takes() -> None:
     rows = 40_000
     columns = Columns("d", 0, array("q", range(rows)), tuple(array("f", bytes(4 * rows)) for _ in range(4)))  # type: ignore[arg-type]
-    evaluations = [Evaluation("tick", 0, seq, columns, seq, rows - 200 + seq) for seq in range(200)]
+    evaluations = [Evaluation("tick", None, 0, seq, columns, seq, rows - 200 + seq) for seq in range(200)]
     assert [len(chunk) for chunk in chunks_of(evaluations, 1_000, UNLIMITED)] == [105, 95]
     assert 105 * (rows - 200) <= MAX_EVENTS < 106 * (rows - 200)
     assert [len(chunk) for chunk in chunks_of(evaluations[:50], 1_000, 30 * rows)] == [50]  # sent once
@@ -95,7 +95,7 @@ def test_refusals_and_answers_are_put_together_in_the_order_of_the_chunk(number:
 
 
 def test_a_chunk_that_is_refused_has_no_features() -> None:
-    refusal = Refusal("INTERNAL", "features")
+    refusal = Refusal("INTERNAL", "features", "all of it")
     features = Features.refused(Chunk.of(EVALUATIONS[:2]), refusal)
     assert len(features.rows) == 0
     assert features.completed([]) == [refusal, refusal]

@@ -11,7 +11,7 @@ from dataflows.services.methods import Method, decoded, divided
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch
 from tests.dataflows.asking import EVALUATIONS
 
-REFUSAL = Refusal("INVALID_ARGUMENT", "inference")
+REFUSAL = Refusal("INVALID_ARGUMENT", "inference", "as told")
 
 
 def method(takes_many: bool) -> Method[FeatureRows, str | Answer]:

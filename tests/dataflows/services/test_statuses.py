@@ -84,7 +84,7 @@ def test_only_the_windows_that_cause_it_are_refused(
     def refuse(name: str, request: object, number: int) -> Status | None:
         return status if any(holds(request, wanted) for wanted in bad) else None
 
-    expected = [Refusal(status.name, service) if row in bad else answer for row, answer in enumerate(right)]
+    expected = [Refusal(status.name, service, "as told") if row in bad else answer for row, answer in enumerate(right)]
     assert bench.asked(**told(service, refuse), rpc=rpc) == expected
 
 
@@ -94,7 +94,8 @@ def test_a_row_that_fails_alone_is_refused_alone(bench: Bench, right: list[Answe
     def spoil(answer: Any) -> None:
         answer.error.append(RowError(row=2, code=9, message="a row of its own"))
 
-    expected = [Refusal("FAILED_PRECONDITION", service) if row % 8 == 2 else answer for row, answer in enumerate(right)]
+    refusal = Refusal("FAILED_PRECONDITION", service, "a row of its own")
+    expected = [refusal if row % 8 == 2 else answer for row, answer in enumerate(right)]
     assert bench.asked(**told(service, lambda *_: spoil), rpc=rpc) == expected
     assert bench.features.called("engineerFeatures") == []
 
@@ -108,7 +109,7 @@ def test_a_row_that_fails_with_no_status_of_a_failure_is_refused_as_unknown(
     def spoil(answer: Any) -> None:
         answer.error.append(RowError(row=2, code=code))
 
-    expected = [Refusal("UNKNOWN", service) if row % 8 == 2 else answer for row, answer in enumerate(right)]
+    expected = [Refusal("UNKNOWN", service, "") if row % 8 == 2 else answer for row, answer in enumerate(right)]
     assert bench.asked(**told(service, lambda *_: spoil), rpc=rpc) == expected
 
 
@@ -122,8 +123,8 @@ def test_a_feature_that_is_answered_twice_is_refused_and_not_lost(bench: Bench, 
         return lambda answer: answer.name.__setitem__(1, answer.name[0])
 
     answers = bench.asked(twice, rpc=rpc)
-    assert answers == [Refusal("INTERNAL", "features")] * len(EVALUATIONS)
-    assert all(answer.message.endswith("/v1 is repeated") for answer in answers)
+    name = "a/v1" if rpc == "unary" else "sensor_1/v1"
+    assert answers == [Refusal("INTERNAL", "features", f"feature: {name} is repeated")] * len(EVALUATIONS)
     assert bench.inference.called("predict") == bench.inference.called("Predict") == []
 
 
@@ -148,8 +149,7 @@ def test_a_feature_that_is_not_finite_is_refused_and_not_written_as_null(bench: 
         return spoil
 
     answers = bench.asked(extended, rpc=rpc)
-    assert answers[2] == Refusal("INTERNAL", "features")
-    assert answers[2].message == "feature: a/v1 is not finite"
+    assert answers[2] == Refusal("INTERNAL", "features", "feature: a/v1 is not finite")
     assert [row for row, answer in enumerate(answers) if isinstance(answer, Refusal)] == [2]
 
 
@@ -160,8 +160,8 @@ def test_a_result_that_is_answered_twice_is_refused_and_not_lost(bench: Bench, r
         answer.value.extend(list(answer.value))
 
     answers = bench.asked(inference=lambda *_: twice, rpc=rpc)
-    assert answers == [Refusal("INTERNAL", "inference")] * len(EVALUATIONS)
-    assert answers[0].message == "result: logistic_regression_result is repeated"
+    message = "result: logistic_regression_result is repeated"
+    assert answers == [Refusal("INTERNAL", "inference", message)] * len(EVALUATIONS)
 
 
 @SERVICE
@@ -179,7 +179,7 @@ def test_rows_that_fail_in_both_services_are_told_apart(bench: Bench, right: lis
         answer.error.append(RowError(row=0, code=3))
 
     answers = bench.asked(lambda *_: first, lambda *_: first, batch_windows=24)
-    assert answers[:2] == [Refusal("INVALID_ARGUMENT", "features"), Refusal("INVALID_ARGUMENT", "inference")]
+    assert answers[:2] == [Refusal("INVALID_ARGUMENT", "features", ""), Refusal("INVALID_ARGUMENT", "inference", "")]
     assert answers[2:] == right[2:]
 
 

@@ -20,7 +20,7 @@ def evaluation(device_id: str, times: list[int], spare: int) -> Evaluation:
     rows = [0] * spare + times + [0] * spare
     sensors = tuple(array("f", (number + len(rows) * sensor for number in range(len(rows)))) for sensor in range(4))
     columns = Columns(device_id, 7, array("q", rows), sensors)  # type: ignore[arg-type]
-    return Evaluation("event", 0, 3, columns, spare, spare + len(times))
+    return Evaluation("event", 0, 0, 3, columns, spare, spare + len(times))
 
 
 def requested(evaluations: list[Evaluation]) -> WindowBatch:
