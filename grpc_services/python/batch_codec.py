@@ -162,7 +162,7 @@ def _misplaced_rows(starts: Int64s, ends: Int64s, row_count: int) -> RowErrors:
     errors: RowErrors = {}
     for window in np.flatnonzero((starts >= ends) | (ends > row_count)).tolist():
         if starts[window] >= ends[window]:
-            errors[window] = RequestError("ends: the window holds no event")
+            errors[window] = RequestError("event: the window holds no event")
         else:
             errors[window] = RequestError(
                 f"ends: the window ends at {ends[window]}, out of range: the columns hold {row_count} values"

@@ -30,6 +30,7 @@ class OriginalInferenceService(mlpipeline_pb2_grpc.PredictionServiceServicer):
         values = dict(given)
         for name in self._model.features:
             check_given_once(name, counts[name])
+        for name in self._model.features:  # only then, as in a batch
             if not isfinite(values[name]):
                 raise RequestError(f"feature: {name} is not finite")
         if not is_wanted(context):

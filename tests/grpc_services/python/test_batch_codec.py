@@ -43,7 +43,7 @@ def answered(channel, batch) -> tuple[dict[int, float], dict[int, str]]:
     return {row: values[0] for row, values in rows.items() if row not in errors}, errors
 
 
-EMPTY = "ends: the window holds no event"
+EMPTY = "event: the window holds no event"
 FAR = 2**32 - 1
 
 
@@ -139,7 +139,7 @@ def test_a_row_may_fail_for_its_bounds_and_another_for_a_reading(features_channe
     batch = window_batch([[(0, 0.0, 0, 0, 0)], [], [(0, np.nan, 0, 0, 0)], [(0, 3.0, 0, 0, 0)]])
     means, errors = answered(features_channel, batch)
     assert means == {0: 0.0, 3: 3.0}
-    assert errors == {1: "ends: the window holds no event", 2: "sensor1: not finite in event 0 of the window"}
+    assert errors == {1: "event: the window holds no event", 2: "sensor1: not finite in event 0 of the window"}
 
 
 def test_events_out_of_order_are_put_in_order_within_their_window():

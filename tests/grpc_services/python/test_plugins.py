@@ -94,7 +94,7 @@ def test_a_row_that_fails_in_a_feature_keeps_its_number_behind_one_that_never_re
     _, channel = started("features", features_from=plugin([picky]))
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(0, 2, 5, 2))
     assert error_texts(answer) == {
-        0: "ends: the window holds no event",
+        0: "event: the window holds no event",
         2: "feature picky/v1 failed on this row",
     }
     assert matrix_of(answer) == [[0], [1.5], [0], [1.5]]

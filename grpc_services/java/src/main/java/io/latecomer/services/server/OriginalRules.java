@@ -60,12 +60,12 @@ final class OriginalRules {
    */
   static Prediction prediction(FeatureList request) {
     List<String> names = request.getFeatureList().stream().map(Feature::getName).toList();
-    float[] features = new float[LogisticModel.FEATURES.size()];
+    int[] positions = FeatureNames.positions(names, LogisticModel.FEATURES); // first, as in a batch
+    float[] features = new float[positions.length];
     for (int i = 0; i < features.length; i++) {
-      String wanted = LogisticModel.FEATURES.get(i);
-      features[i] = request.getFeature(FeatureNames.position(names, wanted)).getValue();
+      features[i] = request.getFeature(positions[i]).getValue();
       if (!Float.isFinite(features[i])) {
-        throw new InvalidRequest("feature: " + wanted + " is not finite");
+        throw new InvalidRequest("feature: " + LogisticModel.FEATURES.get(i) + " is not finite");
       }
     }
     return Prediction.newBuilder()

@@ -76,7 +76,7 @@ public final class FeatureMatrix {
     }
     for (int i = 0; i < features.length; i++) {
       if (!Float.isFinite(features[i])) {
-        return "values: " + wanted.get(i) + " is not finite";
+        return "feature: " + wanted.get(i) + " is not finite";
       }
     }
     return null;

@@ -94,7 +94,7 @@ public final class WindowColumns {
    */
   public String fault(int row) {
     if (starts[row] >= ends[row]) {
-      return "ends: the window holds no event";
+      return "event: the window holds no event";
     }
     return ends[row] <= size
         ? null

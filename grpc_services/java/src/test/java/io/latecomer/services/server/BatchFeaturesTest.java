@@ -104,7 +104,7 @@ final class BatchFeaturesTest {
   @Test
   void aWindowWithNoEventFailsAlone() {
     assertEquals(
-        List.of("1 3 ends: the window holds no event", "2 3 ends: the window holds no event"),
+        List.of("1 3 event: the window holds no event", "2 3 event: the window holds no event"),
         errors(three().setEnds(Batches.uint32(2, 2, 1))));
   }
 

@@ -73,8 +73,7 @@ final class PredictionsTest {
         "feature: sensor_2/v1 is repeated",
         refusal(list(1, 2, 3, 4).addFeature(list(1, 2).getFeature(1))));
     assertEquals("feature: sensor_3/v1 is not finite", refusal(list(1, 2, Float.NaN, 4)));
-    assertEquals(
-        "feature: sensor_1/v1 is not finite", refusal(list(Float.NEGATIVE_INFINITY, 2, 3)));
+    assertEquals("feature: sensor_4/v1 is missing", refusal(list(Float.NEGATIVE_INFINITY, 2, 3)));
   }
 
   @Test
@@ -104,7 +103,7 @@ final class PredictionsTest {
     PredictionBatch answer = BatchRules.predictions(batch(4, values).addError(before).build());
     assertEquals(
         List.of(
-            "1 3 values: sensor_2/v1 is not finite",
+            "1 3 feature: sensor_2/v1 is not finite",
             "2 3 error: this row failed before, it holds no features"),
         answer.getErrorList().stream()
             .map(error -> error.getRow() + " " + error.getCode() + " " + error.getMessage())
