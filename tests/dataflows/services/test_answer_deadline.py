@@ -6,7 +6,7 @@ from threading import Event as Flag
 import grpc
 import pytest
 
-from dataflows.services.answer_deadline import AnswerDeadline
+from dataflows.services.answer_deadline import AnswerDeadline, AnswersOwed
 from dataflows.services.answers import Answer
 from tests.dataflows.asking import SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
@@ -66,7 +66,39 @@ def test_an_answer_that_does_not_come_and_an_end_that_does_not_come_are_overdue(
     assert overdue.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_who_is_slow_to_ask_or_to_take_an_answer_makes_no_server_late() -> None:
+def test_an_answer_is_overdue_its_timeout_after_the_caller_waits_for_it() -> None:
+    answers = AnswersOwed(5.0)
+    answers.ask(100.0)
+    assert answers.overdue_at_s is None  # nobody waits
+    answers.wait(107.0)
+    assert answers.overdue_at_s == 112.0
+
+
+def test_a_caller_that_is_slow_to_ask_makes_no_server_late() -> None:
+    answers = AnswersOwed(5.0)
+    answers.wait(100.0)
+    assert answers.overdue_at_s is None  # no answer is owed
+    answers.ask(130.0)
+    assert answers.overdue_at_s == 135.0
+    answers.ask(133.0)
+    assert answers.overdue_at_s == 135.0  # a further request gives the first answer no more time
+
+
+def test_a_caller_that_is_slow_to_read_makes_no_server_late() -> None:
+    answers = AnswersOwed(5.0)
+    answers.ask(100.0)
+    answers.ask(100.0)
+    answers.wait(100.0)
+    answers.answer()
+    assert answers.overdue_at_s is None
+    answers.wait(170.0)
+    assert answers.overdue_at_s == 175.0
+    answers.answer()
+    answers.wait(180.0)
+    assert answers.overdue_at_s is None
+
+
+def test_a_slow_caller_has_no_stream_cancelled() -> None:
     deadline, answers = AnswerDeadline(0.05), Answers(2)
     with deadline.watching(answers.ended.set):
         each = deadline.each(answers)
