@@ -13,10 +13,10 @@ from dataflows.flink_job.process import PipelineFunction
 from dataflows.kafka.log import opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
+from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.record import OutputRecord
 from dataflows.records import encoded_prediction
 from dataflows.settings import RunSettings, run_options
-from dataflows.window_step import LocatedOutput
 from window_core import Evaluation
 
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dataflows.metrics import Metrics
+from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.record import OutputRecord
 from dataflows.records import encoded_prediction, encoded_refusal, encoded_rejection
 from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.client import ServiceClient
-from dataflows.window_step import LocatedOutput
 from window_core import Evaluation, Rejection
 
 __all__ = ["PredictionStep"]

@@ -10,13 +10,13 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import FixedPartitionedSink
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.bytewax_flow.logic import WindowInput, WindowLogic
+from dataflows.bytewax_flow.logic import DeviceLogic
 from dataflows.bytewax_flow.partition import SourceItem
 from dataflows.bytewax_flow.sealed import SealedSink, SealedSource
 from dataflows.metrics import Metrics
+from dataflows.pipeline.device import DeviceInput, LocatedOutput
 from dataflows.pipeline.record import OutputRecord
 from dataflows.prediction_step import PredictionStep
-from dataflows.window_step import LocatedOutput
 from window_core import WindowSpec
 
 __all__ = ["latecomer_flow"]
@@ -46,14 +46,14 @@ def latecomer_flow(
     flow = Dataflow("latecomer")
     items = op.input("log", flow, SealedSource(source))
     kinds = op.branch("kinds", items, _is_for_device)
-    windows = op.stateful_batch("windows", kinds.trues, partial(WindowLogic, spec, metrics))
+    windows = op.stateful_batch("windows", kinds.trues, partial(DeviceLogic, spec, metrics))
     records = op.flat_map_batch("services", windows, called)
     both = op.merge("records", records, cast(Stream[OutputRecord], kinds.falses))
     op.output("outputs", op.map("topics", both, _addressed), SealedSink(sink))
     return flow
 
 
-def _is_for_device(item: SourceItem) -> TypeGuard[tuple[str, WindowInput]]:
+def _is_for_device(item: SourceItem) -> TypeGuard[tuple[str, DeviceInput]]:
     return type(item) is tuple
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from dataflows.bytewax_flow.clock import PartitionClock
-from dataflows.bytewax_flow.logic import WindowInput
+from dataflows.pipeline.device import DeviceInput
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord, Record
 from dataflows.records import LoggedEvent
@@ -14,7 +14,7 @@ from window_core import WindowSpec
 
 __all__ = ["PartitionItems", "PartitionState", "SourceItem"]
 
-SourceItem: TypeAlias = tuple[str, WindowInput] | OutputRecord
+SourceItem: TypeAlias = tuple[str, DeviceInput] | OutputRecord
 """Something for a device, or the rejection of what is no event."""
 
 

@@ -1,7 +1,7 @@
-"""The bytes that cross between Java and Python in the job: records and due wake-ups in, outputs and state out.
+"""The bytes that cross between Java and Python in the job: batches of records and wake-ups in, answers out.
 
-Big-endian, as Java writes them. ``RecordFrame``, ``DeviceBatches`` and ``PythonOutputs`` in ``java/`` are the other
-half.
+Big-endian, as Java writes them. ``RecordFrame``, ``Batch`` and ``Answer`` in ``java/`` are the other half, and
+``docs/flink-bridge.md`` says what the messages mean.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,30 +15,29 @@ from dataflows.pipeline.record import OutputRecord
 __all__ = [
     "FRAMES_SUFFIX",
     "Batch",
-    "DueWakeup",
-    "Item",
+    "Message",
     "RecordFrame",
-    "StateItem",
+    "StateMessage",
+    "StateMessageKind",
+    "WakeUp",
     "decoded_batch",
+    "encoded_answer",
     "encoded_instant",
-    "encoded_items",
     "encoded_record",
 ]
 
 FRAMES_SUFFIX: Final = ".frames"
 """The name of a file of frames ends so; ``latecomer run`` makes one of a file of JSON lines."""
 
-_KINDS: Final = {"predictions": 0, "rejections": 1, "arm": 2, "save": 3, "release": 4, "forget": 5}
-"""A record for a topic; or of a device its next timer, its snapshot, that and that it is let go, that it is gone."""
+_KINDS: Final = {"predictions": 0, "rejections": 1, "hold": 2, "timer": 3, "save": 4, "release": 5, "forget": 6}
 
-_CLOCK: Final = 1
-_LEAVE_NOTHING: Final = 1
+_WAKE_UP: Final = 1
+_FLUSH: Final = 1
 _SAVE: Final = 2
 _RECORD: Final = 0
 _REJECTED: Final = 2
 _WITHOUT_VALUE: Final = 3
 _RECORD_HEADER: Final = Struct(">bqiqi")
-_BATCH_HEADER: Final = Struct(">bq")
 _ENTRY_HEADER: Final = Struct(">bi")
 _INSTANT: Final = Struct(">q")
 _SIZE: Final = Struct(">i")
@@ -69,8 +68,8 @@ class RecordFrame(msgspec.Struct, frozen=True, gc=False):
         return f"{self.partition}/{self.offset}"
 
 
-class DueWakeup(NamedTuple):
-    """A device whose timer is due, and the arrival watermark in ms."""
+class WakeUp(NamedTuple):
+    """A device one of whose timers has fired, and the arrival watermark in ms."""
 
     device_id: str
     now_ms: int
@@ -80,27 +79,34 @@ class Batch(NamedTuple):
     """What Flink has for the devices of a subtask.
 
     Attributes:
-        number: to be given back with what it comes to.
-        leaves_nothing: no call may be under way when it was worked on.
-        is_saved: the snapshots of all windows that changed since the last such batch are to be given.
-        entries: each with the snapshot of its device, if Flink has one that this process has not.
+        is_flush: no call may be in flight once it is answered.
+        is_save: the answer is to have the snapshots of all windows that changed since they were last saved.
+        entries: each with the snapshot of its device, if Flink has one and Python does not hold the device.
     """
 
-    number: int
-    leaves_nothing: bool
-    is_saved: bool
-    entries: Iterator[tuple[RecordFrame | DueWakeup, bytes | None]]
+    is_flush: bool
+    is_save: bool
+    entries: Iterator[tuple[RecordFrame | WakeUp, bytes | None]]
 
 
-class StateItem(msgspec.Struct, frozen=True, gc=False):
-    """What Flink is to keep of a device: beside the records to write, the other part of what a batch comes to."""
+StateMessageKind: TypeAlias = Literal["hold", "timer", "save", "release", "forget"]
 
-    kind: Literal["arm", "save", "release", "forget"]
+
+class StateMessage(msgspec.Struct, frozen=True, gc=False):
+    """What Flink is to know or to keep of a device: beside the records to write, the other part of an answer.
+
+    Attributes:
+        kind: ``docs/flink-bridge.md`` says when each may be sent.
+        key: the device id.
+        value: an instant for a timer, a snapshot for ``save`` and ``release``.
+    """
+
+    kind: StateMessageKind
     key: str
     value: bytes = b""
 
 
-Item: TypeAlias = OutputRecord | StateItem
+Message: TypeAlias = OutputRecord | StateMessage
 
 
 def encoded_record(frame: RecordFrame) -> bytes:
@@ -131,39 +137,39 @@ def _decoded_record(batch: bytes, start: int, end: int) -> RecordFrame:
 
 def decoded_batch(batch: bytes) -> Batch:
     """What Flink has for the devices of a subtask, in order."""
-    purpose, number = _BATCH_HEADER.unpack_from(batch)
-    return Batch(number, purpose >= _LEAVE_NOTHING, purpose == _SAVE, _entries(batch))
+    purpose = batch[0]
+    return Batch(purpose >= _FLUSH, purpose == _SAVE, _entries(batch))
 
 
-def _entries(batch: bytes) -> Iterator[tuple[RecordFrame | DueWakeup, bytes | None]]:
-    at = _BATCH_HEADER.size
+def _entries(batch: bytes) -> Iterator[tuple[RecordFrame | WakeUp, bytes | None]]:
+    at = 1
     while at < len(batch):
         kind, size = _ENTRY_HEADER.unpack_from(batch, at)
         start = at + _ENTRY_HEADER.size
         end = start + size
-        (state_size,) = _SIZE.unpack_from(batch, end)
+        (snapshot_size,) = _SIZE.unpack_from(batch, end)
         at = end + _SIZE.size
-        state = None
-        if state_size >= 0:
-            at += state_size
-            state = batch[at - state_size : at]
-        yield _due_wakeup(batch[start:end]) if kind == _CLOCK else _decoded_record(batch, start, end), state
+        snapshot = None
+        if snapshot_size >= 0:
+            at += snapshot_size
+            snapshot = batch[at - snapshot_size : at]
+        yield _wake_up(batch[start:end]) if kind == _WAKE_UP else _decoded_record(batch, start, end), snapshot
 
 
-def _due_wakeup(payload: bytes) -> DueWakeup:
+def _wake_up(payload: bytes) -> WakeUp:
     (now_ms,) = _INSTANT.unpack_from(payload)
-    return DueWakeup(payload[_INSTANT.size :].decode(), now_ms)
+    return WakeUp(payload[_INSTANT.size :].decode(), now_ms)
 
 
-def encoded_items(number: int, items: Iterable[Item]) -> bytes:
-    """What a batch comes to, as one value for the Java part to take apart; ``number`` is that of the batch."""
-    parts = [_INSTANT.pack(number)]
-    for item in items:
-        key, value = item.key.encode(), item.value
-        parts += (_ENTRY_HEADER.pack(_KINDS[item.kind], len(key) or -1), key, _SIZE.pack(len(value)), value)
+def encoded_answer(messages: Iterable[Message]) -> bytes:
+    """The answer to a batch, as one value for the Java part to take apart."""
+    parts: list[bytes] = []
+    for message in messages:
+        key, value = message.key.encode(), message.value
+        parts += (_ENTRY_HEADER.pack(_KINDS[message.kind], len(key) or -1), key, _SIZE.pack(len(value)), value)
     return b"".join(parts)
 
 
 def encoded_instant(time_ms: int) -> bytes:
-    """The value of an ``arm`` item."""
+    """The value of a ``timer`` message."""
     return _INSTANT.pack(time_ms)

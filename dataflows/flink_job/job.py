@@ -12,14 +12,17 @@ from typing import Any, Final
 
 import click
 from pyflink.common import Configuration, Types
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream import ProcessFunction, StreamExecutionEnvironment
+from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
+from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
 from pyflink.java_gateway import get_gateway
+from pyflink.util.java_utils import get_j_env_configuration
 
 from dataflows.file_log import FileLog
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
-from dataflows.flink_job.process import BYTES, PipelineFunction
+from dataflows.flink_job.process import PipelineFunction
 from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.kafka.log import KafkaLog, opened_log
@@ -137,17 +140,30 @@ def build_job(
 ) -> None:
     """Wire the job into an environment."""
     operators = get_gateway().jvm.io.latecomer.flink
-    devices = operators.DeviceBatches
+    devices = operators.DeviceOperator
     j_records = log_records(env, settings, log)
     j_keyed = j_records.keyBy(devices.byDevice(), Types.STRING().get_java_type_info())
     calls = settings.calls
     entries = calls.batch_windows * calls.calls_in_flight  # a crossing is worth as many calls as go at once
-    j_batches = j_keyed.transform("windows", BYTES.get_java_type_info(), devices(entries, calls.batch_wait_ms))
-    answers = DataStream(j_batches.uid("windows")).process(pipeline(settings), BYTES).name("services").uid("services")
-    outputs = operators.PythonOutputs
-    j_outputs = answers._j_data_stream.transform("outputs", outputs.type(), outputs()).uid("outputs")
+    j_python = _python_operator(env, pipeline(settings))
+    j_factory = operators.DeviceOperatorFactory(j_python, entries, calls.batch_wait_ms)
+    j_outputs = j_keyed.transform("devices", devices.type(), j_factory).uid("windows")
     write("predictions", j_outputs, settings)
-    write("rejections", j_outputs.getSideOutput(outputs.rejections()), settings)
+    write("rejections", j_outputs.getSideOutput(devices.rejections()), settings)
+
+
+def _python_operator(env: StreamExecutionEnvironment, function: ProcessFunction) -> Any:
+    """The operator with a Python function in thread mode, as PyFlink makes it, but as a part of our own operator.
+
+    PyFlink adds such an operator to the graph itself and gives it the settings of Python when the job starts.
+    """
+    jvm = get_gateway().jvm
+    j_settings = get_j_env_configuration(env._j_stream_execution_environment)
+    j_python_settings = jvm.org.apache.flink.python.util.PythonConfigUtil.extractPythonConfiguration(j_settings)
+    j_function = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.PROCESS)
+    j_bytes = Types.PRIMITIVE_ARRAY(Types.BYTE()).get_java_type_info()  # arrive as ``bytes``, without a conversion
+    embedded = jvm.org.apache.flink.streaming.api.operators.python.embedded
+    return embedded.EmbeddedPythonProcessOperator(j_python_settings, j_function, j_bytes, j_bytes)
 
 
 if __name__ == "__main__":

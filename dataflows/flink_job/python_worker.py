@@ -1,29 +1,18 @@
-"""What the job's functions share in the process they run in: the proof that it is the right one, and the metrics."""
+"""What the job's functions share in the process they run in: the metrics."""
 
 from functools import cache
 from threading import Lock
 from typing import Final
 
 from prometheus_client import start_http_server
-from pyflink.datastream import RuntimeContext
 
 from dataflows.flink_job.report import begin_reports
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings
 
-__all__ = ["check_mode", "process_metrics"]
+__all__ = ["process_metrics"]
 
 _MAKING: Final = Lock()
-
-
-def check_mode(runtime_context: RuntimeContext) -> None:
-    """Assert that Python runs inside the JVM, as the job was configured to.
-
-    Raises:
-        RuntimeError: Flink fell back to processes beside it, with a fifth of the throughput and no word about it.
-    """
-    if ".embedded." not in type(runtime_context).__module__:
-        raise RuntimeError("the job runs in Flink's process mode, and was made for thread mode: python.execution-mode")
 
 
 def process_metrics(settings: RunSettings) -> Metrics:

@@ -4,8 +4,9 @@
 not apply any more.
 
 A file of errors: ``copy`` names the folders that its tests need, ``tests`` what pytest runs, ``memory_mb`` what it may
-take (without it, any), ``build_java`` the command that builds what an error in Java is in, ``errors`` is a list of
-``name``, ``rule``, ``file``, ``find`` (once in that file), ``replace``, and ``tests`` where it differs.
+take (without it, any), ``build_java`` the command that builds what an error in Java is in, or ``test_java`` one that
+tests it in place of pytest, ``errors`` is a list of ``name``, ``rule``, ``file``, ``find`` (once in that file),
+``replace``, and ``tests`` where it differs.
 """
 
 import argparse
@@ -51,6 +52,7 @@ class PlantedError:
     tests: tuple[str, ...]
     memory_mb: int | None
     build: tuple[str, ...] = ()
+    test_java: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def load_planted(path: Path) -> list[PlantedError]:
             tests=tuple(error.get("tests", content["tests"])),
             memory_mb=content.get("memory_mb"),
             build=tuple(content.get("build_java", ())) if error["file"].endswith(".java") else (),
+            test_java=tuple(content.get("test_java", ())) if error["file"].endswith(".java") else (),
         )
         for error in content["errors"]
     ]
@@ -108,7 +111,7 @@ def plant(error: PlantedError) -> Outcome:
             built = subprocess.run(error.build, cwd=copied, capture_output=True, text=True, check=False)
             if built.returncode != 0:
                 return Outcome(error, "broken", built.stdout + built.stderr, monotonic() - began)
-        status, output = run_tests(error.tests, copied, error.memory_mb)
+        status, output = run_chosen(error, copied)
     verdict = {_TESTS_FAILED: "red", 0: "green"}.get(status, "broken")
     found = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
     found_by = found[1].removeprefix("tests/") if found else output.strip().splitlines()[-1] if output.strip() else ""
@@ -123,12 +126,26 @@ def copy_source(folders: Sequence[str], to: Path) -> None:
         shutil.copytree(ROOT / folder, to / folder, ignore=left_out)
 
 
-def run_tests(tests: Sequence[str], root: Path, memory_mb: int | None) -> tuple[int, str]:
+def run_chosen(error: PlantedError, root: Path) -> tuple[int, str]:
+    """Run the tests that are to find an error, in Python or in Java."""
+    return run_maven(error.test_java, root) if error.test_java else run_tests(error, root)
+
+
+def run_maven(command: Sequence[str], root: Path) -> tuple[int, str]:
+    """As pytest's exit status, and the tests that failed; any other status where the copy does not compile."""
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if done.returncode == 0:
+        return 0, ""
+    failed = re.findall(r"^\[ERROR\]   (\w+\.\w+)", done.stdout, re.MULTILINE)
+    return (_TESTS_FAILED, f"FAILED {failed[0]}") if failed else (-1, done.stdout)
+
+
+def run_tests(error: PlantedError, root: Path) -> tuple[int, str]:
     """The exit status of pytest on a copy, and what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(root), "LATECOMER_HYPOTHESIS": "planted"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]
-    if memory_mb is not None:
-        command = ["sh", "-c", f'ulimit -v {1024 * memory_mb} 2>/dev/null; exec "$@"', "sh", *command]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *error.tests]
+    if error.memory_mb is not None:
+        command = ["sh", "-c", f'ulimit -v {1024 * error.memory_mb} 2>/dev/null; exec "$@"', "sh", *command]
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -146,12 +163,14 @@ def run_all(errors: Sequence[PlantedError]) -> Iterator[Outcome]:
 
 def sound_without_errors(errors: Sequence[PlantedError]) -> Iterator[str]:
     """The tests that are red on a copy without any error: then red says nothing."""
-    for folders, tests, memory_mb in dict.fromkeys((error.copy, error.tests, error.memory_mb) for error in errors):
+    first_of = {(error.copy, error.tests, error.memory_mb, error.test_java): error for error in reversed(errors)}
+    for error in first_of.values():
         with TemporaryDirectory(prefix="planted-") as folder:
-            copy_source(folders, Path(folder))
-            status, output = run_tests(tests, Path(folder), memory_mb)
+            copy_source(error.copy, Path(folder))
+            status, output = run_chosen(error, Path(folder))
             if status != 0:
-                yield f"{' '.join(tests)}: exit status {status} without an error\n{output}"
+                command = " ".join(error.test_java or error.tests)
+                yield f"{command}: exit status {status} without an error\n{output}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -47,8 +47,17 @@ final class RecordFrame {
 
   static Row row(byte[] frame) {
     int keySize = Math.max(ByteBuffer.wrap(frame).getInt(KEY_SIZE_AT), 0);
-    // One character a byte: any key has a string, and different keys have different ones.
-    return Row.of(new String(frame, HEADER_BYTES, keySize, StandardCharsets.ISO_8859_1), frame);
+    return Row.of(keyText(frame, HEADER_BYTES, keySize), frame);
+  }
+
+  /** A key as text, one character a byte: any key has a text, and different keys different ones. */
+  static String keyText(byte[] key) {
+    return keyText(key, 0, key.length);
+  }
+
+  /** The bytes of a key that is text. */
+  static byte[] keyBytes(String key) {
+    return key.getBytes(StandardCharsets.ISO_8859_1);
   }
 
   static byte kind(Row row) {
@@ -65,5 +74,9 @@ final class RecordFrame {
 
   static byte[] frame(Row row) {
     return (byte[]) row.getField(1);
+  }
+
+  private static String keyText(byte[] bytes, int offset, int size) {
+    return new String(bytes, offset, size, StandardCharsets.ISO_8859_1);
   }
 }

@@ -1,0 +1,88 @@
+"""One device between the log and its window: where it begins, what comes of an event or of time, where it ends.
+
+Both engines keep a ``Device`` for each device id, and nothing else of it: its snapshot is what they store, its next
+wake-up is when they call it next. The rules of the window are the core's.
+"""
+
+from typing import TypeAlias
+
+from dataflows.metrics import Metrics
+from dataflows.records import LoggedEvent
+from window_core import DeviceWindow, Evaluation, Output, WindowSpec
+
+__all__ = ["Device", "DeviceInput", "LocatedOutput"]
+
+DeviceInput: TypeAlias = LoggedEvent | int
+"""What a device is told: an event of its own, or an arrival watermark in ms."""
+
+LocatedOutput: TypeAlias = tuple[Output, str | None]
+"""An output of the core and the position of the record that it came from; a tick comes from none."""
+
+
+class Device:
+    """A device as an engine drives it.
+
+    It begins with its first accepted event, or with the snapshot of an earlier process, and ends when the core forgets
+    it. Before and after that it has no next wake-up, and an engine keeps nothing of it.
+    """
+
+    __slots__ = ("_metrics", "_partition", "_spec", "_window")
+
+    def __init__(self, spec: WindowSpec, metrics: Metrics, snapshot: bytes | None = None) -> None:
+        """
+        Raises:
+            SnapshotError: the snapshot was damaged, or written by another version.
+        """
+        self._spec = spec
+        self._metrics = metrics
+        self._partition: str | None = None  # of its first event in this process, with the slash behind it
+        self._window = None if snapshot is None else DeviceWindow.restore(spec, snapshot)
+
+    @property
+    def device_id(self) -> str:
+        """Its id, once it has been told an event or was restored."""
+        assert self._window is not None
+        return self._window.device_id
+
+    def take(self, told: DeviceInput) -> list[LocatedOutput]:
+        """What comes of an event, or of the time that has passed.
+
+        Returns:
+            The ticks that are due; for an event then exactly one evaluation or rejection, with its position.
+        """
+        window = self._window
+        if isinstance(told, int):
+            return [] if window is None else [(tick, None) for tick in window.on_clock(told)]
+        if window is None:
+            window = self._window = DeviceWindow(self._spec, told.event.device_id)
+        if self._partition is None or not told.position.startswith(self._partition):
+            self._see_partition(told)
+        outputs = window.on_event(told.event, told.arrival_ms)
+        output = outputs.pop()
+        if isinstance(output, Evaluation) and output.cause == "late_event":
+            self._metrics.lateness.observe((output.newest_ms - told.event.time_ms) / 1000)
+        located: list[LocatedOutput] = [(tick, None) for tick in outputs] if outputs else []
+        located.append((output, told.position))
+        return located
+
+    def next_wakeup_ms(self) -> int | None:
+        """The arrival watermark at which it has to be told the time; none while there is nothing to keep of it."""
+        return None if self._window is None else self._window.next_wakeup_ms()
+
+    def snapshot(self) -> bytes:
+        """Its state as the core's own bytes."""
+        assert self._window is not None
+        return self._window.snapshot()
+
+    def _see_partition(self, logged: LoggedEvent) -> None:
+        """Warn, once a run, of a device whose events stand in two partitions."""
+        partition = logged.position.partition("/")[0]
+        if self._partition is None:
+            self._partition = f"{partition}/"
+            return
+        self._metrics.warn(
+            "two partitions",
+            f"device {logged.event.device_id} stands in partitions {self._partition[:-1]} and {partition}: each has a "
+            "clock of its own, so the outputs of such a device depend on which is read first; let its records have one "
+            "key, the device id, and their producers one partitioner",
+        )
