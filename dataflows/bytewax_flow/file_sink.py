@@ -2,16 +2,19 @@
 
 import os
 import stat
+from collections.abc import Mapping
 
+import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
+from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.pipeline.record import OutputKind, OutputRecord
 
 __all__ = ["FileSink"]
 
 
-class FileSink(FixedPartitionedSink[OutputRecord, int]):
+class FileSink(FixedPartitionedSink[OutputRecord, bytes]):
     """A partition for each topic: its file. Takes ``(topic, record)``."""
 
     def __init__(self, paths: dict[OutputKind, str]) -> None:
@@ -19,7 +22,18 @@ class FileSink(FixedPartitionedSink[OutputRecord, int]):
         self._topics: list[str] = list(paths)
         self._paths: list[str] = list(paths.values())
 
-    def begin(self, saved: set[str]) -> None:
+    def check(self, saved: Mapping[str, bytes], folder: str) -> None:
+        """See that the files are those that a saved state has written.
+
+        Raises:
+            SnapshotError: one was cut, replaced or changed.
+        """
+        for topic, path in zip(self._topics, self._paths, strict=True):
+            if topic in saved:
+                flag = {"predictions": "--output", "rejections": "--rejections"}[topic]
+                msgspec.msgpack.decode(saved[topic], type=FileMark).check(f"{flag} {path}", folder)
+
+    def begin(self, saved: Mapping[str, bytes]) -> None:
         """Make each file that is not there, and empty those of which no state was saved.
 
         Bytewax opens a file for its first line: one of a run that was killed before it saved may get none.
@@ -35,25 +49,22 @@ class FileSink(FixedPartitionedSink[OutputRecord, int]):
     def part_fn(self, item_key: str) -> int:
         return self._topics.index(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "_FilePartition":
-        return _FilePartition(self._paths[self._topics.index(for_part)], resume_state or 0)
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_FilePartition":
+        mark = FileMark() if resume_state is None else msgspec.msgpack.decode(resume_state, type=FileMark)
+        return _FilePartition(self._paths[self._topics.index(for_part)], mark)
 
 
-class _FilePartition(StatefulSinkPartition[OutputRecord, int]):
+class _FilePartition(StatefulSinkPartition[OutputRecord, bytes]):
     @fails_quietly
-    def __init__(self, path: str, size: int) -> None:
+    def __init__(self, path: str, mark: FileMark) -> None:
         self._path = path
         self._file = os.dup(1) if path == "-" else os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
         self._is_regular = stat.S_ISREG(os.fstat(self._file).st_mode)
-        self._size = size
+        self._mark = mark
         if path == "-" or not self._is_regular:
             return
-        if os.fstat(self._file).st_size < size:
-            raise OSError(
-                f"{path} is shorter than the state says it was: it was changed since, so nothing is added to it"
-            )
-        os.truncate(self._file, size)
-        os.lseek(self._file, size, os.SEEK_SET)
+        os.truncate(self._file, mark.size)
+        os.lseek(self._file, mark.size, os.SEEK_SET)
 
     @fails_quietly
     def write_batch(self, items: list[OutputRecord]) -> None:
@@ -65,15 +76,15 @@ class _FilePartition(StatefulSinkPartition[OutputRecord, int]):
         except OSError as error:
             whole = lines.rfind(b"\n", 0, len(lines) - len(left)) + 1
             if self._is_regular and self._path != "-":
-                os.truncate(self._file, self._size + whole)  # only whole lines stay
+                os.truncate(self._file, self._mark.size + whole)  # only whole lines stay
             raise OSError(error.errno, error.strerror, "standard output" if self._path == "-" else self._path) from None
-        self._size += len(lines)
+        self._mark = FileMark.behind(items[-1].value + b"\n", self._mark.size + len(lines))
 
     @fails_quietly
-    def snapshot(self) -> int:
+    def snapshot(self) -> bytes:
         if self._is_regular:
             os.fsync(self._file)
-        return self._size
+        return msgspec.msgpack.encode(self._mark)
 
     def close(self) -> None:
         os.close(self._file)

@@ -1,5 +1,6 @@
 """Reads a file, or standard input, as a log of one partition, together with the clock of its devices."""
 
+import os
 import select
 import sys
 from datetime import datetime
@@ -10,6 +11,7 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
+from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
 from dataflows.file_log import FileLog
@@ -25,7 +27,7 @@ _STANDARD_INPUT_PAUSE_S: Final = 0.005
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
-    offset: int
+    mark: FileMark
     partition: PartitionState
 
 
@@ -37,6 +39,14 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         self._path = path
         self._log = log
         self._spec = spec
+
+    def check(self, saved: bytes, folder: str) -> None:
+        """See that the file is the one that a saved state has read.
+
+        Raises:
+            SnapshotError: it was cut, replaced or changed.
+        """
+        msgspec.msgpack.decode(saved, type=_Snapshot).mark.check(f"--input {self._path}", folder)
 
     def list_parts(self) -> list[str]:
         return ["file"]
@@ -52,14 +62,14 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         self._until_ms = log.until_ms
         self._items = PartitionItems(log.reader(), spec)
         self._reader = self._items.reader
-        self._offset = 0  # where the next line begins
+        self._mark = FileMark()  # where the next line begins
         self._begun: list[bytes] = []  # the beginning of a line whose end was not read yet
         self._has_ended = False
         if state is not None:
             snapshot = msgspec.msgpack.decode(state, type=_Snapshot)
-            self._offset = snapshot.offset
-            self._file.seek(snapshot.offset)
+            self._mark = snapshot.mark
             self._items.restore(snapshot.partition)
+            self._go_on()
 
     @fails_quietly
     def next_batch(self) -> list[SourceItem]:
@@ -77,10 +87,18 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         return AT_ONCE
 
     def snapshot(self) -> bytes:
-        return msgspec.msgpack.encode(_Snapshot(self._offset, self._items.snapshot()))
+        return msgspec.msgpack.encode(_Snapshot(self._mark, self._items.snapshot()))
 
     def close(self) -> None:
         self._file.close()
+
+    def _go_on(self) -> None:
+        """Go to where the next line begins: behind a newline that the last line read has got since."""
+        last = b"\n" if self._mark.size == 0 else os.pread(self._file.fileno(), 1, self._mark.size - 1)
+        if last != b"\n" and os.pread(self._file.fileno(), 1, self._mark.size) == b"\n":
+            line = os.pread(self._file.fileno(), self._mark.line_bytes + 1, self._mark.size - self._mark.line_bytes)
+            self._mark = FileMark.behind(line, self._mark.size + 1)
+        self._file.seek(self._mark.size)
 
     def _lines_of(self, chunk: bytes) -> list[bytes]:
         """The lines that are whole now. A line of any length is put together once, when its end has come."""
@@ -96,13 +114,15 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         self._has_ended = True
         last_line = b"".join(self._begun)
         self._begun.clear()
-        self._offset -= bool(last_line)  # it has no newline
         return [last_line] if last_line else []
 
     def _items_of(self, lines: list[bytes]) -> list[SourceItem]:
         first = self._reader.next_offset
         items = self._items.of([Record(0, number, None, None, line) for number, line in enumerate(lines, first)])
         read = self._reader.next_offset - first
-        self._offset += sum(map(len, lines[:read])) + read
+        if read:
+            newline = b"" if self._has_ended else b"\n"
+            size = self._mark.size + sum(map(len, lines[:read])) + read - 1 + len(newline)
+            self._mark = FileMark.behind(lines[read - 1] + newline, size)
         self._has_ended = self._has_ended or self._reader.has_ended
         return items

@@ -10,18 +10,29 @@ import sqlite3
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from bytewax.recovery import RecoveryConfig
 
 from dataflows.bytewax_flow.database import checked_database, make_database
-from dataflows.bytewax_flow.sealed import checked_pickle
+from dataflows.bytewax_flow.sealed import checked_pickle, loaded_pickle
 from dataflows.state_folder import claim, is_claimed
 
-__all__ = ["opened_state"]
+__all__ = ["SavedEnds", "opened_state"]
 
 
-def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, set[str]]:
-    """The state in a folder, which is made if there is none, and the outputs of which it says where they were.
+_SNAPSHOTS: Final = "SELECT step_id, state_key, ser_change FROM snaps WHERE ser_change IS NOT NULL ORDER BY snap_epoch"
+
+
+class SavedEnds(NamedTuple):
+    """What the last whole epoch left of each part of the log and of the outputs, by their names."""
+
+    log: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, SavedEnds]:
+    """The state in a folder, which is made if there is none, and where it says the log and the outputs were.
 
     Args:
         folder: where it is kept.
@@ -35,11 +46,13 @@ def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig
     with checked_database(folder) as connection:
         with connection:
             connection.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (_resume_epoch(connection),))
-        for (stored,) in connection.execute("SELECT ser_change FROM snaps WHERE ser_change IS NOT NULL"):
+        saved = SavedEnds({}, {})
+        ends = {"latecomer.log": saved.log, "latecomer.outputs": saved.outputs}
+        for step, key, stored in connection.execute(_SNAPSHOTS):
             checked_pickle(stored)
-        saved = connection.execute("SELECT state_key FROM snaps WHERE step_id = 'latecomer.outputs'")
-        outputs = {output for (output,) in saved}
-    return RecoveryConfig(folder, backup_interval=timedelta(0)), outputs
+            if step in ends:
+                ends[step][key] = loaded_pickle(stored)
+    return RecoveryConfig(folder, backup_interval=timedelta(0)), saved
 
 
 def _resume_epoch(connection: sqlite3.Connection) -> int:

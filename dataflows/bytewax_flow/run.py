@@ -16,7 +16,7 @@ from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.flow import latecomer_flow
 from dataflows.bytewax_flow.kafka_source import KafkaSource
-from dataflows.bytewax_flow.recovery import opened_state
+from dataflows.bytewax_flow.recovery import SavedEnds, opened_state
 from dataflows.bytewax_flow.sink import OutputSink
 from dataflows.file_log import FileLog
 from dataflows.kafka.log import KafkaLog, KafkaTarget, opened_target
@@ -46,20 +46,27 @@ def run_on_bytewax(
         OSError: an input or output failed.
         KeyboardInterrupt: a signal asked for an end.
     """
-    recovery, saved = None, set[str]()
+    recovery, saved = None, SavedEnds({}, {})
     with ExitStack() as stack:
         if settings.state.folder is not None:
             folder, identity = Path(settings.state.folder), identity_of("bytewax", locations, log)
             stack.enter_context(held(folder, identity))
             recovery, saved = opened_state(folder, identity)
         files, targets = _sink(locations, settings)
-        files.begin(saved)
         stopped = Flag()
-        client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
-        flow = latecomer_flow(
+        source = (
             KafkaSource(log, settings, stopped)
             if isinstance(log, KafkaLog)
-            else FileSource(locations.input, log, settings.window.spec),
+            else FileSource(locations.input, log, settings.window.spec)
+        )
+        if settings.state.folder is not None:
+            if isinstance(source, FileSource) and saved.log:
+                source.check(saved.log["file"], settings.state.folder)
+            files.check(saved.outputs, settings.state.folder)
+        files.begin(saved.outputs)
+        client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
+        flow = latecomer_flow(
+            source,
             OutputSink(files, targets),
             PredictionStep(client, metrics),
             settings.window.spec,

@@ -16,7 +16,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from window_core import SnapshotError
 
-__all__ = ["SealedSink", "SealedSource", "checked_pickle", "sealed", "unsealed"]
+__all__ = ["SealedSink", "SealedSource", "checked_pickle", "loaded_pickle", "sealed", "unsealed"]
 
 _MAGIC: Final = b"latecomer/1:"
 """Begins each snapshot, so that it can be found in its pickle; with the version of what stands behind it."""
@@ -54,6 +54,11 @@ def checked_pickle(stored: bytes) -> None:
     if pickle.dumps(snapshot) != stored:
         raise SnapshotError("a snapshot is not the bytes that were pickled")
     unsealed(snapshot)
+
+
+def loaded_pickle(stored: bytes) -> Any:
+    """What a source or a sink gave, out of a pickle that was checked."""
+    return _loaded(stored[stored.find(_MAGIC) : -_PICKLE_END])
 
 
 class SealedSource(FixedPartitionedSource[Any, bytes]):

@@ -28,7 +28,7 @@ class OutputSink(FixedPartitionedSink[OutputRecord, Any]):
         return self._kinds.index(item_key)
 
     def build_part(
-        self, step_id: str, for_part: str, resume_state: int | None
+        self, step_id: str, for_part: str, resume_state: bytes | None
     ) -> StatefulSinkPartition[OutputRecord, Any]:
         for kind, target in self._targets.items():
             if kind == for_part:

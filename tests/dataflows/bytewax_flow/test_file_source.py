@@ -16,7 +16,7 @@ from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
 from tests.dataflows.logs import DrawnLog, drawn_logs
-from window_core import WindowSpec
+from window_core import SnapshotError, WindowSpec
 
 SHARED = settings(suppress_health_check=[*HealthCheck])
 
@@ -26,8 +26,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("source") / "events.jsonl"
 
 
+def source(path: Path, spec: WindowSpec | None = None, until_ms: int | None = None) -> FileSource:
+    return FileSource(str(path), FileLog(Metrics(), until_ms), spec or SPEC)
+
+
 def opened(path: Path, spec: WindowSpec, until_ms: int | None = None, state: bytes | None = None) -> Any:
-    return FileSource(str(path), FileLog(Metrics(), until_ms), spec).build_part("log", "file", state)
+    return source(path, spec, until_ms).build_part("log", "file", state)
 
 
 def read(
@@ -98,3 +102,55 @@ def test_a_source_that_has_ended_gives_nothing_when_it_goes_on(path: Path) -> No
         assert resumed.next_batch() == []
         with pytest.raises(StopIteration):
             resumed.next_batch()
+
+
+def after_the_end(path: Path) -> bytes:
+    """The state of a source that has read the whole file."""
+    with closing(opened(path, SPEC)) as part:
+        while not part._has_ended:
+            part.next_batch()
+        return part.snapshot()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_file_that_has_grown_is_read_from_where_it_ended(path: Path, end: bytes) -> None:
+    path.write_bytes((LINE % 1).removesuffix(b"\n") + end)
+    state = after_the_end(path)
+    path.write_bytes(LINE % 1 + LINE % 2)
+    source(path).check(state, "folder")
+    with closing(opened(path, SPEC, state=state)) as resumed:
+        [(_, record)] = resumed.next_batch()
+        resumed.next_batch()
+        assert (record.event.time_ms, record.position) == (2, "0/1")
+        resumed._items.reader.next_offset = 2
+        assert resumed.snapshot() == after_the_end(path)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        LINE % 1,
+        LINE % 1 + LINE % 3,
+        LINE % 1 + (LINE % 2)[:-2],
+        LINE % 1 + (LINE % 2).removesuffix(b"\n") + b" longer\n",
+        b"x" + LINE % 1 + LINE % 2,
+        b"",
+    ],
+)
+def test_a_file_that_was_cut_replaced_or_changed_is_told_from_the_one_that_was_read(path: Path, now: bytes) -> None:
+    path.write_bytes((LINE % 1 + LINE % 2).removesuffix(b"\n"))
+    state = after_the_end(path)
+    source(path).check(state, "folder")
+    path.write_bytes(now)
+    with pytest.raises(SnapshotError, match=r"--input .* was cut, replaced or changed since --state folder was saved"):
+        source(path).check(state, "folder")
+    path.unlink()
+    with pytest.raises(SnapshotError):
+        source(path).check(state, "folder")
+
+
+def test_of_what_was_never_read_nothing_is_asked(path: Path) -> None:
+    path.write_bytes(b"")
+    state = after_the_end(path)
+    path.write_bytes(LINE % 1)
+    source(path).check(state, "folder")

@@ -150,13 +150,31 @@ def test_a_damaged_state_stops_the_run_and_touches_nothing(
     assert written(tmp_path) == before
 
 
-def test_an_output_that_was_cut_meanwhile_stops_the_run(run: Run, tmp_path: Path, state_of_a_run: Path) -> None:
+def cut(lines: list[bytes]) -> list[bytes]:
+    return lines[:-1]
+
+
+def replaced_by_longer_ones(lines: list[bytes]) -> list[bytes]:
+    return [line[:-1] + b" \n" for line in lines] * 2
+
+
+def another_last_line(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:-1], lines[-1].replace(b"1", b"2")]
+
+
+@pytest.mark.parametrize("change", [cut, replaced_by_longer_ones, another_last_line])
+@pytest.mark.parametrize(("option", "name"), [("input", "events"), ("output", "p"), ("rejections", "r")])
+def test_a_file_that_the_state_does_not_know_stops_the_run_and_nothing_is_touched(
+    run: Run, tmp_path: Path, state_of_a_run: Path, change: Callable[[list[bytes]], list[bytes]], option: str, name: str
+) -> None:
     take_over(state_of_a_run, tmp_path)
-    lines = (tmp_path / "p.jsonl").read_bytes().splitlines(keepends=True)
-    (tmp_path / "p.jsonl").write_bytes(b"".join(lines[:10]))
-    finished = latecomer(*run(), cwd=tmp_path)
+    file = tmp_path / f"{name}.jsonl"
+    file.write_bytes(b"".join(change(file.read_bytes().splitlines(keepends=True))))
+    before = file.read_bytes(), written(tmp_path)
+    finished = latecomer_here(*run(), cwd=tmp_path)
     assert finished.returncode == 1
-    assert "p.jsonl is shorter than the state says it was" in one_line(finished.stderr)
+    assert f"--{option} {name}.jsonl was cut, replaced or changed since --state state" in one_line(finished.stderr)
+    assert (file.read_bytes(), written(tmp_path)) == before
 
 
 def test_a_folder_whose_making_was_cut_short_is_made_anew(run: Run, tmp_path: Path) -> None:
@@ -207,7 +225,7 @@ def take_over(finished: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def state_of_a_run(tmp_path_factory: pytest.TempPathFactory, features_address: str, inference_address: str) -> Path:
     folder = tmp_path_factory.mktemp("state-of-a-run")
-    (folder / "events.jsonl").write_bytes(sample_log(devices=1, hours=1))
+    (folder / "events.jsonl").write_bytes(b"{\n" + sample_log(devices=1, hours=1))  # a rejection too
     services = ("--features", features_address, "--inference", inference_address)
     places = ("--input", "events.jsonl", "--output", "p.jsonl", "--rejections", "r.jsonl", "--state", "state")
     assert latecomer("run", "--quiet", *places, *services, cwd=folder).returncode == 0

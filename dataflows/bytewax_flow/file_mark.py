@@ -1,0 +1,64 @@
+"""How far a file was read or written when the state was saved, so that another or a changed file is told from it."""
+
+import os
+import stat
+from typing import Self
+from zlib import crc32
+
+import msgspec
+
+from window_core import SnapshotError
+
+__all__ = ["FileMark"]
+
+
+class FileMark(msgspec.Struct, array_like=True, frozen=True):
+    """A place in a file, and the line that ends there.
+
+    Attributes:
+        size: bytes up to that place.
+        line_bytes: those of the last line before it, its newline included where it has one.
+        checksum: of that line.
+    """
+
+    size: int = 0
+    line_bytes: int = 0
+    checksum: int = 0
+
+    @classmethod
+    def behind(cls, line: bytes, size: int) -> Self:
+        """The place behind a line, which ends ``size`` bytes into the file."""
+        return cls(size, len(line), crc32(line))
+
+    def check(self, name: str, folder: str) -> None:
+        """See that a file still holds what it held up to this place; what has been added since is no matter.
+
+        Args:
+            name: the option and the path, for errors.
+            folder: of the state.
+        Raises:
+            SnapshotError: it was cut, replaced or changed.
+        """
+        path = name.partition(" ")[2]
+        if not self.is_in(path):
+            raise SnapshotError(
+                f"{name} was cut, replaced or changed since --state {folder} was saved: the line that ended at byte "
+                f"{self.size:,} is not there; bring the file back, or start anew with another --state"
+            )
+
+    def is_in(self, path: str) -> bool:
+        """Whether the line still stands there, in a file that can be read again."""
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes would be waited for
+        except FileNotFoundError:
+            return self.size == 0
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                return True
+            line = os.pread(file, self.line_bytes, self.size - self.line_bytes)
+            behind = os.pread(file, 1, self.size)
+        finally:
+            os.close(file)
+        if len(line) != self.line_bytes or crc32(line) != self.checksum:
+            return False
+        return line.endswith(b"\n") or self.size == 0 or behind in (b"", b"\n")  # else it has become a longer line
