@@ -1,1 +1,18 @@
-"""The way to the two services: channels, tokens, calls, and what is asked in which order."""
+"""The client of the two services, in the order in which a question goes.
+
+| module | does |
+| --- | --- |
+| ``client`` | evaluations in, answers out: several chunks in flight, by a method that the service knows |
+| ``chunks`` | evaluations cut to the limits; the features of a chunk; answers put together again |
+| ``methods`` | a method as a value; a question that is refused is divided |
+| ``batch_methods``, ``original_methods`` | the methods of ``latecomer.v1`` and of the original demo |
+| ``window_request`` | a chunk as the bytes of a request, each event once |
+| ``streams``, ``answer_deadline`` | many chunks on one call to each service; when an answer is overdue |
+| ``calls``, ``retries``, ``errors`` | one call with its deadline and retries; what follows from each status |
+| ``answer_bytes``, ``answer_checks``, ``answers`` | an answer from bytes to values; the table of its faults |
+| ``channels``, ``turns``, ``access_tokens`` | connections, the address that takes the next call, tokens |
+| ``embedded``, ``java``, ``asked_windows`` | services of a run's own; their jar; the windows of ``latecomer ask`` |
+
+Only ``client``, ``streams``, ``calls``, ``channels``, ``access_tokens``, ``embedded`` and ``java`` do I/O.
+Another way to ask is one more module that defines methods.
+"""

@@ -1,4 +1,4 @@
-"""Channels to the addresses of a service: which one takes the next call, and how a channel is secured.
+"""Channels to the addresses of a service: how they are secured, and the connection for the next call.
 
 Each address has a channel of its own, so that its certificate is checked against its own name; behind a name, gRPC
 balances between the records that it has. Servers that say NOT_SERVING get no calls, whichever way they were found.
@@ -14,6 +14,8 @@ from typing import Any, Final
 import grpc
 
 from dataflows.services.answer_bytes import ANSWER_BYTES_MAX
+from dataflows.services.errors import another_server_may_answer
+from dataflows.services.turns import Turn, Turns
 from dataflows.settings import ChannelSettings
 from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
 from grpc_services.python.tls import TlsFiles, watched_tls_files
@@ -37,10 +39,6 @@ _OPTIONS: Final = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
 )
-
-_REST_MIN_S: Final = 1.0
-_REST_MAX_S: Final = 30.0
-"""How long an address that failed is left alone where there are others, doubled with each failure in a row."""
 
 
 class Connection:
@@ -76,16 +74,6 @@ class Connection:
         self._channel.close()
 
 
-class _Address:
-    """One ``HOST:PORT``, and how it has done lately."""
-
-    def __init__(self, host_port: str) -> None:
-        self.host_port = host_port
-        self.connection: Connection | None = None
-        self.failures = 0  # in a row
-        self.rests_until_s = 0.0
-
-
 class Addresses:
     """The addresses of a service, which take turns. May be used by several threads at once."""
 
@@ -100,74 +88,61 @@ class Addresses:
         if channel.tls_ca is not None:
             self._files = watched_tls_files(channel.tls_cert, channel.tls_key, channel.tls_ca)
         self._lock = Lock()
-        self._in_turn = [_Address(f"{host}:{port}") for host, port in pairs]
+        self._turns = Turns([f"{host}:{port}" for host, port in pairs])
+        self._connections: dict[str, Connection] = {}  # by address
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._in_turn)
+        return len(self._turns)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for one call, to the next address that does not rest.
 
-        A call that is UNAVAILABLE or too slow has the address rest, any other answer shows that it is well.
+        After a call that is UNAVAILABLE or too slow its address rests; any other answer shows that it is well.
         """
-        address, connection = self._taken()
+        turn, connection = self._next()
         try:
             yield connection
         except grpc.RpcError as error:
-            self._note(address, error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
+            self._note(turn, failed=another_server_may_answer(error.code()))
             raise
         else:
-            self._note(address, failed=False)
+            self._note(turn, failed=False)
         finally:
-            self._give_back(address, connection)
+            self._give_back(turn, connection)
 
     def any_well(self) -> bool:
         """Whether there is an address whose last call did not fail."""
         with self._lock:
-            return any(not address.failures for address in self._in_turn)
+            return self._turns.any_well()
 
     def close(self) -> None:
-        """End all calls that are under way."""
+        """End all calls in flight."""
         with self._lock:
             self._closed = True
-            for address in self._in_turn:
-                if address.connection is not None:
-                    address.connection.close()
+            for connection in self._connections.values():
+                connection.close()
 
-    def _taken(self) -> tuple[_Address, Connection]:
+    def _next(self) -> tuple[Turn, Connection]:
         files = None if self._files is None else self._files.current()
         with self._lock:
-            now_s = monotonic()
-            address = next(
-                (one for one in self._in_turn if one.rests_until_s <= now_s),
-                min(self._in_turn, key=lambda one: one.rests_until_s),
-            )
-            self._in_turn.remove(address)
-            self._in_turn.append(address)
-            if address.failures:  # one call finds out whether it is well again
-                address.rests_until_s = now_s + _rest_s(address.failures)
-            connection = address.connection
+            turn = self._turns.next(monotonic())
+            connection = self._connections.get(turn.host_port)
             if connection is None or connection.files is not files:
                 if connection is not None and not connection.users:
                     connection.close()
-                connection = address.connection = Connection(address.host_port, files, self._settings)
+                connection = self._connections[turn.host_port] = Connection(turn.host_port, files, self._settings)
             connection.users += 1
-            return address, connection
+            return turn, connection
 
-    def _note(self, address: _Address, failed: bool) -> None:
+    def _note(self, turn: Turn, failed: bool) -> None:
         with self._lock:
-            address.failures = address.failures + 1 if failed else 0
-            address.rests_until_s = monotonic() + _rest_s(address.failures) if failed else 0.0
+            self._turns.note(turn, failed, monotonic())
 
-    def _give_back(self, address: _Address, connection: Connection) -> None:
+    def _give_back(self, turn: Turn, connection: Connection) -> None:
         """A connection that another one has replaced ends with the last call on it."""
         with self._lock:
             connection.users -= 1
-            if not connection.users and connection is not address.connection and not self._closed:
+            if not connection.users and connection is not self._connections[turn.host_port] and not self._closed:
                 connection.close()
-
-
-def _rest_s(failures: int) -> float:
-    return min(_REST_MIN_S * 2.0 ** min(failures - 1, 10), _REST_MAX_S)

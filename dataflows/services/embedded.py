@@ -1,4 +1,4 @@
-"""Services of this run's own: two processes on free ports, which end with it, however it ends."""
+"""Services that a run starts for itself: two processes on free ports, which end with the run, however it ends."""
 
 import subprocess
 import sys

@@ -20,6 +20,7 @@ __all__ = [
     "ServiceError",
     "UnimplementedError",
     "WrongAnswerError",
+    "another_server_may_answer",
     "may_pass",
     "status_of_number",
 ]
@@ -62,6 +63,11 @@ class UnimplementedError(Exception):
 
 class WrongAnswerError(Exception):
     """The service answered something that cannot be right; the message says what, without naming the service."""
+
+
+def another_server_may_answer(status: grpc.StatusCode) -> bool:
+    """Whether a call that failed with this status may succeed at another address at once."""
+    return status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def may_pass(status: grpc.StatusCode) -> bool:

@@ -3,17 +3,14 @@
 from threading import Lock
 from typing import Final
 
-import grpc
 from tenacity import RetryCallState, wait_exponential, wait_random
 from tenacity.wait import wait_base
 
-from dataflows.services.errors import AskAgainError
+from dataflows.services.errors import AskAgainError, another_server_may_answer
 
 __all__ = ["RetryBudget", "is_worth_another_server", "pauses"]
 
 _LONGEST_PAUSE_S: Final = 8.0
-
-_ANOTHER_SERVER_MAY_ANSWER: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 _BUDGET_MAX: Final = 10.0
 _BUDGET_EARNED: Final = 0.1
@@ -46,4 +43,4 @@ def pauses(first_s: float) -> wait_base:
 def is_worth_another_server(state: RetryCallState) -> bool:
     """Whether the last attempt failed in a way in which another server may do better."""
     error = state.outcome.exception() if state.outcome else None
-    return isinstance(error, AskAgainError) and error.status in _ANOTHER_SERVER_MAY_ANSWER
+    return isinstance(error, AskAgainError) and another_server_may_answer(error.status)
