@@ -18,18 +18,16 @@ import java.time.Instant;
 import java.time.InstantSource;
 
 /**
- * Asks the issuer for a token, keeps it, and asks for the next one before it expires. Callers wait
- * for one request together; while an old token is in force, an issuer that is away does no harm.
+ * Asks the token endpoint for a token, keeps it, and renews it before it expires, by the policy of
+ * docs/tokens.md. Callers wait for one request together; while the old token is valid, an endpoint
+ * that is away does no harm.
  */
 final class GrantedToken implements TokenSettings.Source {
-  /** A token is renewed so long before its end, or in the middle of a short life. */
-  private static final Duration MARGIN = Duration.ofSeconds(60);
-
-  /** Of a token that does not say how long it lives. */
+  /** Life of a token whose endpoint does not say how long it lives. */
   private static final Duration UNKNOWN_LIFE = Duration.ofSeconds(60);
 
-  /** After a failure the old token serves for so long before the issuer is asked again. */
-  private static final Duration PAUSE = Duration.ofSeconds(5);
+  /** Between two attempts to renew a token that is still valid. */
+  private static final Duration PAUSE = Duration.ofSeconds(2);
 
   /** To connect, and then to answer: below the default deadline of a call. */
   private static final int TIMEOUT_MS = 4_000;
@@ -64,10 +62,8 @@ final class GrantedToken implements TokenSettings.Source {
   private static Held hold(AccessToken token, Instant now) {
     Duration said = Duration.ofSeconds(token.getLifetime());
     Duration life = said.isZero() ? UNKNOWN_LIFE : said;
-    Duration half = life.dividedBy(2);
-    Duration margin = half.compareTo(MARGIN) < 0 ? half : MARGIN;
-    Instant end = now.plus(life);
-    return new Held(token.getValue(), end.minus(margin), end);
+    // Renewed when three quarters of its life are over: the rest is for an endpoint that is away.
+    return new Held(token.getValue(), now.plus(life.multipliedBy(3).dividedBy(4)), now.plus(life));
   }
 
   private AccessToken ask() throws IOException {

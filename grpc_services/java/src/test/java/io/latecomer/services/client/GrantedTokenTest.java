@@ -52,27 +52,27 @@ final class GrantedTokenTest {
   }
 
   @Test
-  void aTokenIsRenewedAMinuteBeforeItsEnd() throws Exception {
+  void aTokenIsRenewedAfterThreeQuartersOfItsLife() throws Exception {
     assertEquals("t1", tokenAt(0));
-    assertEquals("t1", tokenAt(3539));
-    assertEquals("t2", tokenAt(3540));
+    assertEquals("t1", tokenAt(2699));
+    assertEquals("t2", tokenAt(2700));
     assertEquals("t2", tokenAt(3600));
   }
 
   @Test
-  void aShortTokenIsRenewedInTheMiddleOfItsLife() throws Exception {
+  void aShortTokenIsRenewedAfterThreeQuartersOfItsLifeToo() throws Exception {
     issuer.lifetime = 20;
     assertEquals("t1", tokenAt(0));
-    assertEquals("t1", tokenAt(9));
-    assertEquals("t2", tokenAt(10));
+    assertEquals("t1", tokenAt(14));
+    assertEquals("t2", tokenAt(15));
   }
 
   @Test
-  void aTokenThatDoesNotSayIsRenewedAfterHalfAMinute() throws Exception {
+  void aTokenThatDoesNotSayHowLongItLivesIsTakenToLiveAMinute() throws Exception {
     issuer.lifetime = 0;
     assertEquals("t1", tokenAt(0));
-    assertEquals("t1", tokenAt(29));
-    assertEquals("t2", tokenAt(30));
+    assertEquals("t1", tokenAt(44));
+    assertEquals("t2", tokenAt(45));
   }
 
   @Test
@@ -85,6 +85,16 @@ final class GrantedTokenTest {
     assertEquals("the token endpoint refused: HTTP 503", error.getMessage());
     issuer.away = false;
     assertEquals("t2", tokenAt(3606));
+  }
+
+  @Test
+  void anEndpointThatIsAwayIsAskedAgainAfterTwoSeconds() throws Exception {
+    assertEquals("t1", tokenAt(0));
+    issuer.away = true;
+    assertEquals("t1", tokenAt(2700));
+    issuer.away = false;
+    assertEquals("t1", tokenAt(2701));
+    assertEquals("t2", tokenAt(2702));
   }
 
   @Test
