@@ -13,13 +13,7 @@ MAY_USE = {
     "window_core": {"window_core"},
     "runtime": {"runtime"},
     "grpc_services": {"grpc_services", "runtime", "window_core"},
-    "dataflows": {
-        "dataflows",
-        "grpc_services",
-        "runtime",
-        "window_core",
-        "benchmarks",
-    },  # benchmarks: one of its commands
+    "dataflows": {"dataflows", "grpc_services", "runtime", "window_core"},
 }
 NEEDS_A_CHECKOUT = {"dataflows/command_line/parity.py": {"tests"}}  # says so, and loads it when it is called
 OURS = {"window_core", "runtime", "dataflows", "grpc_services", "benchmarks", "tests"}

@@ -1,29 +1,40 @@
 """``latecomer bench``: the benchmarks, all ratios from one run."""
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Final
 
 import click
 
+from runtime.errors import SettingsError
+
 __all__ = ["bench"]
+
+_ROOT: Final = Path(__file__).parents[2]
+
+_PARTS: Final = {
+    "core": "core:main",
+    "services": "feature_service:main",
+    "pipeline": "pipeline:main",
+    "languages": "secured_services:languages",
+    "security": "secured_services:security",
+    "kafka": "kafka:main",
+}
+"""Where each part is, in ``benchmarks``."""
 
 
 @click.command()
 @click.option(
     "--only",
-    type=click.Choice(["core", "services", "pipeline", "languages", "security", "kafka"]),
+    type=click.Choice(list(_PARTS)),
     help="One part; without it, the first three. The next two need the Java services, the last Java and ten minutes.",
 )
 def bench(only: str | None) -> None:
     """Measure the core, the services and the whole pipeline on this machine."""
-    from benchmarks import core, feature_service, kafka, pipeline, secured_services
-
-    parts: dict[str, Callable[[], object]] = {
-        "core": core.main,
-        "services": feature_service.main,
-        "pipeline": pipeline.main,
-        "languages": secured_services.languages,
-        "security": secured_services.security,
-        "kafka": kafka.main,
-    }
-    for name in [only] if only else ["core", "services", "pipeline"]:
-        parts[name]()
+    if not (_ROOT / "benchmarks").is_dir():
+        raise SettingsError("latecomer bench needs a checkout: the installed package has no benchmarks")
+    for part in [only] if only else ["core", "services", "pipeline"]:
+        module, _, name = _PARTS[part].partition(":")
+        measure: Callable[[], object] = getattr(import_module(f"benchmarks.{module}"), name)
+        measure()

@@ -9,9 +9,10 @@ RUN apt-get update \
 RUN jlink --output /opt/java --strip-debug --no-header-files --no-man-pages --compress=2 --add-modules \
     java.base,java.compiler,java.desktop,java.instrument,java.logging,java.management,java.management.rmi,java.naming,java.net.http,java.prefs,java.rmi,java.scripting,java.security.jgss,java.security.sasl,java.sql,java.transaction.xa,java.xml,java.xml.crypto,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.jfr,jdk.management,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs
 COPY pom.xml /source/
-COPY dataflows/flink_job/java /source/dataflows/flink_job/java
+COPY dataflows/flink_job/java/pom.xml /source/dataflows/flink_job/java/
+COPY dataflows/flink_job/java/src/main /source/dataflows/flink_job/java/src/main
 RUN --mount=type=cache,target=/root/.m2/repository \
-    mvn --batch-mode --quiet --file /source/dataflows/flink_job/java/pom.xml package -Dmaven.test.skip=true
+    mvn --batch-mode --strict-checksums --quiet --file /source/dataflows/flink_job/java/pom.xml package -Dmaven.test.skip=true
 
 # Flink, as its Python package brings it, and the Python packages of the job.
 FROM debian:bookworm-slim AS python
@@ -35,8 +36,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
     && ln -s ../opt/"$(basename opt/flink-python-*.jar)" lib/ \
     && chmod +x bin/*.sh bin/flink \
     && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
-    && mkdir /opt/pip && mv $site/pip $site/pip-* /opt/pip \
-    && rm -rf $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
+    && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/pyarrow/include $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} + \
     && find $site -name '*.pyx' -delete -o -name '*.pxd' -delete -o -name '*.c' -delete \
@@ -45,12 +45,23 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
     && python -m compileall -q $site
 
 # The project, apart: it changes more often than all else.
-FROM python AS project
-COPY . /source
-COPY --from=java /source/dataflows/flink_job/jars /source/dataflows/flink_job/jars
+FROM debian:bookworm-slim AS project
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3.11-venv \
+    && rm -rf /var/lib/apt/lists/* \
+    && python3.11 -m venv /opt/build
+COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    PYTHONPATH=/opt/pip python3 -m pip install --no-deps --compile --target /opt/latecomer /source \
-    && rm -r /opt/latecomer/dataflows/flink_job/jars && mv /source/dataflows/flink_job/jars /opt/jars
+    /opt/build/bin/pip install --require-hashes --requirement /source/requirements/build.txt
+COPY LICENSE README.md pyproject.toml /source/
+COPY protos /source/protos
+COPY window_core /source/window_core
+COPY runtime /source/runtime
+COPY grpc_services/__init__.py /source/grpc_services/
+COPY grpc_services/python /source/grpc_services/python
+COPY dataflows /source/dataflows
+RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
+    && /opt/build/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
 FROM debian:bookworm-slim
 # The library of Python is what Flink's thread mode loads.
@@ -61,12 +72,13 @@ RUN apt-get update \
 COPY --from=java /opt/java /opt/java
 COPY --from=python /opt/flink /opt/flink
 COPY --from=python /opt/venv /opt/venv
-COPY --from=project /opt/jars /opt/flink/lib
+COPY --from=java /source/dataflows/flink_job/jars /opt/flink/lib
 COPY --from=project /opt/latecomer /opt/latecomer
 COPY --chmod=755 deploy/docker/flink-entrypoint.sh /docker-entrypoint.sh
 ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITEBYTECODE=1 \
     PATH=/opt/venv/bin:/opt/latecomer/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin \
-    PYTHONPATH=/opt/latecomer
-WORKDIR /tmp
+    PYTHONPATH=/opt/latecomer PYTHONSAFEPATH=1
+# Flink puts the current folder on the class path: one in which nobody can write.
+WORKDIR /opt/flink
 USER 9999:9999
 ENTRYPOINT ["/docker-entrypoint.sh"]

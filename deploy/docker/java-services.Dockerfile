@@ -7,9 +7,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY pom.xml /source/
 COPY protos /source/protos
-COPY grpc_services/java /source/grpc_services/java
+COPY grpc_services/java/pom.xml /source/grpc_services/java/
+COPY grpc_services/java/src/main /source/grpc_services/java/src/main
 RUN --mount=type=cache,target=/root/.m2/repository \
-    mvn --batch-mode --quiet --file /source/grpc_services/java/pom.xml package -Dmaven.test.skip=true
+    mvn --batch-mode --strict-checksums --quiet --file /source/grpc_services/java/pom.xml package -Dmaven.test.skip=true
 
 FROM eclipse-temurin:17-jre-jammy
 COPY --from=jar /source/grpc_services/java/target/latecomer-services.jar /opt/latecomer/latecomer-services.jar

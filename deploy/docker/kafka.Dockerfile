@@ -7,7 +7,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY dataflows/kafka_broker/pom.xml /source/pom.xml
 RUN --mount=type=cache,target=/root/.m2/repository \
-    mvn --batch-mode --quiet --file /source/pom.xml dependency:copy-dependencies \
+    mvn --batch-mode --strict-checksums --quiet --file /source/pom.xml dependency:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory=/opt/kafka
 
 FROM eclipse-temurin:17-jre-jammy

@@ -10,22 +10,32 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # Without the engine, Parquet, the makers of stubs, tests and headers.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
-    && mkdir /opt/pip && mv $site/pip $site/pip-* /opt/pip \
-    && rm -rf $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
+    && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} +
 
 # The project, apart: it changes more often than all else.
-FROM packages AS project
-COPY . /source
+FROM python:3.11-slim-bookworm AS project
+RUN python3 -m venv /opt/build
+COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    PYTHONPATH=/opt/pip python3 -m pip install --no-deps --compile --target /opt/latecomer /source
+    /opt/build/bin/pip install --require-hashes --requirement /source/requirements/build.txt
+COPY LICENSE README.md pyproject.toml /source/
+COPY protos /source/protos
+COPY window_core /source/window_core
+COPY runtime /source/runtime
+COPY grpc_services/__init__.py /source/grpc_services/
+COPY grpc_services/python /source/grpc_services/python
+COPY dataflows /source/dataflows
+RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
+    && /opt/build/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 latecomer && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp latecomer
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=project /opt/latecomer /opt/latecomer
-ENV PATH=/opt/venv/bin:/opt/latecomer/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/latecomer     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:/opt/latecomer/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/latecomer PYTHONSAFEPATH=1 \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 10001:10001
 ENTRYPOINT ["latecomer"]

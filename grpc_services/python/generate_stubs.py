@@ -1,6 +1,7 @@
 """Makes the Python stubs from ``protos/``: by the ``latecomer`` script in a checkout, and in each build of a wheel.
 
-The stubs live in ``grpc_services/python/stubs`` and are never committed nor edited.
+The stubs live in ``grpc_services/python/stubs`` and are never committed nor edited. A wheel also gets the manifests,
+for ``latecomer deploy`` without a checkout; an image has none, and is built without them.
 """
 
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path("grpc_services/python/stubs")
+MANIFESTS = ("README.md", "base", "components", "overlays/local", "overlays/production")  # no overlay of a user's own
 
 
 def generate_stubs(root: Path) -> None:
@@ -44,7 +46,11 @@ else:
         """Runs before a wheel is put together."""
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-            generate_stubs(Path(self.root))
+            root = Path(self.root)
+            generate_stubs(root)
+            for part in MANIFESTS:
+                if (root / "deploy/kubernetes" / part).exists():
+                    build_data["force_include"][f"deploy/kubernetes/{part}"] = f"dataflows/deployment/kubernetes/{part}"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ EXPECTED = (
     ("an overlay of your own",),
     (),
     ("secret/features-tls created", "secret/latecomer-job-tls created"),
-    ("configmap/latecomer-token-issuer created",),
+    ("secret/latecomer-token-issuer created",),
     ("running in namespace latecomer",),
     ("running in namespace latecomer",),
     (),

@@ -71,7 +71,7 @@ def issuer(kubectl: Kubectl) -> dict[str, object]:
     """The cluster, as who signs the tokens of its service accounts."""
     name = json.loads(kubectl.run("get", "--raw=/.well-known/openid-configuration"))["issuer"]
     data = {"issuer": name, "jwks.json": kubectl.run("get", "--raw=/openid/v1/jwks")}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "latecomer-token-issuer"}, "data": data}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "latecomer-token-issuer"}, "stringData": data}
 
 
 def asked(pipeline: Pipeline, *options: str) -> tuple[str, str]:

@@ -33,8 +33,7 @@ ORDER = (
 NEEDS = {"mutual-tls": "tls", "tokens": "tls"}
 
 COUNTED_ON = {
-    "secret": {"features-tls", "inference-tls", "latecomer-job-tls", "latecomer-kafka"},
-    "configmap": {"latecomer-token-issuer"},
+    "secret": {"features-tls", "inference-tls", "latecomer-job-tls", "latecomer-kafka", "latecomer-token-issuer"},
 }
 """What the user makes, for the components that say so."""
 

@@ -15,6 +15,10 @@ ACCEPTED = {
     "CKV_K8S_9": ("Readiness", "heartbeats: nobody calls it, and it ends when it cannot write"),
     "CKV_K8S_11": ("CPU limits", "with one a start takes minutes and calls stall; requests share a busy node as well"),
     "CKV_K8S_15": ("Pull Policy", "a release has a tag of its own; images that were loaded by hand must start, too"),
+    "CKV_K8S_35": (
+        "Secrets as files",
+        "settings of the services: none is secret, and the job may write ConfigMaps",
+    ),
     "CKV_K8S_38": ("Account Tokens", "the job: its leader and its latest checkpoint are kept in ConfigMaps"),
     "CKV_K8S_40": ("high UID", "the job: 9999 is who owns the files of Flink's volumes in Flink's public images"),
     "CKV_K8S_43": ("digest", "a digest belongs to the registry of whoever built the image; an overlay can pin it"),

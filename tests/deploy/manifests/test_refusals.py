@@ -90,9 +90,9 @@ def test_missing_secrets_are_named_with_their_keys(cluster: list[str], namespace
     create = [*cluster, f"--namespace={namespace}", "create"]
     for name in ("features-tls", "inference-tls", "latecomer-job-tls"):
         subprocess.run([*create, "secret", "generic", name], check=True, capture_output=True)
-    subprocess.run([*create, "configmap", "latecomer-token-issuer", "--from-literal=issuer=a"], check=True)
+    subprocess.run([*create, "secret", "generic", "latecomer-token-issuer", "--from-literal=issuer=a"], check=True)
     line = said(deployed(cluster, tmp_path, overlay=overlay))
-    assert line.endswith(f"the configmap latecomer-token-issuer in namespace {namespace} has no jwks.json")
+    assert line.endswith(f"the secret latecomer-token-issuer in namespace {namespace} has no jwks.json")
     listed = subprocess.run([*cluster, f"--namespace={namespace}", "get", "pods,pvc"], capture_output=True, check=True)
     assert listed.stdout == b""  # nothing was applied
 
@@ -108,7 +108,7 @@ def test_an_image_that_is_not_there_is_named(cluster: list[str], namespace: str,
 
 def test_a_service_that_ends_says_its_last_line(cluster: list[str], namespace: str, tmp_path: Path) -> None:
     wrong = {"name": "latecomer-services", "behavior": "merge", "literals": ["LATECOMER_SERVE_DRAIN=soon"]}
-    overlay = an_overlay(tmp_path, "kafka", "without-operator", more={"configMapGenerator": [wrong]})
+    overlay = an_overlay(tmp_path, "kafka", "without-operator", more={"secretGenerator": [wrong]})
     finished = deployed(cluster, tmp_path, overlay=overlay)
     assert finished.returncode == 1
     line = finished.stderr.decode().splitlines()[-1]

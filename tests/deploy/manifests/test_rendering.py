@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -109,22 +110,33 @@ def named(spec: dict[str, Any]) -> list[tuple[str, str]]:
         if "persistentVolumeClaim" in volume:
             found.append(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
     for container in spec["containers"]:
-        found += [("ConfigMap", entry["configMapRef"]["name"]) for entry in container.get("envFrom", [])]
+        found += map(source_of, container.get("envFrom", []))
     if "serviceAccountName" in spec:
         found.append(("ServiceAccount", spec["serviceAccountName"]))
     return found
 
 
+def source_of(entry: dict[str, Any]) -> tuple[str, str]:
+    """The ConfigMap or Secret that is taken into the environment."""
+    [(reference, named_one)] = entry.items()
+    return {"configMapRef": "ConfigMap", "secretRef": "Secret"}[reference], named_one["name"]
+
+
+def data_of(document: dict[str, Any]) -> dict[str, str]:
+    data = document.get("data", {})
+    return {key: b64decode(text).decode() for key, text in data.items()} if document["kind"] == "Secret" else data
+
+
 def test_files_that_settings_name_are_mounted(manifests: Manifests) -> None:
     """A setting of a component, and the volume that it counts on, come together."""
-    maps = {one["metadata"]["name"]: one.get("data", {}) for one in manifests.of("ConfigMap")}
+    maps = {(one["kind"], one["metadata"]["name"]): data_of(one) for one in manifests.of("ConfigMap", "Secret")}
     for workload, spec in manifests.pod_specs():
         for container in spec["containers"]:
             mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
             if workload == "heartbeats":
                 continue  # it takes one of the job's settings, and its input
             for entry in container.get("envFrom", []):
-                for variable, value in maps[entry["configMapRef"]["name"]].items():
+                for variable, value in maps[source_of(entry)].items():
                     if value.startswith("/"):
                         assert any(value.startswith(f"{mount}/") for mount in mounts), f"{workload}: {variable}"
 

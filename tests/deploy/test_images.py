@@ -1,0 +1,69 @@
+"""What goes into an image is named, and has a hash: nothing else of a checkout, and nothing unpinned of an index."""
+
+import fnmatch
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+DOCKERFILES = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
+FOLDERS = {"protos", "window_core", "runtime", "grpc_services/python", "dataflows"}
+"""Copied whole: the allow-list of ``.dockerignore`` lets only files of their kind in."""
+
+STRAYS = (
+    ".git/config",
+    ".venv/pyvenv.cfg",
+    "dataflows/secret.pem",
+    "dataflows/kubeconfig",
+    "deploy/kubernetes/overlays/mine/client.properties",
+    "grpc_services/python/key.json",
+    "latecomer-output/predictions.jsonl",
+    "tests/conftest.py",
+)
+
+
+def instructions(dockerfile: Path) -> list[str]:
+    return re.sub(r"\\\n", " ", dockerfile.read_text()).splitlines()
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_each_package_has_a_hash_and_nothing_is_built_in_isolation(dockerfile: Path) -> None:
+    for line in instructions(dockerfile):
+        for command in re.findall(r"pip (?:install|wheel|download)[^&|;]*", line):
+            assert "--require-hashes" in command or {"--no-deps", "--no-index"} <= set(command.split()), command
+            assert "pip wheel" not in command or "--no-build-isolation" in command
+        assert "mvn " not in line or "--strict-checksums" in line
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_what_is_copied_is_named(dockerfile: Path) -> None:
+    for line in instructions(dockerfile):
+        if line.startswith("COPY ") and "--from=" not in line:
+            sources = [word for word in line.split()[1:-1] if not word.startswith("--")]
+            for source in sources:
+                assert (ROOT / source).is_file() or source in FOLDERS or source.endswith("/src/main"), line
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_no_python_of_an_image_looks_into_the_current_folder(dockerfile: Path) -> None:
+    text = dockerfile.read_text()
+    assert "PYTHONPATH=" not in text or "PYTHONSAFEPATH=1" in text
+
+
+def test_only_files_of_a_known_kind_reach_a_build() -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "*"
+    allowed = [line[1:].replace("**/", "*") for line in lines if line.startswith("!")]
+    assert all(re.search(r"[.]|LICENSE|META-INF", pattern) for pattern in allowed)  # no folder as a whole
+    for stray in STRAYS:
+        assert not any(fnmatch.fnmatch(stray, pattern) for pattern in allowed), stray
+
+
+def test_the_wheel_is_made_by_what_has_a_hash() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    [requires] = re.findall(r"^requires = (\[.*?\])", pyproject, re.MULTILINE)
+    pinned = (ROOT / "requirements" / "build.txt").read_text()
+    for requirement in re.findall(r'"([^"]+)"', requires):
+        assert re.search(rf"^{re.escape(requirement)} ", pinned, re.MULTILINE), requirement
