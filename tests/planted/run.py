@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,19 +133,21 @@ def run_chosen(error: PlantedError, root: Path) -> tuple[int, str]:
 
 def run_maven(command: Sequence[str], root: Path) -> tuple[int, str]:
     """As pytest's exit status, and the tests that failed; any other status where the copy does not compile."""
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    if done.returncode == 0:
-        return 0, ""
-    failed = re.findall(r"^\[ERROR\]   (\w+\.\w+)", done.stdout, re.MULTILINE)
-    return (_TESTS_FAILED, f"FAILED {failed[0]}") if failed else (-1, done.stdout)
+    status, output = run_command(command, root, dict(os.environ))
+    failed = re.findall(r"^\[ERROR\]   (\w+\.\w+)", output, re.MULTILINE)
+    return (_TESTS_FAILED, f"FAILED {failed[0]}") if status > 0 and failed else (-status, output)
 
 
 def run_tests(error: PlantedError, root: Path) -> tuple[int, str]:
     """The exit status of pytest on a copy, and what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "LATECOMER_HYPOTHESIS": "planted"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *error.tests]
     if error.memory_mb is not None:
         command = ["sh", "-c", f'ulimit -v {1024 * error.memory_mb} 2>/dev/null; exec "$@"', "sh", *command]
+    return run_command(command, root, {**os.environ, "PYTHONPATH": str(root), "LATECOMER_HYPOTHESIS": "planted"})
+
+
+def run_command(command: Sequence[str], root: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit status of a command in a copy, and what it printed."""
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
