@@ -33,7 +33,7 @@ def streamed_answers(
 
     def feature_rows() -> Iterator[bytes]:  # gRPC runs this in a thread of its own
         answers = feature_service.stream(STREAM_FEATURES, map(window_request, chunks))
-        for chunk, answer in zip(chunks, answers, strict=False):
+        for answer, chunk in zip(answers, chunks, strict=False):  # answers first: a stream is read to its end
             try:
                 features = read_features(chunk, answer)
             except _THE_STREAM_ENDS:
