@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from tests.parity.logs import Placed, number_of
 from tests.reference import DeviceOutputs, Outputs
 
-__all__ = ["Compared", "Difference", "compared", "differences", "in_sequence", "owners_of", "positions"]
+__all__ = ["Compared", "Difference", "compared", "differences", "in_sequence", "owners_of"]
 
 NO_OUTPUTS: Final = DeviceOutputs([], [], [])
 
@@ -49,16 +49,6 @@ def differences(expected: Mapping[str | None, DeviceOutputs], actual: Outputs) -
             if wanted != given:
                 number = _parts_at(wanted, given)
                 yield Difference(device_id, name, number, *(_at(lines, number) for lines in (wanted, given)))
-
-
-def positions(outputs: Outputs) -> Outputs:
-    """Which records were answered, and nothing else: what holds for arrivals that go back."""
-    answered: Outputs = {}
-    for device_id, sequences in outputs.items():
-        lines = [json.loads(line) for line in (*sequences.predictions, *sequences.rejected)]
-        found = sorted(line["position"] for line in lines if line["position"] is not None)
-        answered[device_id] = DeviceOutputs([], [], [position.encode() for position in found])
-    return answered
 
 
 def compared(outputs: Outputs) -> Compared:

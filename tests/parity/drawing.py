@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord, Record
-from window_core import DeviceWindow, Evaluation, WindowSpec
+from window_core import MAX_TIME_MS, DeviceWindow, Evaluation, WindowSpec
 from window_core.event import Event
 
 __all__ = ["drawn_logs", "logs"]
@@ -66,6 +66,10 @@ ODD_LINES: Final = (
 )
 
 
+NO_TIMES_MS: Final = (-1, MAX_TIME_MS + 1, 1_587_920_555_000_000)
+"""Arrivals that are no times; one is in microseconds."""
+
+
 @dataclass
 class _Drawing:
     """One log while it is drawn."""
@@ -73,6 +77,7 @@ class _Drawing:
     spec: WindowSpec
     devices: list[str]
     now_ms: int = _START_MS
+    clock_ms: int = 0
     records: list[Record] = field(default_factory=list)
     windows: dict[str, DeviceWindow] = field(default_factory=dict)
     accepted_ms: dict[str, int] = field(default_factory=dict)
@@ -112,9 +117,10 @@ class _Drawing:
         self.sent.append(record)
         window = self.windows.setdefault(record.device_id, DeviceWindow(self.spec, record.device_id))
         readings = [float(reading) for reading in record.readings]
-        if record.key != "own":
+        if record.key != "own" or record.no_time_ms is not None:
             return
-        *_, output = window.on_event(Event(record.device_id, record.time_ms, *readings), record.arrival_ms)
+        self.clock_ms = max(self.clock_ms, record.arrival_ms)
+        *_, output = window.on_event(Event(record.device_id, record.time_ms, *readings), self.clock_ms)
         if isinstance(output, Evaluation):
             self.accepted_ms[record.device_id] = output.as_of_ms
             self.newest_ms[record.device_id] = output.newest_ms
@@ -122,7 +128,7 @@ class _Drawing:
 
 @st.composite
 def logs(draw: st.DrawFn, spec: WindowSpec, *, goes_back: bool = False, most: int = 45) -> Log:
-    """A log of one to three devices under a spec. Arrivals go back only where asked for."""
+    """A log of one to three devices under a spec. Arrivals go back, jump or are no time only where asked for."""
 
     def choose(values: Any) -> Any:
         return values[draw(st.integers(0, len(values) - 1))]
@@ -136,30 +142,44 @@ def logs(draw: st.DrawFn, spec: WindowSpec, *, goes_back: bool = False, most: in
         if pace == "edges" or (pace == "both" and choose((True, False, False))):
             drawing.now_ms = drawing.later(choose, device_id)
         arrival_ms = drawing.now_ms
+        no_time_ms = None
         if goes_back and choose((True, False, False)):
             arrival_ms -= choose((1, 2, spec.interval_ms, 500))
-        _draw_record(drawing, choose, device_id, arrival_ms)
+        elif goes_back and choose((True,) + (False,) * 12):
+            arrival_ms += choose((3, spec.interval_ms, spec.tick_ms, min(spec.idle_after_ms, 500)))
+        elif goes_back and choose((True,) + (False,) * 12):
+            no_time_ms = choose(NO_TIMES_MS)
+        _draw_record(drawing, choose, device_id, arrival_ms, no_time_ms)
         drawing.now_ms += choose((0, 0, 1, 3))
     return tuple(drawing.records)
 
 
-def _draw_record(drawing: _Drawing, choose: Choose, device_id: str, arrival_ms: int) -> None:
+def _draw_record(
+    drawing: _Drawing, choose: Choose, device_id: str, arrival_ms: int, no_time_ms: int | None = None
+) -> None:
     kind = choose(("event",) * 16 + ("again",) * 2 + ("odd", "heartbeat"))
     if kind == "heartbeat":
-        drawing.records.append(Heartbeat(arrival_ms))
+        drawing.records.append(Heartbeat(arrival_ms, no_time_ms))
     elif kind == "odd":
         is_line = choose((False,) * 9 + (True,))
         data, error = choose(ODD_LINES if is_line else ODD)
-        drawing.records.append(OddRecord(data, error, arrival_ms, choose(("", device_id)), is_line))
+        drawing.records.append(OddRecord(data, error, arrival_ms, choose(("", device_id)), is_line, no_time_ms))
     elif kind == "again" and drawing.sent:
         again = choose(drawing.sent[-6:])
-        drawing.send(again._replace(arrival_ms=arrival_ms, says_arrival=True, form=choose((0, 1, 2, 3))))
+        form = choose((0, 1, 2, 3))
+        drawing.send(again._replace(arrival_ms=arrival_ms, says_arrival=True, form=form, no_time_ms=no_time_ms))
     else:
         time_ms = drawing.time(choose, device_id)
         readings = choose(READINGS), choose(READINGS), choose(READINGS), choose(READINGS)
-        says_arrival = arrival_ms < drawing.now_ms or time_ms > arrival_ms or choose((True,) * 7 + (False,))
+        says_arrival = (
+            arrival_ms != drawing.now_ms
+            or no_time_ms is not None
+            or time_ms > arrival_ms
+            or choose((True,) * 7 + (False,))
+        )
         key = choose(("own",) * 30 + ("other", "none"))
-        drawing.send(EventRecord(device_id, time_ms, readings, arrival_ms, says_arrival, choose((0, 1, 2, 3)), key))
+        form = choose((0, 1, 2, 3))
+        drawing.send(EventRecord(device_id, time_ms, readings, arrival_ms, says_arrival, form, key, no_time_ms))
 
 
 def drawn_logs(number: int, of_seed: int, spec: WindowSpec, *, goes_back: bool = False) -> list[Log]:

@@ -33,23 +33,25 @@ class EngineError(RuntimeError):
 
 @dataclass(frozen=True)
 class LogFile:
-    """A log as a file of lines, and where it may be cut for a restart: between these lines the arrival grows."""
+    """A log as a file of lines, where it may be cut for a restart, and the instants at which its clock stood."""
 
     data: bytes
     spec: WindowSpec
     until_ms: int | None = None
     cuts: tuple[int, ...] = ()
+    instants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class LogTopic:
-    """A log as the records of a topic, and before which of them it may be cut for a restart."""
+    """A log as the records of a topic, before which of them it may be cut, and the instants of its clocks."""
 
     records: Sequence[TopicRecord]
     partitions: int
     spec: WindowSpec
     until_ms: int | None = None
     cuts: tuple[int, ...] = ()
+    instants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,21 @@ class EngineRun:
     Attributes:
         engine: ``bytewax`` or ``flink``.
         settings: fields of the run's settings.
-        restarts: how often it ends and goes on from its state, the log having grown meanwhile.
+        restarts: how often it ends and goes on from its state.
+        ends: whether it ends there with the ``log``, which has grown by the next start, or at an instant by ``until``.
         medium: whether it reads a ``file`` and writes files, or topics of ``Kafka``.
     """
 
     engine: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     restarts: int = 0
+    ends: Literal["log", "until"] = "log"
     medium: Literal["file", "Kafka"] = "file"
 
     @property
     def name(self) -> str:
         """The same for all runs that are counted together."""
-        return f"{self.engine}, {self.medium}" + (", restarted" if self.restarts else "")
+        return f"{self.engine}, {self.medium}" + (f", restarted by {self.ends}" if self.restarts else "")
 
     def outputs(self, log: LogFile | LogTopic, services: Services, topics: Topics | None) -> Outputs:
         """What it writes.
@@ -93,20 +97,21 @@ class EngineRun:
     def _outputs_of_file(self, folder: Path, log: LogFile, services: Services) -> Outputs:
         lines, predictions, rejections = (folder / file for file in ("log.jsonl", "predictions", "rejections"))
         where = {"input": str(lines), "predictions": str(predictions), "rejections": str(rejections)}
-        for end in self._ends(log.cuts, len(log.data)):
+        for end, until_ms in self._ends(log, len(log.data)):
             lines.write_bytes(log.data[:end])
-            self._run(folder, log, services, **where)
+            self._run(folder, log, services, until_ms=until_ms, **where)
         return in_sequence(read_outputs(predictions, rejections))
 
     def _outputs_of_topic(self, folder: Path, log: LogTopic, services: Services, topics: Topics) -> Outputs:
-        source = topics.made(log.partitions)
+        any_time = {f"message_timestamp_{side}_max_ms": str((1 << 63) - 1) for side in ("before", "after")}
+        source = topics.made(log.partitions, **any_time)
         where = {"input": source, "predictions": topics.made(2), "rejections": topics.made(2)}
         start = 0
-        for end in self._ends(log.cuts, len(log.records)):
+        for end, until_ms in self._ends(log, len(log.records)):
             for partition in range(log.partitions):
                 records = [record[1:] for record in log.records[start:end] if record.partition == partition]
                 topics.fill(source, records, partition)
-            self._run(folder, log, services, bounded=True, **where)
+            self._run(folder, log, services, bounded=True, until_ms=until_ms, **where)
             start = end
         files = {name: folder / name for name in ("predictions", "rejections")}
         for name, file in files.items():
@@ -116,18 +121,23 @@ class EngineRun:
     def _run(self, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
         settings = RunSettings.of(
             engine=self.engine,  # type: ignore[arg-type]  # one of the two
-            features=services.features, inference=services.inference, until_ms=log.until_ms,
+            features=services.features, inference=services.inference,
             folder=str(folder / "state") if self.restarts else None,
             quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
         )  # fmt: skip
         run_command("run", "--engine", self.engine, *arguments_of(settings))
 
-    def _ends(self, cuts: Sequence[int], whole: int) -> list[int]:
-        """Up to where the log goes at each start."""
-        if not self.restarts or not cuts:
-            return [whole]
-        step = max(len(cuts) // (self.restarts + 1), 1)
-        return [*cuts[step - 1 :: step][: self.restarts], whole]
+    def _ends(self, log: LogFile | LogTopic, whole: int) -> list[tuple[int, int | None]]:
+        """Up to where the log goes at each start, and up to which instant it is read."""
+        last = (whole, log.until_ms)
+        if self.ends == "until":
+            return [*((whole, until_ms) for until_ms in self._spread(log.instants)), last]
+        return [*((cut, log.until_ms) for cut in self._spread(log.cuts)), last]
+
+    def _spread(self, places: Sequence[int]) -> Sequence[int]:
+        """One of these for each restart."""
+        step = max(len(places) // (self.restarts + 1), 1)
+        return places[step - 1 :: step][: self.restarts]
 
 
 BYTEWAX: Final = "bytewax"
@@ -155,15 +165,28 @@ def run_command(*arguments: str) -> None:
 
 
 def cuts_of(placed: list[Placed]) -> tuple[int, ...]:
-    """Before which records a log may end for a while: no later one shares the millisecond of an earlier one."""
+    """Before which records a log may end for a while: no later event shares the last millisecond of an earlier record.
+
+    Nor does it arrive before that, in a partition whose clock is behind.
+    """
+    next_ms: dict[str, int] = {}  # of each partition, the arrival of the next event
+    least_ms = []
+    for entry in reversed(placed):
+        if entry.event is not None and entry.arrival_ms is not None:
+            next_ms[entry.position.partition("/")[0]] = entry.arrival_ms
+        least_ms.append(min(next_ms.values(), default=0))
     cuts = []
     largest_ms = -1
-    for number, entry in enumerate(placed):
-        if entry.arrival_ms is not None:
-            if 0 <= largest_ms < entry.arrival_ms:
-                cuts.append(number)
-            largest_ms = max(largest_ms, entry.arrival_ms)
+    for number, (entry, least) in enumerate(zip(placed, reversed(least_ms), strict=True)):
+        if 0 <= largest_ms < least:
+            cuts.append(number)
+        largest_ms = max(largest_ms, -1 if entry.clock_ms is None else entry.clock_ms)
     return tuple(cuts)
+
+
+def instants_of(placed: list[Placed]) -> tuple[int, ...]:
+    """The instants at which the clocks of a log stood."""
+    return tuple(sorted({entry.clock_ms for entry in placed if entry.clock_ms is not None}))
 
 
 def bytes_before(placed: list[Placed], cuts: Sequence[int]) -> tuple[int, ...]:

@@ -60,17 +60,18 @@ def expectation_of(
     Args:
         placed: the records, those of a device in their order.
         spec: the numbers of the windows.
-        until_ms: records with a later arrival are not read; by default, the largest arrival.
+        until_ms: the first record of a partition that arrived later ends it; by default, the largest arrival.
         asked: asks the services of a user; without it, the shipped ones are recomputed by plain arithmetic.
     """
-    arrivals = [entry.arrival_ms for entry in placed if entry.arrival_ms is not None]
-    end_ms = until_ms if until_ms is not None else max(arrivals, default=None)
+    clocks = [entry.clock_ms for entry in placed if entry.clock_ms is not None]
+    end_ms = until_ms if until_ms is not None else max(clocks, default=None)
     occurred: Counter[str] = Counter()
     devices: dict[str, _Device] = {}
     outputs: defaultdict[str | None, DeviceOutputs] = defaultdict(lambda: DeviceOutputs([], [], []))
     for entry in placed:
-        if entry.arrival_ms is not None and end_ms is not None and entry.arrival_ms > end_ms:
-            continue
+        if entry.clock_ms is not None and end_ms is not None and entry.clock_ms > end_ms:
+            continue  # a clock does not go back: nor is anything behind it read
+        occurred["arrivals that are no time"] += entry.source.no_time_ms is not None
         if entry.error is not None:
             outputs[None].rejected.append(_invalid_line(entry))
             occurred[f"INVALID {entry.error}"] += 1
@@ -115,8 +116,7 @@ def _take(devices: dict[str, _Device], spec: WindowSpec, entry: Placed, occurred
     device.records.append((entry.event, entry.arrival_ms))
     *ticks, output = device.window.on_event(entry.event, entry.arrival_ms)
     device.outputs += [(tick, None) for tick in ticks] + [(output, entry.position)]
-    heard_ms = output.as_of_ms if isinstance(output, Evaluation) else output.arrival_ms
-    occurred["clamped arrivals"] += heard_ms > entry.arrival_ms
+    occurred["clamped arrivals"] += entry.arrival_ms > entry.source.arrival_ms
 
 
 def _lines(outputs: Iterable[tuple[Output, str | None]], asked: Asked | None) -> DeviceOutputs:

@@ -8,7 +8,7 @@ from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
 from tests.parity.logs import Log
 from window_core import MAX_TIME_MS, WindowSpec
 
-__all__ = ["JOBS", "Job"]
+__all__ = ["CLOCKS", "JOBS", "Job"]
 
 _START_MS: Final = 1_587_920_555_000
 """An instant of 2020, as good as any: 13 digits, as those of today."""
@@ -20,8 +20,7 @@ class Job:
 
     Attributes:
         start_ms: about the first arrival.
-        goes_back: the logs have arrivals that go back.
-        compares: ``bytes``, or only which ``positions`` were answered.
+        goes_back: the logs have arrivals that go back, jump ahead, and are no times.
         is_refusing: the services refuse some windows.
         has_until: the run has an end before that of the log.
         partitions: of the topic.
@@ -33,7 +32,6 @@ class Job:
     runs: tuple[EngineRun, ...]
     start_ms: int = _START_MS
     goes_back: bool = False
-    compares: Literal["bytes", "positions"] = "bytes"
     is_refusing: bool = False
     has_until: bool = False
     partitions: int = 3
@@ -52,6 +50,18 @@ def _on(
 ) -> tuple[EngineRun, ...]:
     return EngineRun(BYTEWAX, bytewax, medium=medium), EngineRun(FLINK, flink, medium=medium)
 
+
+CLOCKS: Final = Job(
+    "clocks that go back and jump",
+    WindowSpec(50, 9, 40, 100, 20, 8),
+    (
+        *_PLAIN,
+        EngineRun(BYTEWAX, restarts=2),
+        EngineRun(BYTEWAX, restarts=3, ends="until"),
+        EngineRun(BYTEWAX, restarts=3, ends="until", medium=KAFKA),
+    ),
+    goes_back=True,
+)
 
 JOBS: Final = (
     Job(
@@ -119,13 +129,8 @@ JOBS: Final = (
         WindowSpec(50, 0, _NEVER_MS, _NEVER_MS, 20, 8),
         (*_on("file", {"parallelism": 2}, {"parallelism": 2}), *_TOPICS),
         goes_back=True,
+        has_until=True,
     ),
-    Job(
-        "arrivals that go back, with ticks",
-        WindowSpec(50, 9, 40, 100, 20, 8),
-        _PLAIN,
-        goes_back=True,
-        compares="positions",
-    ),
+    CLOCKS,
 )  # fmt: skip
 """The first ones show the most: a small sample takes them. Kafka takes no timestamp of 0, and none of the year 9999."""

@@ -40,20 +40,22 @@ def transcript_of(name: str, log: Log, spec: WindowSpec) -> dict[str, Any]:
     """A transcript of the form of ``tests/transcripts``; what it expects is what the core gives."""
     windows: dict[str, DeviceWindow] = {}
     steps: list[dict[str, Any]] = []
-    for record in log:
-        if isinstance(record, Heartbeat):
+    placed = as_lines(log)[1]
+    for record, entry in zip(log, placed, strict=True):
+        if entry.event is None:
             continue
         assert isinstance(record, EventRecord)
+        assert entry.arrival_ms is not None
         window = windows.setdefault(record.device_id, DeviceWindow(spec, record.device_id))
         readings = [float(reading) for reading in record.readings]
-        outputs = window.on_event(Event(record.device_id, record.time_ms, *readings), record.arrival_ms)
+        outputs = window.on_event(Event(record.device_id, record.time_ms, *readings), entry.arrival_ms)
         step: dict[str, Any] = {
             "event": [record.device_id, record.time_ms, *readings],
-            "arrival": record.arrival_ms,
+            "arrival": entry.arrival_ms,
             "expect": [_expect(seen(plain(output), record.device_id)) for output in outputs],
         }
         steps.append(step)
-    until_ms = max(record.arrival_ms for record in log)
+    until_ms = max(entry.clock_ms or 0 for entry in placed)
     at_end = [
         [*_expect(seen(plain(output), device_id)), device_id]
         for device_id, window in windows.items()

@@ -38,6 +38,7 @@ class EventRecord(NamedTuple):
         says_arrival: in a file, whether the line has its arrival; one without arrived when the file's clock says.
         form: which of the ways to write the same event.
         key: in a topic, the record's key: ``own``, that of another device, or ``none``.
+        no_time_ms: what stands there in place of the arrival, and is no time.
     """
 
     device_id: str
@@ -47,6 +48,7 @@ class EventRecord(NamedTuple):
     says_arrival: bool = True
     form: int = 0
     key: str = "own"
+    no_time_ms: int | None = None
 
 
 class OddRecord(NamedTuple):
@@ -56,6 +58,7 @@ class OddRecord(NamedTuple):
         error: what is wrong with them; ``None`` for a blank line, which a file may have.
         device_id: in a topic, whose key the record has; empty: none.
         is_line: something that a file alone can have, as it is about the arrival in the line.
+        no_time_ms: as of an event; a line has none.
     """
 
     data: bytes
@@ -63,12 +66,14 @@ class OddRecord(NamedTuple):
     arrival_ms: int
     device_id: str = ""
     is_line: bool = False
+    no_time_ms: int | None = None
 
 
 class Heartbeat(NamedTuple):
-    """Moves the clock of a topic's partition; a file has none."""
+    """Moves the clock of a topic's partition, unless its timestamp is no time; a file has none."""
 
     arrival_ms: int
+    no_time_ms: int | None = None
 
 
 Record: TypeAlias = EventRecord | OddRecord | Heartbeat
@@ -79,7 +84,9 @@ class Placed(NamedTuple):
     """A record where it stands, read without any of the code that the engines read with.
 
     Attributes:
-        arrival_ms: ``None`` for what is no event in a file before the first event.
+        arrival_ms: clamped to the clock of its partition; as it stood, if it is no time; ``None`` for what is no event
+            in a file before the first event.
+        clock_ms: that of its partition behind it; ``None`` before the first arrival that is a time.
         event: what it holds, or
         error: what is wrong with it; neither for what is skipped.
         value: its bytes.
@@ -88,6 +95,7 @@ class Placed(NamedTuple):
 
     position: str
     arrival_ms: int | None
+    clock_ms: int | None
     event: Event | None
     error: str | None
     value: bytes
@@ -131,7 +139,7 @@ def value_of(record: EventRecord, *, in_file: bool) -> bytes:
             escaped=json.dumps(record.device_id),
             time=record.time_ms,
             sensors=sensors,
-            arrival=f',"arrival":{record.arrival_ms}' if in_file and record.says_arrival else "",
+            arrival=f',"arrival":{_stamp_ms(record)}' if in_file and record.says_arrival else "",
         )
         .encode()
     )
@@ -140,22 +148,19 @@ def value_of(record: EventRecord, *, in_file: bool) -> bytes:
 def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[bytes, list[Placed]]:
     """The log as a file of JSON lines, and what a reader of it has to find."""
     placed: list[Placed] = []
-    largest_ms: int | None = None
+    clock_ms: int | None = None
     for record in log:
-        position = f"0/{len(placed)}"
-        if isinstance(record, Heartbeat):
-            placed.append(Placed(position, largest_ms, None, None, b"", record))
-        elif isinstance(record, OddRecord):
-            placed.append(Placed(position, largest_ms, None, record.error, record.data, record))
-        else:
+        event, error, value = None, None, b""
+        if isinstance(record, OddRecord):
+            error, value = record.error, record.data
+        elif isinstance(record, EventRecord):
             value = value_of(record, in_file=True)
-            event, error = _event_of(record, record.arrival_ms if record.says_arrival else 0)
-            if event is not None:
-                arrived = record.arrival_ms if record.says_arrival else max(event.time_ms, largest_ms or 0)
-                largest_ms = max(arrived, largest_ms or 0)
-                placed.append(Placed(position, arrived, event, None, value, record))
-            else:
-                placed.append(Placed(position, largest_ms, None, error, value, record))
+            event, error = _event_of(record, _stamp_ms(record) if record.says_arrival else 0)
+        if event is not None:
+            assert isinstance(record, EventRecord)
+            stamp_ms = record.arrival_ms if record.says_arrival else event.time_ms
+            clock_ms = stamp_ms if clock_ms is None else max(clock_ms, stamp_ms)
+        placed.append(Placed(f"0/{len(placed)}", clock_ms, clock_ms, event, error, value, record))
     data = b"".join(entry.value + b"\n" for entry in placed)
     return (data if ends_with_newline else data[:-1]), placed
 
@@ -168,6 +173,7 @@ def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[
     records: list[TopicRecord] = []
     placed: list[Placed] = []
     offsets = [0] * partitions
+    clocks_ms: list[int | None] = [None] * partitions
     owners = []
     for record, owner in zip(*whole, strict=True):
         if isinstance(record, OddRecord) and record.is_line:
@@ -176,8 +182,12 @@ def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[
         key, value, event, error = _keyed(record)
         position = f"{partition}/{offsets[partition]}"
         offsets[partition] += 1
-        records.append(TopicRecord(partition, key, value, record.arrival_ms))
-        placed.append(Placed(position, record.arrival_ms, event, error, value or b"", record))
+        records.append(TopicRecord(partition, key, value, _stamp_ms(record)))
+        if record.no_time_ms is None:
+            clocks_ms[partition] = max(record.arrival_ms, clocks_ms[partition] or 0)
+        clock_ms = clocks_ms[partition]
+        arrival_ms = clock_ms if record.no_time_ms is None else record.no_time_ms
+        placed.append(Placed(position, arrival_ms, clock_ms, event, error, value or b"", record))
         owners.append(owner)
     return records, placed, tuple(owners)
 
@@ -187,10 +197,18 @@ def _keyed(record: Record) -> tuple[bytes | None, bytes | None, Event | None, st
     if isinstance(record, Heartbeat):
         return None, None, None, None
     if isinstance(record, OddRecord):
-        return record.device_id.encode() or None, record.data, None, record.error or "not_an_event"
+        error = record.error or "not_an_event"
+        if record.no_time_ms is not None and error in ("sensor", "key"):  # which come behind it in the list
+            error = "time"
+        return record.device_id.encode() or None, record.data, None, error
     keys = {"own": record.device_id.encode(), "other": b"another device", "none": None}
     key = keys[record.key]
-    return key, value_of(record, in_file=False), *_event_of(record, record.arrival_ms, key or b"")
+    return key, value_of(record, in_file=False), *_event_of(record, _stamp_ms(record), key or b"")
+
+
+def _stamp_ms(record: Record) -> int:
+    """What stands in the log as the arrival of a record."""
+    return record.arrival_ms if record.no_time_ms is None else record.no_time_ms
 
 
 def _event_of(record: EventRecord, arrival_ms: int, key: bytes | None = None) -> tuple[Event | None, str | None]:
@@ -247,7 +265,7 @@ def _moved(log: Log, number: int, shift_ms: int, spec: WindowSpec) -> list[Recor
         elif isinstance(record, OddRecord):
             moved.append(record._replace(arrival_ms=arrival_ms, device_id=names[record.device_id]))
         else:
-            moved.append(Heartbeat(arrival_ms))
+            moved.append(record._replace(arrival_ms=arrival_ms))
     return moved
 
 

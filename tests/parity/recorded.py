@@ -8,6 +8,7 @@ from typing import Final
 
 from dataflows.file_log import FileLog
 from dataflows.metrics import Metrics
+from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord, Record
 from tests.parity.comparison import compared, differences
 from tests.parity.engines import BYTEWAX, FILE, FLINK, EngineError, EngineRun, LogFile, bytes_before, cuts_of
@@ -80,18 +81,24 @@ def _placed(data: bytes) -> list[Placed]:
     placed = []
     for number, line in enumerate(lines_of(data)):
         record = Record(0, number, None, None, line)
-        found, position = reader.read(record), record.position
+        found = reader.read(record)
         if isinstance(found, OutputRecord):
             error = json.loads(found.value)["error"]
-            placed.append(Placed(position, reader.clock_ms, None, error, line, Heartbeat(reader.clock_ms or 0)))
+            placed.append(_unread(record, reader, error))
         elif found is None:
-            placed.append(Placed(position, reader.clock_ms, None, None, line, Heartbeat(reader.clock_ms or 0)))
+            placed.append(_unread(record, reader, None))
         else:
             event, arrival_ms = found.event, found.arrival_ms
             readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
             source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
-            placed.append(Placed(position, arrival_ms, event, None, line, source))
+            placed.append(Placed(record.position, arrival_ms, arrival_ms, event, None, line, source))
     return placed
+
+
+def _unread(record: Record, reader: PartitionReader, error: str | None) -> Placed:
+    """A line that holds no event."""
+    source = Heartbeat(reader.clock_ms or 0)
+    return Placed(record.position, reader.clock_ms, reader.clock_ms, None, error, record.value or b"", source)
 
 
 def _log_of(placed: list[Placed], device_id: str | None) -> Log:

@@ -13,7 +13,7 @@ from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings
 from tests.dataflows.kafka.topics import Topics
-from tests.parity.comparison import Compared, Difference, compared, differences, owners_of, positions
+from tests.parity.comparison import Compared, Difference, compared, differences, owners_of
 from tests.parity.drawing import drawn_logs
 from tests.parity.engines import (
     FILE,
@@ -24,6 +24,7 @@ from tests.parity.engines import (
     LogTopic,
     bytes_before,
     cuts_of,
+    instants_of,
 )
 from tests.parity.expected import Asked, Expectation, expectation_of, oracle_difference
 from tests.parity.jobs import JOBS, Job
@@ -165,16 +166,14 @@ def prepared(job: Job, logs: Sequence[Log], asked: Asked | None = None) -> Prepa
 def _as_file(job: Job, whole: Combined, asked: Asked | None) -> Reading:
     data, placed = as_lines(whole.log, ends_with_newline=len(whole.log) % 2 == 0)
     until_ms = _until_ms(job, placed)
-    cuts = () if job.goes_back else bytes_before(placed, cuts_of(placed))
-    log = LogFile(data, job.spec, until_ms, cuts)
+    log = LogFile(data, job.spec, until_ms, bytes_before(placed, cuts_of(placed)), instants_of(placed))
     return Reading(log, placed, whole.owners, expectation_of(placed, job.spec, until_ms, asked))
 
 
 def _as_topic(job: Job, whole: Combined, asked: Asked | None) -> Reading:
     records, placed, owners = as_topic(whole, job.partitions)
     until_ms = _until_ms(job, placed)
-    cuts = () if job.goes_back else cuts_of(placed)
-    log = LogTopic(records, job.partitions, job.spec, until_ms, cuts)
+    log = LogTopic(records, job.partitions, job.spec, until_ms, cuts_of(placed), instants_of(placed))
     return Reading(log, placed, owners, expectation_of(placed, job.spec, until_ms, asked))
 
 
@@ -196,10 +195,8 @@ def judged(job: Prepared, run: EngineRun, around: Surroundings) -> tuple[Outputs
         outputs = run.outputs(reading.log, around.services, around.topics)
     except EngineError as error:
         return {}, Finding(job, run, None, str(error), ())
-    expected, actual = reading.expectation.outputs, outputs
-    if job.job.compares == "positions":
-        expected, actual = positions(expected), positions(actual)
-    found = [(one, owners_of(one, reading.placed, reading.owners)) for one in differences(expected, actual)]
+    parted = differences(reading.expectation.outputs, outputs)
+    found = [(one, owners_of(one, reading.placed, reading.owners)) for one in parted]
     if not found:
         return outputs, None
     suspects = set().union(*(owners for _, owners in found))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from tests.parity.comparison import Difference, differences, owners_of, positions
+from tests.parity.comparison import Difference, differences, owners_of
 from tests.parity.drawing import drawn_logs
-from tests.parity.engines import EngineRun, bytes_before, cuts_of
+from tests.parity.engines import EngineRun, LogFile, bytes_before, cuts_of
 from tests.parity.expected import expectation_of, oracle_difference
 from tests.parity.jobs import JOBS, Job
 from tests.parity.keeping import kept, side_by_side
-from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord, Record, as_lines, as_topic, combined
+from tests.parity.logs import Combined, EventRecord, Heartbeat, Log, OddRecord, Record, as_lines, as_topic, combined
 from tests.parity.shrinking import shrunk_by
 from tests.reference import DeviceOutputs, first_difference, reference
 from tests.transcript import load_transcripts
@@ -84,15 +84,48 @@ def test_the_jobs_show_every_rule() -> None:
         _, placed = as_lines(combined(logs, job.spec, job.start_ms, overlap=not job.goes_back).log)
         occurred += expectation_of(placed, job.spec).occurred
     wanted = {"event", "late_event", "tick", "TOO_LATE", "DUPLICATE", "AHEAD_OF_CLOCK", "WINDOW_FULL"}
-    wanted |= {"clamped arrivals", "sessions after forgetting", "spoke again after idleness", "forgotten at the end"}
+    wanted |= {
+        "clamped arrivals",
+        "arrivals that are no time",
+        "sessions after forgetting",
+        "spoke again after idleness",
+        "forgotten at the end",
+    }
     wanted |= {f"INVALID {error}" for error in ("not_an_event", "wrong_type", "device_id", "time", "sensor")}
     assert wanted <= set(occurred)
 
 
 def test_a_file_is_cut_only_where_the_arrival_grows() -> None:
     data, placed = as_lines((event("a", 1, 5), event("a", 2, 5), OddRecord(b"{", "not_an_event", 5), event("a", 3, 6)))
-    [cut] = bytes_before(placed, cuts_of(placed))
-    assert data[cut:].count(b"\n") == 1
+    cuts = bytes_before(placed, cuts_of(placed))
+    assert [data[cut:].count(b"\n") for cut in cuts] == [2, 1]  # what is no event may stand on either side
+
+
+def test_a_topic_is_cut_only_where_every_clock_is_behind_what_comes() -> None:
+    events = [event("a", 1, 5), event("b", 1, 9), event("a", 2, 8), event("b", 2, 10), event("a", 3, 10)]
+    _, placed, _ = as_topic(Combined(tuple(events), (0, 1, 0, 1, 0)), 2)
+    assert cuts_of(placed) == (1, 3)
+
+
+def test_what_is_placed_is_clamped_to_the_clock_of_its_partition() -> None:
+    events = (event("a", 1, 5), event("b", 1, 9), event("a", 2, 4), event("a", 3, 0, no_time_ms=-1), event("b", 2, 8))
+    owners = (0, 1, 0, 0, 1)
+    _, placed, _ = as_topic(Combined(events, owners), 2)
+    assert [(entry.arrival_ms, entry.clock_ms, entry.error) for entry in placed] == [
+        (5, 5, None),
+        (9, 9, None),
+        (5, 5, None),
+        (-1, 5, "time"),
+        (9, 9, None),
+    ]
+    _, placed = as_lines(events)
+    assert [(entry.arrival_ms, entry.error) for entry in placed] == [
+        (5, None),
+        (9, None),
+        (9, None),
+        (9, "time"),
+        (9, None),
+    ]
 
 
 def test_each_difference_names_its_place() -> None:
@@ -104,12 +137,6 @@ def test_each_difference_names_its_place() -> None:
         Difference("1.0.0.b", "refused", 0, None, b"3"),
     ]
     assert owners_of(found[0], [], ()) == {1}
-
-
-def test_of_arrivals_that_go_back_only_the_answered_records_are_compared() -> None:
-    some = {"a": DeviceOutputs([b'{"position":"0/1"}', b'{"position":null}'], [], [b'{"position":"0/0"}'])}
-    others = {"a": DeviceOutputs([b'{"position":"0/0"}'], [], [b'{"position":"0/1"}'])}
-    assert positions(some) == positions(others)
 
 
 def test_a_log_is_made_small_in_a_handful_of_jobs() -> None:
@@ -145,6 +172,8 @@ def test_a_difference_is_shown_beside_the_other_engines_and_kept_as_a_transcript
 
 
 def test_a_run_without_restarts_reads_its_log_at_once() -> None:
-    assert EngineRun("bytewax")._ends((1, 2, 3), 9) == [9]
-    assert EngineRun("bytewax", restarts=2)._ends((1, 2, 3), 9) == [1, 2, 9]
+    log = LogFile(b"", SPEC, 70, cuts=(1, 2, 3), instants=(40, 50, 60))
+    assert EngineRun("bytewax")._ends(log, 9) == [(9, 70)]
+    assert EngineRun("bytewax", restarts=2)._ends(log, 9) == [(1, 70), (2, 70), (9, 70)]
+    assert EngineRun("bytewax", restarts=2, ends="until")._ends(log, 9) == [(9, 40), (9, 50), (9, 70)]
     assert Job("a job", SPEC, ()).partitions == 3
