@@ -5,6 +5,7 @@ A token or a secret stands in no message, log or argument.
 
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+from dataflows.services.bounded_http import BoundedHttp
 from dataflows.settings import ChannelSettings
 from grpc_services.python.watched_files import WatchedFiles
 from runtime.addresses import is_loopback
@@ -25,6 +27,12 @@ _ANSWER_WITHIN_S: Final = 10.0
 _ANSWER_BYTES_MAX: Final = 65_536
 _LIFE_UNSAID_S: Final = 60.0
 """How long a token is used whose endpoint does not say how long it lives."""
+
+_LIFE_MAX_S: Final = 86_400.0
+"""A token whose issuer says more is renewed after this."""
+
+_TOKEN: Final = re.compile(r"[!-~]{1,8192}")
+"""What can stand in metadata, and what a server looks at."""
 
 _RENEWED_AT: Final = 0.75
 """The part of its life after which a token is renewed: the rest is there for an endpoint that is away."""
@@ -119,10 +127,7 @@ class TokenEndpoint:
         self._clock_s = clock_s
         self._renewing = Lock()
         self._held: _Held | None = None
-        handlers: list[Any] = [_NoRedirect]
-        if on_this_machine:
-            handlers.append(urllib.request.ProxyHandler({}))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._http = BoundedHttp(_ANSWER_WITHIN_S, _ANSWER_BYTES_MAX, through_proxies=not on_this_machine)
 
     def token(self) -> str:
         held, now_s = self._held, self._clock_s()
@@ -154,10 +159,9 @@ class TokenEndpoint:
     def _fetched(self) -> _Held:
         asked_at_s = self._clock_s()
         try:
-            with self._opener.open(self._request(), timeout=_ANSWER_WITHIN_S) as answer:
-                said = json.loads(answer.read(_ANSWER_BYTES_MAX))
+            said = json.loads(self._http.body(self._request()))
             token, kind = said["access_token"], said["token_type"].lower()
-            life_s = float(said.get("expires_in", _LIFE_UNSAID_S))
+            life_s = _life_s(said)
         except HTTPError as error:
             error.close()
             raise TokenError(f"the token endpoint {self._url} answered {error.code}") from None
@@ -166,7 +170,7 @@ class TokenEndpoint:
             raise TokenError(f"the token endpoint {self._url} does not answer: {reason}") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise TokenError(f"the token endpoint {self._url} answered no token") from None
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or kind != "bearer":
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token) or kind != "bearer":
             raise TokenError(f"the token endpoint {self._url} answered no bearer token")
         return _Held(token, asked_at_s + _RENEWED_AT * life_s, asked_at_s + life_s)
 
@@ -180,8 +184,15 @@ class TokenEndpoint:
         return urllib.request.Request(self._url, urlencode(form).encode(), headers, method="POST")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the secret elsewhere."""
+def _life_s(said: dict[str, Any]) -> float:
+    """How long a token lives; RFC 6749 has a number of seconds there, some issuers write it as a text.
 
-    def redirect_request(self, *_: Any) -> None:
-        return None
+    >>> _life_s({"expires_in": 3600}), _life_s({"expires_in": "3600"}), _life_s({}), _life_s({"expires_in": 10**400})
+    (3600.0, 3600.0, 60.0, 86400.0)
+    """
+    value = said.get("expires_in", _LIFE_UNSAID_S)
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        value = int(value)
+    if type(value) not in (int, float) or not value > 0:  # the second is so of NaN too
+        raise ValueError("expires_in")
+    return float(min(value, _LIFE_MAX_S))

@@ -1,13 +1,17 @@
 """Tokens from an endpoint: renewed in time, kept when it is away, and no secret in what is said about it."""
 
 import base64
+import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from dataflows.services.access_tokens import TokenEndpoint, TokenError, watched_secret
+from dataflows.services.bounded_http import BoundedHttp, TooLateError
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from tests.authority import replace
@@ -114,7 +118,15 @@ def test_only_one_of_many_threads_renews_and_the_others_go_on_with_the_old_token
         Reply({"access_token": "x\ny", "token_type": "Bearer"}),
         Reply({"access_token": "x", "token_type": "mac"}),
         Reply({"access_token": "x", "token_type": "Bearer", "expires_in": "soon"}),
-        Reply(b"[" * 100_000),
+        Reply({"access_token": "x y", "token_type": "Bearer"}),
+        Reply({"access_token": "", "token_type": "Bearer"}),
+        Reply({"access_token": "x" * 8_193, "token_type": "Bearer"}),
+        *(
+            Reply(b'{"access_token": "x", "token_type": "Bearer", "expires_in": ' + life + b"}")
+            for life in (b"0", b"-1", b"null", b"true", b"NaN", b"-Infinity", b"[]", b'"-1"', b'"1e3"', b"9" * 5_000)
+        ),
+        Reply(b"[" * 60_000),
+        Reply(b" " * 65_535 + b"{}"),
     ],
 )
 def test_an_answer_without_a_token_is_an_error_that_tells_no_secret(endpoint, reply):
@@ -123,6 +135,47 @@ def test_an_answer_without_a_token_is_an_error_that_tells_no_secret(endpoint, re
         endpoint.client(endpoint.url).token()
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("life", [b"9" * 400, b'"' + b"9" * 400 + b'"', b"1e400", b"86400", b'"86400"'])
+def test_a_life_that_is_longer_than_a_day_counts_as_a_day(endpoint, life):
+    client = endpoint.client(endpoint.url)
+    endpoint.reply = Reply(b'{"access_token": "x", "token_type": "Bearer", "expires_in": ' + life + b"}")
+    assert client.token() == "x"
+    endpoint.now_s += 0.75 * 86_400 - 1
+    assert client.token() == "x"
+    assert len(endpoint.asked) == 1
+    endpoint.now_s += 2
+    client.token()
+    assert len(endpoint.asked) == 2
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"HTTP/1.1 200 OK\r\nA: ", HEAD, HEAD.replace(b"Content-Length: 60000\r\n", b"")],
+    ids=["status line", "headers", "body", "body to the end of the connection"],
+)
+def test_an_answer_that_comes_in_drips_has_no_more_time_than_another(begin):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(begin)
+                while not ended.wait(0.01):
+                    connection.sendall(b"x")
+
+        ended = threading.Event()
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        with pytest.raises(TooLateError, match=r"^no whole answer within 0.3 s$"):
+            BoundedHttp(0.3, 65_536, through_proxies=False).body(urllib.request.Request(url, b""))
+        ended.set()
+        dripping.join()
 
 
 def test_an_endpoint_that_is_away_is_an_error(endpoint):
