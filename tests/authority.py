@@ -58,9 +58,10 @@ class Authority:
         hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
         begins: timedelta = -DAY,
         ends: timedelta = DAY,
+        key: Any = None,
     ) -> Pair:
         """A certificate and its key in the files ``name``.pem and ``name``.key, replaced if they are there."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         names = [x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host) for host in hosts]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (

@@ -19,12 +19,12 @@ from dataflows.kafka.input_topic import Heartbeats
 from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import STANDARD, Locations, is_parquet, located
 from dataflows.metrics import Metrics
-from dataflows.metrics_server import served_metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings, run_options
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
+from runtime.metrics_server import MetricsServer
 from runtime.options import GroupedCommand
 from runtime.terminal import Terminal
 
@@ -59,8 +59,7 @@ def run(**options: Any) -> None:
         if isinstance(log, KafkaLog) and settings.log.heartbeat_ms is not None:
             stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.log.heartbeat_ms))
         if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
-            address = stack.enter_context(served_metrics(metrics.registry, settings.metrics_port))
-            messages.tell(f"metrics: {address}")
+            messages.tell(f"metrics: {_served_metrics(metrics, settings, stack)}")
         start = perf_counter()
         with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
             _run_engine(settings, files, services, metrics, log)
@@ -68,6 +67,17 @@ def run(**options: Any) -> None:
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Terminal(stderr=to_standard_error, quiet=settings.quiet)
     print_summary(summary, metrics, locations, seconds)
+
+
+def _served_metrics(metrics: Metrics, settings: RunSettings, stack: ExitStack) -> str:
+    """Where to ask for them, for as long as the stack is not left."""
+    assert settings.metrics_port is not None
+    try:
+        server = MetricsServer(metrics.registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        raise OSError(f"--metrics-port {settings.metrics_port}: {error.strerror}") from None
+    stack.callback(server.close)
+    return server.url
 
 
 def _run_engine(

@@ -95,6 +95,7 @@ class _Names(click.ParamType):  # type: ignore[type-arg]  # generic in its types
     help="gzip: accept packed requests, and pack answers to clients that take it.",
 )
 @click.option("--metrics-port", type=click.INT, help="Port of the metrics, in Prometheus' format; 0 takes a free one.")
+@click.option("--metrics-host", metavar="HOST", help="Name or address that the metrics listen on.  [default: --host]")
 @click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
 def serve(service: str, language: str, **options: Any) -> int:
     """Serve features or inference until told to stop by SIGTERM or Ctrl-C.

@@ -4,11 +4,10 @@ from functools import cache
 from threading import Lock
 from typing import Final
 
-from prometheus_client import start_http_server
-
 from dataflows.flink_job.report import begin_reports
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings
+from runtime.metrics_server import MetricsServer
 
 __all__ = ["process_metrics"]
 
@@ -25,6 +24,6 @@ def process_metrics(settings: RunSettings) -> Metrics:
 def _made_metrics(settings: RunSettings) -> Metrics:
     metrics = Metrics()
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, registry=metrics.registry)
+        MetricsServer(metrics.registry, settings.metrics_host, settings.metrics_port)  # until the process ends
     begin_reports(metrics)
     return metrics

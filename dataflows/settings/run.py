@@ -87,6 +87,9 @@ class RunSettings:
     metrics_port: int | None = setting(
         None, "Port that serves metrics in Prometheus' format; 0 takes a free one. Default: no metrics.", kind="integer"
     )
+    metrics_host: str = setting(
+        "127.0.0.1", "Name or address that --metrics-port listens on; 0.0.0.0 for all.", shows="HOST"
+    )
     web_port: int | None = setting(
         None, "Port of Flink's web page on this machine. Default: a free one, which is printed.", kind="integer"
     )

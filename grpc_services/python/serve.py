@@ -7,11 +7,10 @@ import signal
 import sys
 import threading
 
-from prometheus_client import start_http_server
-
 from grpc_services.python.busy_process import OBJECTS_OF_CALLS, prepare_for_load
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
+from runtime.metrics_server import MetricsServer
 from runtime.printable import PrintableLines, printable
 
 __all__ = ["serve"]
@@ -59,11 +58,12 @@ def _serves_metrics(server: RunningServer, settings: ServerSettings) -> bool:
     """Serve the numbers until the process ends, and say where; if the port is taken, say that."""
     assert settings.metrics_port is not None
     try:
-        metrics, _ = start_http_server(settings.metrics_port, registry=server.metrics.registry)
+        host = settings.metrics_host or settings.host
+        metrics = MetricsServer(server.metrics.registry, host, settings.metrics_port)
     except OSError as error:
         print(f"{settings.service}: metrics_port {settings.metrics_port}: {error.strerror}", file=sys.stderr)
         return False
-    print(f"{settings.service}: metrics: http://localhost:{metrics.server_port}/metrics", file=sys.stderr)
+    print(f"{settings.service}: metrics: {metrics.url}", file=sys.stderr)
     return True
 
 

@@ -72,8 +72,9 @@ class ServerSettings:
         allow_plain: listen without TLS where other machines can connect.
         compression: ``gzip``: requests may be packed, and answers are, to clients that say they take it; ``none``:
             packed requests are UNIMPLEMENTED.
-        metrics_port: where the numbers of the server are served in Prometheus' format, on all addresses; 0 takes a free
-            one, ``None``: nowhere.
+        metrics_port: where the numbers of the server are served in Prometheus' format; 0 takes a free one, ``None``:
+            nowhere.
+        metrics_host: name or address that it listens on; ``None``: ``host``.
     """
 
     service: Service
@@ -102,12 +103,15 @@ class ServerSettings:
     allow_plain: bool = False
     compression: Literal["none", "gzip"] = "none"
     metrics_port: int | None = None
+    metrics_host: str | None = None
 
     def __post_init__(self) -> None:
         if self.service not in SERVICES:
             raise SettingsError(f"service must be one of {', '.join(SERVICES)}, not {self.service!r}")
-        if not self.host or any(character.isspace() or character in "/[]" for character in self.host):
-            raise SettingsError(f"host must be a name or an address, not {self.host!r}")
+        for name in ("host", "metrics_host"):
+            host = getattr(self, name)
+            if host is not None and (not host or any(one.isspace() or one in "/[]" for one in host)):
+                raise SettingsError(f"{name} must be a name or an address, not {host!r}")
         if self.port is not None:
             self._check_range("port", 0, 65_535)
         if self.metrics_port is not None:

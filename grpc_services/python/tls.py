@@ -1,15 +1,22 @@
 """Certificates and keys for both ends of a channel, checked before they are used."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import grpc
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from grpc_services.python.watched_files import WatchedFiles
 from runtime.errors import SettingsError
 
 __all__ = ["TlsFiles", "server_credentials", "watched_tls_files"]
+
+_RSA_BITS_MIN: Final = 2_048
+_CURVES: Final = ("secp256r1", "secp384r1")
+"""gRPC's library signs no handshake by another key: a server with one would listen and take no connection."""
 
 
 class TlsFiles(NamedTuple):
@@ -74,11 +81,20 @@ def _certificates(path: str, data: bytes) -> list[x509.Certificate]:
         raise SettingsError(f"{path}: holds no certificate, or a damaged one (PEM is needed)") from None
 
 
+def _is_usable(key: CertificatePublicKeyTypes) -> bool:
+    if isinstance(key, RSAPublicKey):
+        return key.key_size >= _RSA_BITS_MIN
+    return isinstance(key, EllipticCurvePublicKey) and key.curve.name in _CURVES
+
+
 def _check_pair(cert: str, cert_data: bytes, key: str, key_data: bytes) -> None:
     certificate = _certificates(cert, cert_data)[0]
     try:
         private = load_pem_private_key(key_data, password=None)
     except (ValueError, TypeError):  # its own words could tell what is inside
         raise SettingsError(f"{key}: holds no private key that can be read (PEM, not encrypted)") from None
-    if private.public_key() != certificate.public_key():
+    public = certificate.public_key()
+    if not _is_usable(public):
+        raise SettingsError(f"{cert}: its key must be RSA of {_RSA_BITS_MIN} bits or more, or EC on P-256 or P-384")
+    if private.public_key() != public:
         raise SettingsError(f"{key}: is not the key of the certificate in {cert}")

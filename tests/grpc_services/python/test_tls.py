@@ -5,6 +5,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
@@ -95,3 +96,19 @@ def test_files_that_hold_something_else_are_refused_by_name_and_without_their_co
         assert "\n" not in line
         assert "secret text" not in line
         assert "PRIVATE" not in line
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ed25519.Ed25519PrivateKey.generate(),
+        ec.generate_private_key(ec.SECP521R1()),
+        rsa.generate_private_key(65537, 1024),
+    ],
+    ids=["Ed25519", "P-521", "RSA of 1,024 bits"],
+)
+def test_a_certificate_of_a_key_that_no_handshake_can_be_signed_by_is_refused_at_the_start(tmp_path, key):
+    pair = Authority(tmp_path).issue("server", key=key)
+    with pytest.raises(SettingsError) as refused:
+        start(ServerSettings("features", port=0, tls_cert=pair.cert, tls_key=pair.key))
+    assert str(refused.value) == (f"{pair.cert}: its key must be RSA of 2048 bits or more, or EC on P-256 or P-384")
