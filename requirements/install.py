@@ -7,6 +7,7 @@ do the work.
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -82,8 +83,8 @@ def install_packages(requirements: str) -> bool:
     say(f"installing requirements/{requirements}.txt into .venv, once")
     if not says(note("made.by"), digest()):
         make_environment()
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    run(*pip, "--requirement", files[requirements])
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    run(PYTHON, "-I", *pip, "--requirement", files[requirements])
     note(f"{requirements}.installed").write_text(digest(files[requirements]))
     return True
 
@@ -92,7 +93,7 @@ def generate_stubs() -> bool:
     stubs = digest(STUB_GENERATOR, *sorted((ROOT / "protos").rglob("*.proto")))
     if says(note("stubs.generated"), stubs):
         return False
-    run(PYTHON, STUB_GENERATOR, ROOT)
+    run(PYTHON, "-I", STUB_GENERATOR, ROOT)
     note("stubs.generated").write_text(stubs)
     return True
 
@@ -112,7 +113,9 @@ def build_java(module: str) -> bool:
 
 def main(purpose: str) -> None:
     requirements, modules = NEEDS[purpose]
-    with (ROOT / ".venv.lock").open("w") as lock:
+    # Never through a link, and only read: in a checkout that nobody may write to there is nothing to install.
+    descriptor = os.open(ROOT / ".venv.lock", os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor) as lock:
         waits = Timer(SAYS_IT_WAITS_AFTER_S, say, ["waiting for another first use that is installing"])
         waits.daemon = True
         waits.start()
@@ -125,4 +128,9 @@ def main(purpose: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except OSError as error:
+        raise SystemExit(f"latecomer: {error.filename}: {error.strerror}") from None
+    except KeyboardInterrupt:
+        raise SystemExit("latecomer: interrupted; the next use completes the environment") from None

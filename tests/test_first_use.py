@@ -128,3 +128,53 @@ def test_what_a_tool_prints_is_shown_if_it_fails_and_never_as_the_output_of_the_
     with pytest.raises(SystemExit, match=f"ended with {status}") if status else nullcontext():
         installer.run(sys.executable, "-c", f"print('a tool speaks'); raise SystemExit({status})")
     assert capfd.readouterr() == ("", printed)
+
+
+def installed_here(checkout: Path) -> "subprocess.CompletedProcess[str]":
+    """The real installer of a checkout in which there is nothing to install."""
+    text = (ROOT / "requirements" / "install.py").read_text()
+    steps = "[install_packages(requirements), generate_stubs(), *map(build_java, modules)]"
+    assert steps in text
+    text = text.replace(steps, "[False]")
+    (checkout / "requirements" / "install.py").write_text(text)
+    command = [sys.executable, "-I", checkout / "requirements" / "install.py", "run"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_lock_is_not_reached_by_a_link(checkout: Path) -> None:
+    precious = checkout / "precious.txt"
+    precious.write_text("kept")
+    (checkout / ".venv.lock").symlink_to(precious)
+    result = installed_here(checkout)
+    assert (result.returncode, precious.read_text()) == (1, "kept")
+    assert result.stderr == f"latecomer: {checkout / '.venv.lock'}: Too many levels of symbolic links\n"
+
+
+def test_the_lock_of_another_use_is_only_read(checkout: Path) -> None:
+    lock = checkout / ".venv.lock"
+    lock.write_text("as it was")
+    lock.chmod(0o444)
+    result = installed_here(checkout)
+    assert (result.returncode, result.stderr, lock.read_text()) == (0, "", "as it was")
+
+
+def test_a_path_with_a_colon_is_said_to_be_none_for_an_environment(checkout: Path) -> None:
+    there = checkout / "a:b"
+    there.mkdir()
+    shutil.copy(checkout / "latecomer", there)
+    result = subprocess.run([there / "latecomer", "run"], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == f"latecomer: no environment can be made in {there}: its path has a colon\n"
+
+
+def test_an_empty_entry_of_the_module_path_is_not_passed_on(checkout: Path) -> None:
+    """To Python it is the current folder; ``PYTHONPATH=$PYTHONPATH:more`` has one by accident."""
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s %s" "$PYTHONPATH" "$1"')
+    python.chmod(0o755)
+    (checkout / "requirements" / "install.py").write_text("")
+    for given, passed in (("", ""), (":", ""), ("::/a b::/c:", ":/a b:/c"), ("/a", ":/a")):
+        environment = {**os.environ, "PYTHONPATH": given}
+        said = subprocess.run([checkout / "latecomer"], env=environment, capture_output=True, text=True, check=True)
+        assert said.stdout == f"{checkout}{passed} -P"

@@ -1,6 +1,5 @@
 """The parts of a Kafka broker: a Java that can run it, and its jars, which Maven brings once into a cache."""
 
-import fcntl
 import os
 import shutil
 from hashlib import sha256
@@ -11,6 +10,7 @@ from typing import Final
 from dataflows import java_tools
 from dataflows.kafka.client import BrokerError
 from runtime.errors import SettingsError
+from runtime.first_use import one_by_one
 
 __all__ = ["broker_jars", "java_command"]
 
@@ -39,15 +39,17 @@ def broker_jars() -> Path:
     if jars.is_dir():
         return jars
     jars.parent.mkdir(parents=True, exist_ok=True)
-    with jars.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_by_one(jars.with_suffix(".lock")):
         if not jars.is_dir():
             _fetch(jars)
     return jars
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latecomer"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latecomer"
+    except RuntimeError:  # HOME is not set, and the user has no entry in the system's list
+        raise BrokerError("there is no home directory for the broker's jars: set HOME or XDG_CACHE_HOME") from None
 
 
 def _fetch(jars: Path) -> None:

@@ -1,11 +1,11 @@
 """The Java services of a checkout: one jar, made by Maven when it is missing or older than its sources."""
 
-import fcntl
 from pathlib import Path
 from typing import Final
 
 from dataflows.java_tools import run_maven
 from runtime.errors import SettingsError
+from runtime.first_use import one_by_one
 
 __all__ = ["services_jar"]
 
@@ -24,8 +24,7 @@ def services_jar() -> Path:
     if not pom.is_file():
         raise SettingsError("--language java needs a checkout: the installed package has no Java services")
     _JAR.parent.mkdir(exist_ok=True)
-    with (_JAR.parent / ".made-by-one").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_by_one(_JAR.parent / ".made-by-one"):
         if not _is_fresh():
             run_maven("the first use of --language java", pom, "package", "-Dmaven.test.skip=true")
             _JAR.touch()  # where nothing had to be compiled, it is as new as its sources all the same

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S + 60)  # two engines and a broker, in
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script and all that it runs, but for an installer that only looks at what it would import."""
-    folder = tmp_path_factory.mktemp("checkout")
+    folder = tmp_path_factory.mktemp("checkout") / "a checkout, über"  # a path as people have
+    folder.mkdir()
     for name in ("benchmarks", "dataflows", "grpc_services", "protos", "runtime", "tests", "window_core"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "latecomer").write_bytes((ROOT / "latecomer").read_bytes())
