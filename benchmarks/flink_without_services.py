@@ -8,9 +8,9 @@ from typing import Any
 import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
-from dataflows.flink_job.job import build_job, configuration, with_end
+from dataflows.flink_job.job import build_job, configuration
 from dataflows.flink_job.process import PipelineFunction
-from dataflows.kafka.log import opened_log
+from dataflows.kafka.log import KafkaLog, opened_log
 from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.pipeline.device import LocatedOutput
@@ -42,7 +42,8 @@ class WithoutServices(PipelineFunction):
 def main(**options: Any) -> None:
     settings = RunSettings.of(**options)
     log = opened_log(settings, located(settings), Metrics(), print)
-    settings = with_end(settings, log)
+    if isinstance(log, KafkaLog):
+        settings = log.with_end(settings)
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     env.set_parallelism(settings.parallelism)
     build_job(env, settings, log, WithoutServices)

@@ -1,5 +1,6 @@
 """Where the job reads and writes: a topic, or on one machine a file."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.base import DeliveryGuarantee
 from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetResetStrategy,
     KafkaOffsetsInitializer,
     KafkaSink,
     KafkaSource,
@@ -15,6 +17,7 @@ from pyflink.datastream.connectors.kafka import (
 from pyflink.java_gateway import get_gateway
 
 from dataflows.file_log import FileLog
+from dataflows.flink_job.report import stop_file_of
 from dataflows.kafka.client import java_properties, kafka_location, read_properties
 from dataflows.kafka.log import KafkaLog
 from dataflows.locations import is_kafka
@@ -31,7 +34,7 @@ _TRANSACTION_TIMEOUT_MS: Final = 600_000
 hour, would be refused, and the job would start again for ever."""
 
 _PARTITIONS_LOOKED_AT_MS: Final = 10_000
-"""How often a run without an end sees whether its topic has other partitions: nobody reads those until it is told."""
+"""How often a run without an end sees whether its topic is the same, and has the partitions that it had."""
 
 
 def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> Any:
@@ -73,24 +76,38 @@ def _file_source(frames: Path) -> Any:
 
 def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
     location = log.location
-    earliest, latest = KafkaOffsetsInitializer.earliest(), KafkaOffsetsInitializer.latest()
     builder = (
         KafkaSource.builder()
         .set_bootstrap_servers(location.brokers)
-        .set_starting_offsets(earliest if settings.log.start == "earliest" else latest)
+        .set_starting_offsets(_offsets(location.topic, log.first_offsets))
         .set_property("isolation.level", "read_committed")
         .set_property("partition.discovery.interval.ms", str(_PARTITIONS_LOOKED_AT_MS))
     )
     for name, value in java_properties(log.properties, _SHADED).items():
         builder.set_property(name, value)
-    if settings.log.end_offsets is not None:
-        ends = enumerate(map(int, settings.log.end_offsets.split(",")))
-        offsets = {KafkaTopicPartition(location.topic, number): end for number, end in ends}
-        builder.set_bounded(KafkaOffsetsInitializer.offsets(offsets))
+    stop_file = stop_file_of(settings)
+    if log.bounded is not None and stop_file is None:
+        builder.set_bounded(_offsets(location.topic, log.bounded.end_offsets))
     operators = get_gateway().jvm.io.latecomer.flink
-    partitions = operators.FixedPartitions(location.topic, log.partitions)
-    builder._j_builder.setKafkaSubscriber(partitions).setDeserializer(operators.KafkaRecords())
-    return operators.TopicSource(builder.build().get_java_function(), partitions, settings.log.end_offsets)
+    j_log = operators.TopicLog(
+        str(location),
+        location.topic,
+        log.topic_id,
+        log.partitions,
+        log.has_producers_clock,
+        settings.log.end_offsets,
+        settings.log.until_ms,
+        settings.log.last_instant_ms,
+        None if stop_file is None else str(stop_file),
+    )
+    builder._j_builder.setKafkaSubscriber(operators.FixedPartitions(j_log)).setDeserializer(operators.KafkaRecords())
+    return operators.TopicSource(builder.build().get_java_function(), j_log)
+
+
+def _offsets(topic: str, offsets: Iterable[int]) -> KafkaOffsetsInitializer:
+    """One for each partition. Where there is no record any more, the consumer fails: it skips nothing in silence."""
+    named = {KafkaTopicPartition(topic, number): offset for number, offset in enumerate(offsets)}
+    return KafkaOffsetsInitializer.offsets(named, KafkaOffsetResetStrategy.NONE)
 
 
 def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:

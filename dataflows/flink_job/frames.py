@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from dataflows.pipeline.record import OutputRecord
+from dataflows.pipeline.record import OutputRecord, Record
 
 __all__ = [
     "FRAMES_SUFFIX",
@@ -36,36 +36,27 @@ _FLUSH: Final = 1
 _SAVE: Final = 2
 _RECORD: Final = 0
 _REJECTED: Final = 2
-_WITHOUT_VALUE: Final = 3
+_KIND: Final = 0x0F
+_CLAMPED: Final = 0x10
+_JUMPED: Final = 0x20
 _RECORD_HEADER: Final = Struct(">bqiqi")
 _ENTRY_HEADER: Final = Struct(">bi")
 _INSTANT: Final = Struct(">q")
 _SIZE: Final = Struct(">i")
 
 
-class RecordFrame(msgspec.Struct, frozen=True, gc=False):
-    """A record of the log.
+class RecordFrame(Record, frozen=True, gc=False):
+    """A record of the log whose arrival is the one that counts: clamped to the clock of its partition.
 
     Attributes:
-        arrival_ms: its arrival.
-        partition: where it stands; that of a file is 0.
-        offset: where it stands there; in a file its line.
-        key: the record's key.
-        value: its value, if it has one.
-        is_rejected: the value is an encoded rejection already.
+        is_rejected: its value is an encoded rejection already.
+        is_clamped: its timestamp was below the clock.
+        has_jumped: by its producer's clock, it went ahead of the clock by a day or more.
     """
 
-    arrival_ms: int
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
     is_rejected: bool = False
-
-    @property
-    def position(self) -> str:
-        """As outputs tell it."""
-        return f"{self.partition}/{self.offset}"
+    is_clamped: bool = False
+    has_jumped: bool = False
 
 
 class WakeUp(NamedTuple):
@@ -110,7 +101,7 @@ Message: TypeAlias = OutputRecord | StateMessage
 
 
 def encoded_record(frame: RecordFrame) -> bytes:
-    """A record as a file of frames holds it, behind its size."""
+    """A record of a file as a file of frames holds it, behind its size."""
     key, value = frame.key or b"", frame.value or b""
     header = _RECORD_HEADER.pack(
         _REJECTED if frame.is_rejected else _RECORD,
@@ -124,15 +115,19 @@ def encoded_record(frame: RecordFrame) -> bytes:
 
 def _decoded_record(batch: bytes, start: int, end: int) -> RecordFrame:
     """A record as the Java part hands it over."""
-    kind, arrival_ms, partition, offset, key_size = _RECORD_HEADER.unpack_from(batch, start)
+    kind_and_marks, arrival_ms, partition, offset, key_size = _RECORD_HEADER.unpack_from(batch, start)
+    kind = kind_and_marks & _KIND
     key_at = value_at = start + _RECORD_HEADER.size
     key = value = None
     if key_size >= 0:
         value_at += key_size
         key = batch[key_at:value_at]
-    if kind != _WITHOUT_VALUE:
+    if kind in {_RECORD, _REJECTED}:
         value = batch[value_at:end]
-    return RecordFrame(arrival_ms, partition, offset, key, value, kind == _REJECTED)
+    if kind_and_marks == _RECORD:  # as nearly all are
+        return RecordFrame(partition, offset, arrival_ms, key, value)
+    marks = bool(kind_and_marks & _CLAMPED), bool(kind_and_marks & _JUMPED)
+    return RecordFrame(partition, offset, arrival_ms, key, value, kind == _REJECTED, *marks)
 
 
 def decoded_batch(batch: bytes) -> Batch:

@@ -30,10 +30,9 @@ from dataflows.locations import located
 from dataflows.metrics import Metrics
 from dataflows.settings import RunSettings, run_options
 from runtime.errors import SettingsError
-from runtime.settings import changed
 from runtime.terminal import say
 
-__all__ = ["build_job", "configuration", "main", "with_end"]
+__all__ = ["build_job", "configuration", "main"]
 
 MAX_PARALLELISM: Final = 720
 """Fixed for good, since the state is cut by it: many divisors, so that keys spread evenly over 2 to 10 subtasks."""
@@ -53,7 +52,8 @@ def main(**options: Any) -> None:
         Thread(target=_end_with_input, daemon=True).start()
     settings = RunSettings.of(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), say)
-    settings = with_end(settings, log)
+    if isinstance(log, KafkaLog):
+        settings = log.with_end(settings)
     if REPORT_VARIABLE in os.environ:
         with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
             get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
@@ -65,14 +65,6 @@ def main(**options: Any) -> None:
     env.execute("latecomer")
     if lock is not None:
         lock.release()
-
-
-def with_end(settings: RunSettings, log: FileLog | KafkaLog) -> RunSettings:
-    """The settings with the end of a bounded log, which is looked at once."""
-    if not isinstance(log, KafkaLog) or log.bounded is None:
-        return settings
-    ends = ",".join(map(str, log.bounded.end_offsets))
-    return changed(settings, end_offsets=ends, until_ms=log.bounded.until_ms)
 
 
 def _state_lock(folder: Path) -> Any:

@@ -10,15 +10,15 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 from dataflows.flink_job.frames import Message, RecordFrame, WakeUp, decoded_batch, encoded_answer
 from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.flink_job.python_worker import process_metrics
-from dataflows.flink_job.report import last_report
+from dataflows.flink_job.report import report_now, stop_file_of
 from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord
 from dataflows.prediction_step import PredictionStep
-from dataflows.records import LoggedEvent, decoded_event, encoded_invalid
+from dataflows.records import LoggedEvent
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
-from window_core import EventError
 
 __all__ = ["PipelineFunction"]
 
@@ -46,9 +46,12 @@ class PipelineFunction(ProcessFunction):
         self._step = PredictionStep(self._client, self._metrics)
         self._threads = ThreadPoolExecutor(self._settings.calls.calls_in_flight, thread_name_prefix="batch")
         self._in_flight: deque[Future[list[OutputRecord]]] = deque()
-        self._devices = HeldDevices(self._settings.window.spec, self._metrics, self._settings.log.until_ms)
-        self._records = 0
-        self._arrivals_ms: dict[int, int] = {}
+        log = self._settings.log
+        self._finishes = log.has_end and stop_file_of(self._settings) is None
+        # At Flink's end of time a timer beyond ours would never rest; where another run reads on, it is that run's.
+        last_timer_ms = log.last_instant_ms if self._finishes else None
+        self._devices = HeldDevices(self._settings.window.spec, self._metrics, last_timer_ms)
+        self._readers: dict[int, PartitionReader] = {}
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
         batch = decoded_batch(value)
@@ -58,60 +61,54 @@ class PipelineFunction(ProcessFunction):
             if snapshot is not None:
                 self._devices.receive(snapshot)
             located += self._outputs(entry, answer)
-        self._count_records()
+        for reader in self._readers.values():
+            reader.count()
         if located:
             self._in_flight.append(self._threads.submit(self._step.records, located))
         answer += self._devices.messages(batch.is_save)
         most = 0 if batch.is_flush else self._settings.calls.calls_in_flight
         while self._in_flight and (len(self._in_flight) > most or self._in_flight[0].done()):
             answer += self._in_flight.popleft().result()
+        if batch.is_save:
+            report_now(self._metrics)
         if answer:
             yield encoded_answer(answer)
 
     def close(self) -> None:
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
-        last_report(self._metrics)
-
-    def _count_records(self) -> None:
-        """Count what a batch held, all at once: the counter has a lock."""
-        self._metrics.records.inc(self._records)
-        for partition, arrival_ms in self._arrivals_ms.items():
-            self._metrics.arrived(str(partition), arrival_ms)
-        self._records = 0
-        self._arrivals_ms.clear()
 
     def _outputs(self, entry: RecordFrame | WakeUp, answer: list[Message]) -> list[LocatedOutput]:
         """What a device makes of a record or of its clock; an INVALID record goes to the answer at once."""
         if isinstance(entry, WakeUp):
             now_ms = self._now_ms(entry.now_ms)
             return [] if now_ms is None else self._devices.take(entry.device_id, now_ms)
-        if self._settings.log.until_ms is not None and entry.arrival_ms > self._settings.log.until_ms:
-            return []
-        self._records += 1
-        self._arrivals_ms[entry.partition] = entry.arrival_ms
-        logged = self._event(entry, answer)
-        return [] if logged is None else self._devices.take(logged.event.device_id, logged)
+        found = self._read(entry)
+        if isinstance(found, LoggedEvent):
+            return self._devices.take(found.event.device_id, found)
+        if found is not None:
+            answer.append(found)
+        return []
 
-    def _event(self, record: RecordFrame, answer: list[Message]) -> LoggedEvent | None:
-        """The event of a record, unless it is none."""
+    def _read(self, record: RecordFrame) -> LoggedEvent | OutputRecord | None:
+        """The event of a record, or its rejection; nothing for a heartbeat, which comes only if it is to be counted."""
+        metrics, partition = self._metrics, record.partition
+        if record.is_clamped:
+            metrics.clamped.labels(str(partition)).inc()
+        if record.has_jumped:
+            metrics.jumps.labels(str(partition)).inc()
         if record.is_rejected:
-            invalid = record.value or b""
-        else:
-            try:
-                if record.value is None:
-                    raise EventError("not_an_event")
-                event = decoded_event(record.value, record.key, self._settings.log.format, record.arrival_ms)
-                return LoggedEvent(event, record.arrival_ms, record.position)
-            except EventError as error:
-                invalid = encoded_invalid(error, record.value or b"", record.position, record.arrival_ms)
-        self._metrics.rejections.labels("INVALID").inc()
-        answer.append(OutputRecord("rejections", "", invalid))
-        return None
+            metrics.records.inc()
+            metrics.rejections.labels("INVALID").inc()
+            return OutputRecord("rejections", "", record.value or b"")
+        reader = self._readers.get(partition)
+        if reader is None:
+            reader = self._readers[partition] = PartitionReader(partition, self._settings.log.format, metrics)
+        return reader.read(record)
 
     def _now_ms(self, watermark_ms: int) -> int | None:
         """The arrival watermark, up to where the clock may run; of a drained job none: no record stands behind it."""
-        until_ms = self._settings.log.until_ms
-        if until_ms is None:
-            return None if watermark_ms == _MAX_WATERMARK_MS else watermark_ms
-        return min(watermark_ms, until_ms)
+        end_ms = self._settings.log.last_instant_ms
+        if watermark_ms == _MAX_WATERMARK_MS:
+            return end_ms if self._finishes else None
+        return watermark_ms if end_ms is None else min(watermark_ms, end_ms)

@@ -1,25 +1,35 @@
-"""How the process of a local run's job tells the one that started it what it counted, and that its input has ended."""
+"""How the process of a local run's job tells the one that started it what it counted, and that it has read all."""
 
 import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread, get_ident
+from threading import Lock, Thread
 from time import sleep
 from typing import Final
 
 from dataflows.metrics import Metrics
+from dataflows.settings import RunSettings
 
-__all__ = ["REPORT_VARIABLE", "add_report", "begin_reports", "has_ended", "last_report", "report_file"]
+__all__ = [
+    "REPORT_VARIABLE",
+    "add_report",
+    "begin_reports",
+    "has_read_all",
+    "report_file",
+    "report_now",
+    "stop_file_of",
+]
 
 REPORT_VARIABLE: Final = "LATECOMER_FLINK_REPORT"
 """Environment of a local run: the file to which the job's process writes its counters."""
 
-_ENDED: Final = "ended"
-"""A file beside it: the input has ended."""
+_READ_ALL: Final = "read-all"
+"""A file beside it: the job has read its input as far as the run goes, and waits to be stopped."""
 
 _REPORT_EVERY_S: Final = 0.2
-"""Flink closes a Python function only at the end of its input: a job that is stopped has reported just before."""
+
+_WRITING: Final = Lock()
 
 
 def report_file(folder: Path) -> Path:
@@ -32,9 +42,20 @@ def add_report(metrics: Metrics, folder: Path) -> None:
     metrics.add(json.loads(report_file(folder).read_text()))
 
 
-def has_ended(folder: Path) -> bool:
-    """Whether the job came to the end of its input, and was not stopped before."""
-    return (folder / _ENDED).exists()
+def stop_file_of(settings: RunSettings) -> Path | None:
+    """In the job's process: the file that it makes when it has read all, to be stopped with a savepoint then.
+
+    None where it finishes by itself: Flink keeps no state of a job that does.
+    """
+    path = os.environ.get(REPORT_VARIABLE)
+    if path is None or settings.state.folder is None or not settings.log.bounded:
+        return None
+    return Path(path).with_name(_READ_ALL)
+
+
+def has_read_all(folder: Path) -> bool:
+    """Whether the job waits to be stopped."""
+    return (folder / _READ_ALL).exists()
 
 
 def begin_reports(metrics: Metrics) -> None:
@@ -44,12 +65,11 @@ def begin_reports(metrics: Metrics) -> None:
         Thread(target=_report_on_and_on, args=(metrics, Path(path)), daemon=True).start()
 
 
-def last_report(metrics: Metrics) -> None:
-    """In the job's process: report at the end of each function's input; the last one counts."""
+def report_now(metrics: Metrics) -> None:
+    """In the job's process: report what the state holds once it is saved; the last one counts."""
     path = os.environ.get(REPORT_VARIABLE)
     if path is not None:
         _write_report(metrics, Path(path))
-        Path(path).with_name(_ENDED).touch()
 
 
 def _report_on_and_on(metrics: Metrics, path: Path) -> None:
@@ -60,6 +80,7 @@ def _report_on_and_on(metrics: Metrics, path: Path) -> None:
 
 
 def _write_report(metrics: Metrics, path: Path) -> None:
-    whole = path.with_name(f"{path.name}.{get_ident()}")
-    whole.write_text(json.dumps(metrics.report()))
-    whole.replace(path)
+    with _WRITING:  # or an older one might replace a newer one
+        whole = path.with_suffix(".new")
+        whole.write_text(json.dumps(metrics.report()))
+        whole.replace(path)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -14,8 +14,7 @@ from dataflows.file_log import FileLog
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
-from dataflows.flink_job.log_end import kept_end, mark_ended
-from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_ended, report_file
+from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
 from dataflows.kafka.log import KafkaLog
 from dataflows.locations import STANDARD, Locations, is_kafka
@@ -32,6 +31,11 @@ from runtime.terminal import say
 __all__ = ["JobError", "run_on_flink"]
 
 _STOP_WITHIN_S: Final = 10
+
+_LOOK_EVERY_S: Final = 0.1
+
+_SAVE_ATTEMPTS: Final = 120
+_SAVE_PAUSE_S: Final = 0.5
 
 _COUNTED_BY_READING: Final = ("latecomer_arrivals_clamped_total", "latecomer_arrival_jumps_total")
 """What the job does not see of a file, which is given to it with its arrivals clamped."""
@@ -52,7 +56,6 @@ def run_on_flink(
     """
     _check_places(settings, locations, log)
     check_installation()
-    end = log.bounded if isinstance(log, KafkaLog) else None
     with ExitStack() as stack:
         if settings.state.folder is not None:
             state, identity = Path(settings.state.folder), identity_of("flink", locations, log)
@@ -60,7 +63,6 @@ def run_on_flink(
             stack.enter_context(held(state, identity))
             if not is_claimed(state, identity):
                 claim(state, identity)
-            end = kept_end(state, end, settings.log.until_ms)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
         job = changed(
             settings,
@@ -75,16 +77,14 @@ def run_on_flink(
             frames = folder / f"log{FRAMES_SUFFIX}"
             end_ms = _write_frames(Path(locations.input), frames, log, metrics)
             job = changed(job, input=str(frames), until_ms=end_ms if log.until_ms is None else log.until_ms)
-        elif end is not None:
-            job = changed(job, end_offsets=",".join(map(str, end.end_offsets)), until_ms=end.until_ms)
+        else:
+            job = log.with_end(job)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
             say(f"Flink's web page: http://127.0.0.1:{job.web_port}")
             if job.metrics_port is not None:
                 say(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics")
         _run_job(job, folder)
-        if settings.state.folder is not None and settings.log.has_end and has_ended(folder):
-            mark_ended(Path(settings.state.folder))
         add_report(metrics, folder)
 
 
@@ -134,11 +134,11 @@ def _write_frames(lines: Path, frames: Path, log: FileLog, metrics: Metrics) -> 
             if reader.has_ended:
                 break
             if isinstance(found, OutputRecord):
-                rejected = RecordFrame(max(reader.clock_ms or 0, 0), 0, number, None, found.value, is_rejected=True)
+                rejected = RecordFrame(0, number, reader.clock_ms or 0, None, found.value, is_rejected=True)
                 target.write(encoded_record(rejected))
             elif found is not None:
                 key = found.event.device_id.encode()
-                target.write(encoded_record(RecordFrame(found.arrival_ms, 0, number, key, value)))
+                target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, value)))
     reader.count()
     found_here = [count for count in seen.report()["counts"] if count[0] in _COUNTED_BY_READING]
     metrics.add({"counts": found_here, "warnings": {}})
@@ -167,14 +167,42 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
 
 
 def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path) -> int:
-    """Wait for the end of the job. An interrupt ends one without an end in order, a second one ends it at once."""
+    """Wait for the end of the job: one that has read all of a bounded log and has a state is stopped with a savepoint.
+
+    An interrupt stops one without an end in that way, a second one ends it at once.
+
+    Raises:
+        JobError: the state could not be saved.
+    """
+    address = f"http://127.0.0.1:{settings.web_port}"
+    savepoints = (folder if settings.state.folder is None else Path(settings.state.folder)) / SAVEPOINTS
     try:
-        return process.wait()
+        while (status := _status_within(_LOOK_EVERY_S, process)) is None and not has_read_all(folder):
+            pass
+        if status is None:
+            _save_and_stop(process, address, savepoints)
     except KeyboardInterrupt:
-        savepoints = (folder if settings.state.folder is None else Path(settings.state.folder)) / SAVEPOINTS
-        if settings.log.has_end or not stop_with_savepoint(f"http://127.0.0.1:{settings.web_port}", savepoints):
+        if settings.log.has_end or not stop_with_savepoint(address, savepoints):
             raise
-        return process.wait()
+    return process.wait()
+
+
+def _save_and_stop(process: "subprocess.Popen[bytes]", address: str, savepoints: Path) -> None:
+    """Have a job that has read all save its state and end, if it does not end for another reason.
+
+    Raises:
+        JobError: it could not.
+    """
+    for _ in range(_SAVE_ATTEMPTS):  # Flink takes no savepoint while one of its tasks is still starting
+        if stop_with_savepoint(address, savepoints) or _status_within(_SAVE_PAUSE_S, process) is not None:
+            return
+    raise JobError("the log is read to its end, but Flink could not save the state; start the run again")
+
+
+def _status_within(seconds: float, process: "subprocess.Popen[bytes]") -> int | None:
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(seconds)
+    return None
 
 
 def environment(folder: Path) -> dict[str, str]:

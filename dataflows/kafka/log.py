@@ -12,6 +12,7 @@ from dataflows.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.records import EventFormat
 from dataflows.settings import RunSettings
+from runtime.settings import changed
 
 __all__ = ["KafkaLog", "KafkaTarget", "opened_log", "opened_target"]
 
@@ -58,6 +59,13 @@ class KafkaLog:
         reader.next_offset = self.first_offsets[number]
         return reader
 
+    def with_end(self, settings: RunSettings) -> RunSettings:
+        """The settings with the end of a bounded log, for another process: it is looked at once."""
+        if self.bounded is None:
+            return settings
+        ends = ",".join(map(str, self.bounded.end_offsets))
+        return changed(settings, end_offsets=ends, end_clock_ms=self.bounded.until_ms)
+
 
 @dataclass(frozen=True)
 class KafkaTarget:
@@ -102,7 +110,7 @@ def opened_log(
         read.format,
         traits.partitions,
         reader.first_offsets(traits.partitions, read.start),
-        reader.bounded(traits, read.until_ms, read.end_offsets) if read.bounded else None,
+        reader.bounded(traits, read.last_instant_ms, read.end_offsets) if read.bounded else None,
         read.until_ms,
         not traits.is_log_append_time,
         traits.id,

@@ -68,6 +68,14 @@ class LogSettings:
         "With --bounded: the end offset of each partition, from partition 0 on. Default: the ends at the start.",
         shows="N[,N...]",
     )
+    end_clock_ms: int | None = setting(
+        None,
+        "With --end-offsets: instant up to which the clock runs once all is read, in ms since the Unix epoch. "
+        "Default: --until, or the largest arrival below the ends.",
+        flag="--end-clock",
+        kind="integer",
+        shows="MS",
+    )
     heartbeat_ms: int | None = setting(
         None,
         "Write a heartbeat to each partition of the input topic this often, so that silent devices tick in time.",
@@ -89,15 +97,18 @@ class LogSettings:
                 raise SettingsError(f"{flag} must be above 0")
         if self.source_records > _SOURCE_RECORDS_MAX:
             raise SettingsError(f"--source-records must be at most {_SOURCE_RECORDS_MAX}")
-        if self.until_ms is not None and not 0 <= self.until_ms <= MAX_TIME_MS:
-            raise SettingsError(
-                f"--until must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {self.until_ms}"
-            )
+        for flag, instant_ms in (("--until", self.until_ms), ("--end-clock", self.end_clock_ms)):
+            if instant_ms is not None and not 0 <= instant_ms <= MAX_TIME_MS:
+                raise SettingsError(
+                    f"{flag} must be ms since the Unix epoch, from 0 to {MAX_TIME_MS}, not {instant_ms}"
+                )
         if self.end_offsets is not None:
             if not (self.is_topic and self.bounded):
                 raise SettingsError("--end-offsets is for Kafka with --bounded")
             if not _OFFSETS.fullmatch(self.end_offsets):
                 raise SettingsError(f"--end-offsets must be a number for each partition, not {self.end_offsets!r}")
+        elif self.end_clock_ms is not None:
+            raise SettingsError("--end-clock needs --end-offsets")
         if self.is_topic:
             self._check_topic()
         else:
@@ -111,6 +122,11 @@ class LogSettings:
     def has_end(self) -> bool:
         """Whether the run ends on its own."""
         return self.bounded or not self.is_topic
+
+    @property
+    def last_instant_ms(self) -> int | None:
+        """The instant up to which the clock of a bounded log runs; ``None``: none was given."""
+        return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
 
     def _check_topic(self) -> None:
         if not self.bounded:

@@ -62,6 +62,7 @@ def services(features_address: str, inference_address: str) -> tuple[str, ...]:
         (("--web-port", "65536"), "--web-port must be a port, or 0 for a free one, not 65536"),
         (("--web-port", "-1"), "--web-port must be a port, or 0 for a free one, not -1"),
         (("--end-offsets", "5"), "--end-offsets is for Kafka with --bounded"),
+        (("--end-clock", "5"), "--end-clock needs --end-offsets"),
         (("--kafka-properties", "missing"), "--kafka-properties missing: No such file"),
         (("--output", "s3://bucket/p.jsonl"), "--output s3://bucket/p.jsonl: a location is a file, -, or kafka://"),
         (("--features", "http://localhost:10001"), "--features must be HOST:PORT"),

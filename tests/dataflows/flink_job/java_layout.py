@@ -5,10 +5,24 @@ from pathlib import Path
 from struct import pack, unpack_from
 from typing import Final
 
-__all__ = ["CONTINUE", "FLUSH", "RECORD", "SAVE", "WAKE_UP", "batch", "golden", "messages", "record_frame", "wake_up"]
+__all__ = [
+    "CLAMPED",
+    "CONTINUE",
+    "FLUSH",
+    "JUMPED",
+    "RECORD",
+    "SAVE",
+    "WAKE_UP",
+    "batch",
+    "golden",
+    "messages",
+    "record_frame",
+    "wake_up",
+]
 
 CONTINUE, FLUSH, SAVE = range(3)
 RECORD, WAKE_UP = range(2)
+CLAMPED, JUMPED = 0x10, 0x20
 
 _GOLDEN: Final = (
     Path(__file__).parents[3] / "dataflows/flink_job/java/src/test/resources/io/latecomer/flink/golden.properties"

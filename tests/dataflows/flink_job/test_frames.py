@@ -26,7 +26,17 @@ int32s = st.integers(-(2**31), 2**31 - 1)
 device_ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 optional_bytes = st.none() | st.binary(max_size=40)
 
-records = st.builds(RecordFrame, int64s, int32s, int64s, optional_bytes, optional_bytes)
+records = st.builds(RecordFrame, int32s, int64s, int64s, optional_bytes, optional_bytes)
+marked = st.builds(
+    RecordFrame,
+    int32s,
+    int64s,
+    int64s,
+    optional_bytes,
+    optional_bytes,
+    is_clamped=st.booleans(),
+    has_jumped=st.booleans(),
+)
 wake_ups = st.builds(WakeUp, device_ids, int64s)
 outputs = st.builds(
     OutputRecord, st.sampled_from(["predictions", "rejections"]), st.just("") | device_ids, st.binary(max_size=40)
@@ -35,11 +45,11 @@ state_messages = st.builds(
     StateMessage, st.sampled_from(["hold", "timer", "save", "release", "forget"]), device_ids, st.binary(max_size=40)
 )
 
-RECORD = RecordFrame(1_587_920_555_000, 3, 17, b"d1", b'{"time":1}')
-WITHOUT_KEY = RecordFrame(-1, 2**31 - 1, 2**63 - 1, None, b"")
+RECORD = RecordFrame(3, 17, 1_587_920_555_000, b"d1", b'{"time":1}')
+WITHOUT_KEY = RecordFrame(2**31 - 1, 2**63 - 1, -1, None, b"")
 WITHOUT_VALUE = RecordFrame(0, 0, 0, b"", None)
 WAKE_UP = WakeUp("\u00e9", 1_587_920_555_001)
-REJECTED = RecordFrame(5, 0, 4, None, b"{}", is_rejected=True)
+REJECTED = RecordFrame(0, 4, 5, None, b"{}", is_rejected=True)
 
 ANSWER: list[Message] = [
     OutputRecord("predictions", "d1", b"{}"),
@@ -55,24 +65,19 @@ ANSWER: list[Message] = [
 def payload(entry: RecordFrame | WakeUp) -> tuple[int, bytes]:
     if isinstance(entry, WakeUp):
         return java.WAKE_UP, java.wake_up(entry.now_ms, entry.device_id.encode())
-    return java.RECORD, java.record_frame(entry.arrival_ms, entry.partition, entry.offset, entry.key, entry.value)
+    assert entry.arrival_ms is not None
+    frame = java.record_frame(entry.arrival_ms, entry.partition, entry.offset, entry.key, entry.value)
+    marks = java.CLAMPED * entry.is_clamped + java.JUMPED * entry.has_jumped
+    return java.RECORD, bytes([frame[0] + marks]) + frame[1:]
 
 
-@given(st.integers(0, 2), st.lists(st.tuples(records | wake_ups, optional_bytes)))
+@given(st.integers(0, 2), st.lists(st.tuples(marked | wake_ups, optional_bytes)))
 def test_a_batch_comes_out_of_java_as_it_went_in(
     purpose: int, entries: list[tuple[RecordFrame | WakeUp, bytes | None]]
 ) -> None:
     batch = decoded_batch(java.batch(purpose, ((*payload(entry), snapshot) for entry, snapshot in entries)))
     assert (batch.is_flush, batch.is_save) == (purpose != java.CONTINUE, purpose == java.SAVE)
-    assert [(entry, snapshot) for entry, snapshot in batch.entries] == [
-        (entry if isinstance(entry, WakeUp) or entry.value is not None else as_heartbeat(entry), snapshot)
-        for entry, snapshot in entries
-    ]
-
-
-def as_heartbeat(entry: RecordFrame) -> RecordFrame:
-    """A heartbeat never crosses; if it did, it would have an empty value."""
-    return entry if entry.key is not None else RecordFrame(entry.arrival_ms, entry.partition, entry.offset, None, b"")
+    assert list(batch.entries) == entries
 
 
 @given(st.lists(outputs | state_messages))
@@ -90,7 +95,7 @@ def test_a_file_of_frames_holds_each_record_behind_its_size(frames: list[RecordF
         found.append(data[4 : 4 + size])
         data = data[4 + size :]
     assert found == [
-        java.record_frame(frame.arrival_ms, frame.partition, frame.offset, frame.key, frame.value or b"")
+        java.record_frame(frame.arrival_ms or 0, frame.partition, frame.offset, frame.key, frame.value or b"")
         for frame in frames
     ]
 

@@ -119,6 +119,19 @@ def test_a_window_that_comes_with_an_invalid_record_is_held(function: PipelineFu
     assert value == f"a/{START_MS}/1".encode()
 
 
+def test_arrivals_that_were_clamped_or_jumped_are_counted_also_those_of_heartbeats(
+    function: PipelineFunction,
+) -> None:
+    _, frame, _ = event(0)
+    heartbeat = java.record_frame(START_MS, 7, 1, None, None)
+    marked = [bytes([data[0] + mark]) + data[1:] for data, mark in ((frame, java.CLAMPED), (heartbeat, java.JUMPED))]
+    messages = answer(function, java.FLUSH, *((java.RECORD, data, None) for data in marked))
+    assert [kind for kind, _, _ in messages] == [HOLD, TIMER, PREDICTION]
+    metrics = function._metrics
+    assert metrics.value("latecomer_arrivals_clamped_total", partition="0") == 1
+    assert metrics.value("latecomer_arrival_jumps_total", partition="7") == 1
+
+
 def test_a_window_that_comes_at_the_end_of_time_is_held_and_told_no_time(function: PipelineFunction) -> None:
     wake_up = java.WAKE_UP, java.wake_up(END_OF_TIME_MS, b"a"), snapshot()
     assert answer(function, java.SAVE, wake_up) == []

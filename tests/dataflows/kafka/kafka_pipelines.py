@@ -26,6 +26,10 @@ from window_core import WindowSpec
 __all__ = ["KafkaPipelines", "without_positions"]
 
 
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""A job of a test lives for seconds, most of which a JVM would spend on compiling."""
+
+
 class KafkaPipelines:
     """Runs on one broker, with the same two services.
 
@@ -95,7 +99,7 @@ class KafkaPipelines:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": root},
+            env={**os.environ, "PYTHONPATH": root, "JAVA_TOOL_OPTIONS": QUICK_JAVA},
         )
         try:
             yield process

@@ -20,7 +20,8 @@ USER, PASSWORD = "tester", "a very secret word"
 Record = tuple[bytes | None, bytes | None, int]
 """Key, value, timestamp in ms."""
 
-_GIVE_UP_S = 90
+_GIVE_UP_S = 240
+"""Far above any wait: a job on Flink needs a minute and a half to start on a machine that is very busy."""
 
 
 def records_of(data: bytes) -> list[Record]:
@@ -74,9 +75,24 @@ class Topics:
         [removed] = self._admin.delete_records([TopicPartition(_topic(location), 0, offset)]).values()
         removed.result()
 
-    def fill(self, location: str, records: Iterable[Record], partition: int = -1) -> None:
+    def delete(self, location: str) -> None:
+        """Delete a topic, and wait until it is gone."""
+        topic = _topic(location)
+        [deleted] = self._admin.delete_topics([topic]).values()
+        deleted.result()
+        give_up_s = monotonic() + _GIVE_UP_S
+        while topic in self._admin.list_topics(timeout=_GIVE_UP_S).topics:
+            assert monotonic() < give_up_s, f"{topic} is still there"
+
+    def make_anew(self, location: str, partitions: int = 1) -> None:
+        """Delete a topic, and make another one of its name."""
+        self.delete(location)
+        make_topics(self.address, {_topic(location): {}}, partitions)
+
+    def fill(self, location: str, records: Iterable[Record], partition: int = -1, codec: str = "none") -> None:
         """Append records, each to the partition of its key if no other is named."""
         settings = {"partitioner": "murmur2_random", "message.max.bytes": 16_000_000, "enable.idempotence": True}
+        settings |= {"compression.codec": codec}
         producer = Producer({"bootstrap.servers": self.address, "log_level": 2, **settings})
         failed: list[KafkaError] = []
         topic = _topic(location)

@@ -8,8 +8,8 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.types.Row;
 
 /**
- * One record of the log as the Python side reads it, big-endian: kind (1 byte), arrival in ms (8),
- * partition (4), offset (8), size of the key or -1 (4), key, value. {@code
+ * One record of the log as the Python side reads it, big-endian: kind and marks (1 byte), arrival
+ * in ms (8), partition (4), offset (8), size of the key or -1 (4), key, value. {@code
  * dataflows/flink_job/frames.py} is its other half.
  *
  * <p>Within the job a record is a row of two fields: what it is keyed by, and this frame.
@@ -19,6 +19,14 @@ final class RecordFrame {
   static final byte HEARTBEAT = 1;
   static final byte WITHOUT_VALUE = 3;
 
+  /** Mark: the record arrived before the one in front of it, and was given the arrival of that. */
+  static final byte CLAMPED = 0x10;
+
+  /** Mark: it arrived a day or more after all before it. */
+  static final byte JUMPED = 0x20;
+
+  private static final int ARRIVAL_AT = 1;
+  private static final int OFFSET_AT = 1 + 8 + 4;
   private static final int HEADER_BYTES = 1 + 8 + 4 + 8 + 4;
   private static final int KEY_SIZE_AT = HEADER_BYTES - 4;
 
@@ -60,12 +68,27 @@ final class RecordFrame {
     return key.getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  static byte kind(Row row) {
-    return frame(row)[0];
+  /** Whether it is a heartbeat of which there is nothing to count. */
+  static boolean isPlainHeartbeat(byte[] frame) {
+    return frame[0] == HEARTBEAT;
   }
 
-  static long arrivalMs(Row row) {
-    return ByteBuffer.wrap(frame(row)).getLong(1);
+  static long arrivalMs(byte[] frame) {
+    return ByteBuffer.wrap(frame).getLong(ARRIVAL_AT);
+  }
+
+  static long offset(byte[] frame) {
+    return ByteBuffer.wrap(frame).getLong(OFFSET_AT);
+  }
+
+  /** Give a record another arrival. */
+  static void clamp(byte[] frame, long arrivalMs) {
+    ByteBuffer.wrap(frame).putLong(ARRIVAL_AT, arrivalMs);
+    mark(frame, CLAMPED);
+  }
+
+  static void mark(byte[] frame, byte mark) {
+    frame[0] |= mark;
   }
 
   static String key(Row row) {

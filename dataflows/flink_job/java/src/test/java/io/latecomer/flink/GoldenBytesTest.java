@@ -68,11 +68,11 @@ final class GoldenBytesTest {
             new FileRecords().createReader(new Configuration(), stream)) {
       Row record = reader.read();
       assertEquals("d1", RecordFrame.key(record));
-      assertEquals(1_587_920_555_000L, RecordFrame.arrivalMs(record));
+      assertEquals(1_587_920_555_000L, RecordFrame.arrivalMs(RecordFrame.frame(record)));
       assertEquals(RecordFrame.row(1_587_920_555_000L, 3, 17, KEY, EVENT), record);
       Row rejected = reader.read();
       assertEquals("", RecordFrame.key(rejected));
-      assertEquals(2, RecordFrame.kind(rejected));
+      assertEquals(2, RecordFrame.frame(rejected)[0]);
       assertNull(reader.read());
     }
   }

@@ -1,0 +1,313 @@
+package io.latecomer.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import org.apache.flink.api.common.eventtime.Watermark;
+import org.apache.flink.api.connector.source.ReaderOutput;
+import org.apache.flink.api.connector.source.SourceOutput;
+import org.apache.flink.api.connector.source.SourceReader;
+import org.apache.flink.api.connector.source.SourceReaderContext;
+import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
+import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplitSerializer;
+import org.apache.flink.core.io.InputStatus;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
+import org.apache.flink.types.Row;
+import org.junit.jupiter.api.Test;
+
+/** The clocks of partitions between the connector's reader, played by a script, and Flink. */
+final class TopicReaderTest {
+  private static final String ID = "7t3vC4IWfusNtNpffvQS/+";
+  private static final String OTHER_ID = "7t3vC4IWfusNtNpffvQSsQ";
+
+  private final Script script = new Script();
+  private final Flink flink = new Flink();
+  private final List<Object> told = new ArrayList<>();
+
+  private static TopicLog log(String id, Long untilMs, Long endMs, String endedFile) {
+    return new TopicLog("kafka://b:1/t", "t", id, 2, true, "100,100", untilMs, endMs, endedFile);
+  }
+
+  private TopicReader reader(TopicLog log) {
+    SourceReaderContext context =
+        (SourceReaderContext)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {SourceReaderContext.class},
+                (proxy, method, arguments) -> {
+                  told.add(arguments[0]);
+                  return null;
+                });
+    return new TopicReader(script, context, log);
+  }
+
+  /** Splits as they come from the enumerator, or from a state: through the serializer. */
+  private static KafkaPartitionSplit through(TopicLog log, TopicLog next, KafkaPartitionSplit split)
+      throws IOException {
+    SplitStates states = new SplitStates(new KafkaPartitionSplitSerializer(), log);
+    return new SplitStates(new KafkaPartitionSplitSerializer(), next)
+        .deserialize(states.getVersion(), states.serialize(split));
+  }
+
+  private static KafkaPartitionSplit assigned(TopicLog log, int partition, long offset)
+      throws IOException {
+    return through(log, log, new KafkaPartitionSplit(new TopicPartition("t", partition), offset));
+  }
+
+  private void readAll(TopicReader reader) throws Exception {
+    while (reader.pollNext(flink) == InputStatus.MORE_AVAILABLE) {}
+  }
+
+  private static Map<Integer, String> saved(TopicReader reader) {
+    Map<Integer, String> saved = new TreeMap<>();
+    for (KafkaPartitionSplit split : reader.snapshotState(1)) {
+      saved.put(
+          split.getPartition(),
+          split.getStartingOffset() + " at " + ((ClockedSplit) split).clockMs());
+    }
+    return saved;
+  }
+
+  @Test
+  void aClockGoesOnWhereverItsPartitionIsRestored() throws Exception {
+    TopicLog log = log(ID, null, null, null);
+    TopicReader reader = reader(log);
+    reader.addSplits(List.of(assigned(log, 0, 5), assigned(log, 1, 5)));
+    script.record(0, 5, 1_000).record(1, 5, 10).record(0, 6, 900);
+    readAll(reader);
+    assertEquals(List.of("0/5 at 1000", "1/5 at 10", "0/6 at 1000"), flink.seen);
+    assertEquals(Map.of(0, "7 at 1000", 1, "6 at 10"), saved(reader));
+
+    List<KafkaPartitionSplit> state = reader.snapshotState(1);
+    TopicReader other = new TopicReaderTest().reader(log);
+    other.addSplits(List.of(through(log, log, state.get(0)), through(log, log, state.get(1))));
+    assertEquals(saved(reader), saved(other));
+  }
+
+  @Test
+  void aPartitionIsSavedAtTheFirstRecordBehindUntil() throws Exception {
+    TopicLog log = log(ID, 1_000L, 1_000L, "/ended");
+    TopicReader reader = reader(log);
+    reader.addSplits(List.of(assigned(log, 0, 5), assigned(log, 1, 5)));
+    script.record(0, 5, 1_000).record(0, 6, 1_001).record(0, 7, 900).record(0, 8, -1);
+    readAll(reader);
+    assertEquals(List.of("0/5 at 1000", "0: watermark 1000"), flink.seen);
+    assertEquals(Map.of(0, "6 at 1000", 1, "5 at " + PartitionClock.NOT_BEGUN), saved(reader));
+    assertEquals(List.of(new PartitionEnded(0)), told);
+    script.end(0);
+    readAll(reader);
+    assertEquals(Map.of(0, "6 at 1000", 1, "5 at " + PartitionClock.NOT_BEGUN), saved(reader));
+    assertEquals(List.of(new PartitionEnded(0)), told);
+  }
+
+  @Test
+  void aPartitionThatHasEndedStaysInTheStateOfARunThatIsStopped() throws Exception {
+    TopicLog log = log(ID, null, 2_000L, "/ended");
+    TopicReader reader = reader(log);
+    reader.addSplits(List.of(assigned(log, 0, 5), assigned(log, 1, 200)));
+    script.record(0, 5, 1_000).end(0).end(1);
+    readAll(reader);
+    assertEquals(List.of("0/5 at 1000", "0: watermark 2000", "1: watermark 2000"), flink.seen);
+    // Partition 1 was read beyond this run's end before, and does not go back.
+    assertEquals(Map.of(0, "100 at 1000", 1, "200 at " + PartitionClock.NOT_BEGUN), saved(reader));
+    assertEquals(List.of(new PartitionEnded(0), new PartitionEnded(1)), told);
+  }
+
+  @Test
+  void aPartitionThatHasEndedIsForgottenByAJobThatFinishes() throws Exception {
+    TopicLog log = log(ID, null, 2_000L, null);
+    TopicReader reader = reader(log);
+    reader.addSplits(List.of(assigned(log, 0, 5), assigned(log, 1, 5)));
+    script.record(0, 5, 1_000).end(0);
+    readAll(reader);
+    assertEquals(List.of("0/5 at 1000", "0: released"), flink.seen);
+    assertEquals(Map.of(1, "5 at " + PartitionClock.NOT_BEGUN), saved(reader));
+    assertEquals(List.of(), told);
+  }
+
+  @Test
+  void recordsThatAreGoneAreSaidInOneLine() throws Exception {
+    TopicLog log = log(ID, null, null, null);
+    TopicReader reader = reader(log);
+    script.failure =
+        new RuntimeException(
+            "fetchers", new OffsetOutOfRangeException(Map.of(new TopicPartition("t", 1), 17L)));
+    Exception error = assertThrows(IllegalStateException.class, () -> reader.pollNext(flink));
+    assertEquals(
+        "kafka://b:1/t, partition 1: the records from offset 17 on are gone, by retention or with"
+            + " the topic; they cannot be made up for, so start anew with another --state",
+        error.getMessage());
+  }
+
+  @Test
+  void theStateOfAnotherTopicOrAnEarlierVersionIsRefused() throws Exception {
+    TopicLog log = log(ID, null, null, null);
+    KafkaPartitionSplit split = new KafkaPartitionSplit(new TopicPartition("t", 0), 5);
+    Exception anew =
+        assertThrows(IOException.class, () -> through(log(OTHER_ID, null, null, null), log, split));
+    assertEquals(
+        "the state is of another topic that was named t: it was deleted and made anew, so start"
+            + " anew with another state",
+        anew.getMessage());
+    KafkaPartitionSplit elsewhere = new KafkaPartitionSplit(new TopicPartition("u", 0), 5);
+    Exception name = assertThrows(IOException.class, () -> through(log, log, elsewhere));
+    assertEquals("the state is of the topic u, and the run reads t", name.getMessage());
+    KafkaPartitionSplitSerializer old = new KafkaPartitionSplitSerializer();
+    SplitStates states = new SplitStates(old, log);
+    Exception version =
+        assertThrows(
+            IOException.class, () -> states.deserialize(old.getVersion(), old.serialize(split)));
+    assertEquals(
+        "the state was saved by an earlier version, without the clock of each partition: start"
+            + " anew with another state",
+        version.getMessage());
+  }
+
+  @Test
+  void aRestoredSplitEndsWhereItsRunEnds() throws Exception {
+    TopicLog next =
+        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "100,300", null, null, "/ended");
+    KafkaPartitionSplit restored =
+        through(
+            log(ID, null, null, null),
+            next,
+            new KafkaPartitionSplit(new TopicPartition("t", 1), 50, 100));
+    assertEquals(300, restored.getStoppingOffset().orElseThrow());
+    assertEquals(50, restored.getStartingOffset());
+  }
+
+  /** What the connector's reader does, step by step. */
+  private static final class Script implements SourceReader<Row, KafkaPartitionSplit> {
+    private final Deque<Row> records = new ArrayDeque<>();
+    private final Deque<String> endings = new ArrayDeque<>();
+    private final Map<String, KafkaPartitionSplit> splits = new TreeMap<>();
+    private final Map<String, SourceOutput<Row>> outputs = new TreeMap<>();
+    private RuntimeException failure;
+
+    Script record(int partition, long offset, long stampMs) {
+      records.add(
+          RecordFrame.row(stampMs, partition, offset, new byte[] {(byte) partition}, new byte[0]));
+      return this;
+    }
+
+    Script end(int partition) {
+      endings.add("t-" + partition);
+      return this;
+    }
+
+    @Override
+    public InputStatus pollNext(ReaderOutput<Row> output) {
+      if (failure != null) {
+        throw failure;
+      }
+      if (!records.isEmpty()) {
+        Row row = records.remove();
+        String id = "t-" + (int) RecordFrame.key(row).charAt(0);
+        outputs
+            .computeIfAbsent(id, output::createOutputForSplit)
+            .collect(row, RecordFrame.arrivalMs(RecordFrame.frame(row)));
+        KafkaPartitionSplit split = splits.get(id);
+        long offset = RecordFrame.offset(RecordFrame.frame(row)) + 1;
+        splits.put(id, new KafkaPartitionSplit(split.getTopicPartition(), offset));
+        return InputStatus.MORE_AVAILABLE;
+      }
+      if (!endings.isEmpty()) {
+        splits.remove(endings.peek());
+        output.releaseOutputForSplit(endings.remove());
+        return InputStatus.MORE_AVAILABLE;
+      }
+      return InputStatus.NOTHING_AVAILABLE;
+    }
+
+    @Override
+    public void addSplits(List<KafkaPartitionSplit> added) {
+      added.forEach(split -> splits.put(split.splitId(), split));
+    }
+
+    @Override
+    public List<KafkaPartitionSplit> snapshotState(long checkpointId) {
+      return List.copyOf(splits.values());
+    }
+
+    @Override
+    public CompletableFuture<Void> isAvailable() {
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void start() {}
+
+    @Override
+    public void notifyNoMoreSplits() {}
+
+    @Override
+    public void close() {}
+  }
+
+  /** What Flink is given. */
+  private static final class Flink implements ReaderOutput<Row> {
+    private final List<String> seen = new ArrayList<>();
+
+    @Override
+    public SourceOutput<Row> createOutputForSplit(String splitId) {
+      String partition = splitId.substring(2);
+      return new SourceOutput<>() {
+        @Override
+        public void collect(Row row, long timestamp) {
+          seen.add(
+              partition + "/" + RecordFrame.offset(RecordFrame.frame(row)) + " at " + timestamp);
+        }
+
+        @Override
+        public void collect(Row row) {
+          throw new AssertionError("a record without its arrival");
+        }
+
+        @Override
+        public void emitWatermark(Watermark watermark) {
+          seen.add(partition + ": watermark " + watermark.getTimestamp());
+        }
+
+        @Override
+        public void markIdle() {}
+
+        @Override
+        public void markActive() {}
+      };
+    }
+
+    @Override
+    public void releaseOutputForSplit(String splitId) {
+      seen.add(splitId.substring(2) + ": released");
+    }
+
+    @Override
+    public void collect(Row row) {
+      throw new AssertionError("a record of no split");
+    }
+
+    @Override
+    public void collect(Row row, long timestamp) {
+      throw new AssertionError("a record of no split");
+    }
+
+    @Override
+    public void emitWatermark(Watermark watermark) {}
+
+    @Override
+    public void markIdle() {}
+
+    @Override
+    public void markActive() {}
+  }
+}
