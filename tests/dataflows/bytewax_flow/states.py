@@ -2,7 +2,8 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +19,7 @@ from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of
 from tests.reference import Outputs, read_outputs
 
-__all__ = ["StatefulRuns", "rows"]
+__all__ = ["StatefulRuns", "epochs", "refusing", "rows"]
 
 
 class StatefulRuns:
@@ -79,25 +80,18 @@ class StatefulRuns:
             when: of which rows.
             more: settings of the run.
         """
-        *kinds, _, table = writes.split()
-        for kind in kinds:
-            abort = "BEGIN SELECT raise(ABORT, 'killed here'); END"
-            self.rows(f"CREATE TRIGGER test_{kind} BEFORE {kind} ON {table} WHEN {when} {abort}")
         try:
-            self.run(**more)
+            with refusing(self.state, writes, when):
+                self.run(**more)
         except RuntimeError as error:
             return "killed here" in str(error)
-        finally:
-            for kind in kinds:
-                self.rows(f"DROP TRIGGER test_{kind}")
         return False
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return rows(self.state, query)
 
     def epochs(self) -> int:
-        """How many have ended, in all runs so far."""
-        return max(0, *(frontier - 1 for (frontier,) in self.rows("SELECT worker_frontier FROM fronts")), 0)
+        return epochs(self.state)
 
     def outputs(self) -> Outputs:
         return read_outputs(self.predictions, self.rejections)
@@ -107,3 +101,24 @@ def rows(state: Path, query: str) -> list[tuple[Any, ...]]:
     """What a query finds in the database of a state."""
     with closing(sqlite3.connect(state / "part-0.sqlite3", isolation_level=None)) as connection:
         return connection.execute(query).fetchall()
+
+
+def epochs(state: Path) -> int:
+    """How many have ended, in all runs of a state so far."""
+    if not (state / "latecomer.json").exists():
+        return 0
+    return max([0, *(frontier - 1 for (frontier,) in rows(state, "SELECT worker_frontier FROM fronts"))])
+
+
+@contextmanager
+def refusing(state: Path, writes: str, when: str) -> Iterator[None]:
+    """Inside, the database of a state fails where it is told to do such writes, as ``INSERT UPDATE ON fronts``."""
+    *kinds, _, table = writes.split()
+    for kind in kinds:
+        abort = "BEGIN SELECT raise(ABORT, 'killed here'); END"
+        rows(state, f"CREATE TRIGGER test_{kind} BEFORE {kind} ON {table} WHEN {when} {abort}")
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            rows(state, f"DROP TRIGGER test_{kind}")
