@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
 from dataflows.records import LoggedEvent
-from window_core import WindowSpec, next_wakeup_ms
+from window_core import DeviceWindow, Evaluation, WindowSpec, next_wakeup_ms
 
 __all__ = ["PartitionClock"]
 
@@ -16,7 +16,8 @@ __all__ = ["PartitionClock"]
 class PartitionClock:
     """Knows the devices of a partition, and when each has something due.
 
-    It takes every record of a device for an accepted one, so it may call a device for nothing, and never too late.
+    It takes every record of a device that has a window for an accepted one, so it may call a device for nothing, and
+    never too late. A device that has none becomes known by an accepted event only: a rejected one makes no state.
     """
 
     def __init__(self, spec: WindowSpec) -> None:
@@ -53,9 +54,15 @@ class PartitionClock:
         """What is due before the event of a record, and the event itself: for each device, what it is told in order."""
         device_id = logged.event.device_id
         items: list[tuple[str, LoggedEvent | int]] = [*self.due_before(logged.arrival_ms)]
-        self.heard(device_id, logged.arrival_ms)
+        if device_id in self._heard_ms or self._makes_a_window(logged):
+            self.heard(device_id, logged.arrival_ms)
         items.append((device_id, logged))
         return items
+
+    def _makes_a_window(self, logged: LoggedEvent) -> bool:
+        """Whether an event of a device without a window is accepted. The core says so: no rule stands here too."""
+        output = DeviceWindow(self._spec, logged.event.device_id).on_event(logged.event, logged.arrival_ms)[-1]
+        return isinstance(output, Evaluation)
 
     def heard(self, device_id: str, arrival_ms: int) -> None:
         """A record of a device was read."""

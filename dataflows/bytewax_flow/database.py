@@ -43,9 +43,9 @@ _INDEXES: Final = """
     CREATE INDEX latecomer_forgotten ON snaps (snap_epoch) WHERE ser_change IS NULL;
     CREATE TRIGGER latecomer_forget AFTER UPDATE ON commits BEGIN
         DELETE FROM snaps WHERE rowid IN (
-            SELECT old.rowid FROM snaps AS gone INDEXED BY latecomer_forgotten
-            JOIN snaps AS old USING (step_id, state_key)
-            WHERE gone.ser_change IS NULL AND gone.snap_epoch <= new.commit_epoch AND old.snap_epoch <= gone.snap_epoch
+            SELECT dead.rowid FROM snaps AS gone INDEXED BY latecomer_forgotten
+            JOIN snaps AS dead USING (step_id, state_key)
+            WHERE gone.ser_change IS NULL AND gone.snap_epoch <= new.commit_epoch AND dead.snap_epoch <= gone.snap_epoch
         );
     END;
 """

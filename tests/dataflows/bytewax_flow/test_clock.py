@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflows.bytewax_flow.clock import PartitionClock
+from dataflows.records import LoggedEvent
 from tests.dataflows.logs import specs
 from window_core import DeviceWindow, Event, WindowSpec
 
@@ -43,6 +44,32 @@ def test_a_forgotten_device_takes_no_memory() -> None:
     assert clock.snapshot() == (1_051, {})
 
 
+def logged(device_id: str, time_ms: int, arrival_ms: int) -> LoggedEvent:
+    return LoggedEvent(Event(device_id, time_ms, 0.0, 0.0, 0.0, 0.0), arrival_ms, "0/0")
+
+
+def test_a_rejected_event_of_a_device_without_a_window_takes_no_memory() -> None:
+    clock = PartitionClock(WindowSpec(max_ahead_ms=5))
+    for device in range(100):
+        event = logged(f"d{device}", 1_006, 1_000)
+        assert clock.before(event) == [(f"d{device}", event)]
+    assert clock.snapshot() == (999, {})
+    clock.before(logged("d0", 1_005, 1_000))
+    clock.before(logged("d0", 2_000, 1_001))
+    assert clock.snapshot() == (
+        1_000,
+        {"d0": 1_001},
+    )  # it has a window: nothing is known of what that makes of an event
+
+
+def test_a_device_that_was_forgotten_is_one_without_a_window() -> None:
+    clock = PartitionClock(WindowSpec(tick_ms=0, idle_after_ms=10, forget_after_ms=50, max_ahead_ms=5))
+    clock.before(logged("a", 1_000, 1_000))
+    event = logged("a", 2_000, 1_052)
+    assert clock.before(event) == [("a", 1_051), ("a", event)]
+    assert clock.snapshot() == (1_051, {})
+
+
 def test_without_ticks_a_busy_device_keeps_one_call_under_way() -> None:
     clock = PartitionClock(WindowSpec(tick_ms=0))
     for arrival_ms in range(1_000):
@@ -52,13 +79,16 @@ def test_without_ticks_a_busy_device_keeps_one_call_under_way() -> None:
 
 
 GAPS_MS = st.integers(0, 70) | st.sampled_from((0, 1, 40, 41, 240, 241))
-STEPS = st.lists(st.tuples(st.sampled_from(DEVICES[:2]), GAPS_MS), max_size=20)
+AHEAD_MS = st.sampled_from((0, 0, 0, 10**9))
+"""Now and then the event is rejected, whichever window it meets."""
+
+STEPS = st.lists(st.tuples(st.sampled_from(DEVICES[:2]), GAPS_MS, AHEAD_MS), max_size=20)
 
 
 @given(specs(), STEPS, st.integers(0, 30), st.integers(0, 40))
 @settings(max_examples=600)
 def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecond_give(
-    spec: WindowSpec, steps: list[tuple[str, int]], rest_ms: int, restart_after: int
+    spec: WindowSpec, steps: list[tuple[str, int, int]], rest_ms: int, restart_after: int
 ) -> None:
     clock, now_ms = PartitionClock(spec), 1_000
     called = {device_id: DeviceWindow(spec, device_id) for device_id in DEVICES}
@@ -69,7 +99,7 @@ def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecon
     def note(of: dict[str, list[str]], device_id: str, given: list[object]) -> None:
         of[device_id] += [f"{getattr(out, 'cause', out)} {getattr(out, 'as_of_ms', '')}" for out in given]
 
-    for number, (device_id, gap_ms) in enumerate(steps):
+    for number, (device_id, gap_ms, ahead_ms) in enumerate(steps):
         for _ in range(gap_ms):
             for other, window in driven.items():
                 note(expected, other, list(window.on_clock(now_ms)))
@@ -78,11 +108,11 @@ def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecon
             state = clock.snapshot()
             clock = PartitionClock(spec)
             clock.restore(*state)
-        reading = Event(device_id, now_ms, float(number), 0.0, 0.0, 0.0)
-        for due_id, due_ms in clock.due_before(now_ms):
-            note(outputs, due_id, list(called[due_id].on_clock(due_ms)))
-        clock.heard(device_id, now_ms)
-        note(outputs, device_id, list(called[device_id].on_event(reading, now_ms)))
+        reading = Event(device_id, now_ms + ahead_ms, float(number), 0.0, 0.0, 0.0)
+        for due_id, item in clock.before(LoggedEvent(reading, now_ms, "0/0")):
+            window = called[due_id]
+            given = window.on_clock(item) if isinstance(item, int) else window.on_event(item.event, item.arrival_ms)
+            note(outputs, due_id, list(given))
         note(expected, device_id, list(driven[device_id].on_event(reading, now_ms)))
     for due_id, due_ms in clock.due_at(now_ms + rest_ms):
         note(outputs, due_id, list(called[due_id].on_clock(due_ms)))

@@ -99,3 +99,17 @@ def test_a_run_that_dies_while_it_writes_its_outputs_loses_and_repeats_nothing(
         runs.run(chunk_bytes=MANY)
     runs.run()
     assert first_difference(expected, runs.outputs()) == ""
+
+
+def test_devices_of_which_every_event_was_rejected_leave_nothing_in_a_state(
+    tmp_path: Path, features_address: str, inference_address: str
+) -> None:
+    """Bytewax notes that a step has no state for a key, and keeps the note for ever."""
+    line = b'{"device_id":"d%d","time":%d,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":1,"arrival":%d}\n'
+    ahead = b"".join(line % (number, 10**9, 1_000) for number in range(300))
+    last = b"".join(line % (0, 1_000 + number, 1_000 + number) for number in range(300))
+    runs = StatefulRuns(tmp_path, Services(features_address, inference_address), ahead + last)
+    runs.run(chunk_bytes=3_000, tick_ms=0)
+    assert runs.epochs() > 3  # else they had no time to go
+    assert runs.rows("SELECT state_key FROM snaps WHERE step_id = 'latecomer.windows'") == [("d0",)]
+    assert runs.rejections.read_bytes().count(b"AHEAD_OF_CLOCK") == 300

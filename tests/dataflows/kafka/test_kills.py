@@ -1,7 +1,7 @@
 """Bytewax on a topic, killed at random moments, and made to die where a later run once took its snapshots for its own.
 
-``LATECOMER_KILLS=100 pytest -s tests/dataflows/kafka/test_kills.py`` kills so many times in place of 3, forces a fifth
-as many deaths, and prints what became of the outputs and how long it took to go on.
+``LATECOMER_KILLS=100 pytest -s -o timeout=0 tests/dataflows/kafka/test_kills.py`` kills so many times in place of 3,
+forces a fifth as many deaths, and prints what became of the outputs and how long it took to go on.
 """
 
 import os
