@@ -22,25 +22,6 @@ from tests.tokens import TokenMaker
 IN_TIME_S: Final = 20.0
 """How long a test waits for a server to notice a changed file; a second is what the page says."""
 
-NOT_YET_IN_JAVA: Final = frozenset(
-    {
-        "by an Ed25519 key",
-        "exp null",
-        "exp after the year 9999",
-        *(f"{name} {how}" for name in ("nbf", "iat") for how in ("null", "negative")),
-        "iat in the future",
-        "typ written in full",
-        "kid null",
-        "crit empty",
-        "crit null",
-        "two",
-        "a good one behind a bad one",
-        "empty set",
-        "weak set",
-    }
-)
-"""Rows that the Java server does not meet."""
-
 
 class Server(NamedTuple):
     maker: TokenMaker
@@ -81,8 +62,6 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             address = f"localhost:{running.port}"
         else:
             request.getfixturevalue("jar")
-            if "by an Ed25519 key" in NOT_YET_IN_JAVA:
-                algorithms.remove("EdDSA")
             arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
             arguments += [f"--jwt-algorithms={','.join(algorithms)}", "--language", "java"]
             address = ends.enter_context(embedded_service("features", *arguments))
@@ -90,23 +69,14 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Server(maker, ends.enter_context(grpc.secure_channel(address, credentials)))
 
 
-def expect(request: pytest.FixtureRequest, row: str) -> None:
-    if "java" in request.node.callspec.id and row in NOT_YET_IN_JAVA:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the Java server does not meet this rule"))
-
-
 @pytest.mark.parametrize("row", TOKENS)
-def test_a_token_is_judged_as_the_page_says(server: Server, row: str, request: pytest.FixtureRequest) -> None:
-    expect(request, row)
+def test_a_token_is_judged_as_the_page_says(server: Server, row: str) -> None:
     made, expected = TOKENS[row]
     assert server.told(f"Bearer {made(server.maker)}") == (expected, TEXTS[expected])
 
 
 @pytest.mark.parametrize("row", HEADERS)
-def test_the_authorization_metadata_is_judged_as_the_page_says(
-    server: Server, row: str, request: pytest.FixtureRequest
-) -> None:
-    expect(request, row)
+def test_the_authorization_metadata_is_judged_as_the_page_says(server: Server, row: str) -> None:
     made, expected = HEADERS[row]
     assert server.told(*made(server.maker.token())) == (expected, TEXTS[expected])
 
@@ -129,11 +99,8 @@ def keys_put_back(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("keys_put_back")
-@pytest.mark.parametrize(("row", "left"), [("empty set", []), ("set of none that fits", ["for encryption"])])
-def test_a_set_that_loses_its_last_key_shuts_everybody_out_at_once(
-    server: Server, row: str, left: list[str], request: pytest.FixtureRequest
-) -> None:
-    expect(request, row)
+@pytest.mark.parametrize("left", [[], ["for encryption"]], ids=["empty set", "set of none that fits"])
+def test_a_set_that_loses_its_last_key_shuts_everybody_out_at_once(server: Server, left: list[str]) -> None:
     server.maker.publish(*(server.maker.public(name) for name in left))
     assert server.lets_in(server.maker.token(), False)
 
@@ -145,10 +112,7 @@ def weak_key(maker: TokenMaker) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("keys_put_back")
 @pytest.mark.parametrize("row", ["weak set", "set that is gone"])
-def test_an_unreadable_set_keeps_the_last_keys_for_now_and_brings_no_new_one(
-    server: Server, row: str, request: pytest.FixtureRequest
-) -> None:
-    expect(request, row)
+def test_an_unreadable_set_keeps_the_last_keys_for_now_and_brings_no_new_one(server: Server, row: str) -> None:
     kept, new = server.maker.token(), server.maker.token("unpublished")
     if row == "set that is gone":
         Path(server.maker.jwks).unlink()

@@ -25,6 +25,14 @@ public final class FileWatch implements AutoCloseable {
   /** Takes what the files hold, in their order; throws SettingsError if that cannot be used. */
   public interface Reader {
     void take(List<byte[]> contents);
+
+    /** Is told at each look at which the files cannot be used. */
+    default void unusable() {}
+
+    /** How long what was there before stays in use meanwhile, for the log. */
+    default String kept() {
+      return "";
+    }
   }
 
   private final ScheduledExecutorService timer =
@@ -57,38 +65,57 @@ public final class FileWatch implements AutoCloseable {
   private static final class Watched {
     private final List<SettingFile> files;
     private final Reader reader;
+
+    /** What was last looked at, usable or not; empty after files that could not be read. */
     private List<byte[]> last = List.of();
-    private String complaint = "";
+
+    private String fault = "";
 
     Watched(List<SettingFile> files, Reader reader) {
       this.files = files;
       this.reader = reader;
     }
 
-    void load() {
-      List<byte[]> now = files.stream().map(SettingFile::read).toList();
-      if (!same(now, last)) {
-        last = now;
-        reader.take(now);
+    /** Whether there was something new, and it can be used. */
+    boolean load() {
+      List<byte[]> now;
+      try {
+        now = files.stream().map(SettingFile::read).toList();
+      } catch (SettingsError error) {
+        last = List.of();
+        throw error;
       }
+      if (same(now, last)) {
+        return false;
+      }
+      last = now;
+      reader.take(now);
+      return true;
     }
 
     void reload() {
       try {
-        load();
-        complaint = "";
+        if (load() && !fault.isEmpty()) {
+          logger.log(Level.WARNING, "{0}: can be used again", files.get(0).name());
+          fault = "";
+        }
       } catch (SettingsError error) {
         complain(error.getMessage());
       } catch (RuntimeException error) {
         // A schedule that throws is never run again. The text may quote the file: only the kind.
         complain(files.get(0).wrong("cannot be used: " + error.getClass()).getMessage());
       }
+      if (!fault.isEmpty()) {
+        reader.unusable();
+      }
     }
 
+    /** Once for each fault, however often it is looked at. */
     private void complain(String text) {
-      if (!text.equals(complaint)) {
-        logger.log(Level.WARNING, "{0}; the last good one stays in force", text);
-        complaint = text;
+      if (!text.equals(fault)) {
+        String kept = text + "; what was there before stays in use" + reader.kept();
+        logger.log(Level.WARNING, "{0}", kept);
+        fault = text;
       }
     }
 

@@ -14,6 +14,7 @@ import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.latecomer.services.security.FileWatch;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -106,7 +107,7 @@ public final class ServiceServer {
     TokenRules tokens = settings.access().tokens();
     return tokens == null
         ? List.of()
-        : List.of(new TokenCheck(new TokenVerifier(tokens, files), tokens));
+        : List.of(new TokenCheck(new TokenVerifier(tokens, files, InstantSource.system()), tokens));
   }
 
   /**

@@ -1,12 +1,9 @@
 package io.latecomer.services.server;
 
-import com.nimbusds.jose.JWSAlgorithm;
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.security.SettingFile;
 import java.time.Duration;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Which tokens a server takes.
@@ -29,10 +26,6 @@ public record TokenRules(
     List<String> subjects) {
   /** Every issuer has one of the two. */
   public static final List<String> DEFAULT_ALGORITHMS = List.of("RS256", "ES256");
-
-  /** Signatures by a private key that the JDK itself can check. */
-  private static final List<String> ALLOWED =
-      List.of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
 
   public static final Duration DEFAULT_CLOCK_SKEW = Duration.ofSeconds(30);
 
@@ -57,9 +50,12 @@ public record TokenRules(
       throw new SettingsError("scope must be one name, not '" + scope + "'");
     }
     algorithms = List.copyOf(algorithms);
-    if (algorithms.isEmpty() || !ALLOWED.containsAll(algorithms)) {
+    if (algorithms.isEmpty() || !Signatures.NAMES.containsAll(algorithms)) {
       throw new SettingsError(
-          "jwt-algorithms must be of " + String.join(",", ALLOWED) + ", not " + algorithms);
+          "jwt-algorithms must be of "
+              + String.join(",", Signatures.NAMES)
+              + ", not "
+              + algorithms);
     }
     if (clockSkew.compareTo(MAX_SKEW) > 0) {
       throw new SettingsError("clock-skew must be from 0s to 5m");
@@ -72,9 +68,7 @@ public record TokenRules(
     }
   }
 
-  Set<JWSAlgorithm> signatures() {
-    Set<JWSAlgorithm> found = new LinkedHashSet<>();
-    algorithms.forEach(name -> found.add(JWSAlgorithm.parse(name)));
-    return found;
+  List<Signatures> signatures() {
+    return algorithms.stream().map(Signatures::valueOf).toList();
   }
 }

@@ -47,7 +47,7 @@ final class TokenFileTest {
         Thread.onSpinWait();
       }
       Authority.replace(file, "");
-      log.await("has no token; the last good one stays in force", 1);
+      log.await("has no token; what was there before stays in use", 1);
       assertEquals("second", tokens.token());
     }
   }

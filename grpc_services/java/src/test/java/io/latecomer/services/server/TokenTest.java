@@ -196,10 +196,10 @@ final class TokenTest {
               .getMessage();
       String expected =
           text.startsWith("{\"keys\":[]")
-              ? "has no key"
+              ? "holds no key for RS256, ES256"
               : text.startsWith("{")
-                  ? "has a private or a shared key; a server needs the public ones only"
-                  : "is not a JSON Web Key Set";
+                  ? "holds a secret key; the set must hold public keys only"
+                  : "is not a JSON Web Key Set, or a key in it is damaged";
       assertEquals("jwks: " + broken.jwks + " " + expected, message);
     }
   }
