@@ -139,4 +139,4 @@ def _become_java(service: str) -> None:
             text = ",".join(value) if isinstance(value, tuple) else f"{value}ms" if option.type is DURATION else value
             options.append(f"{option.opts[0]}={text}")
     java = java_command("--language java")
-    os.execv(java, [java, "-jar", str(services_jar()), service, *options])
+    os.execv(java, [java, "-XX:+ExitOnOutOfMemoryError", "-jar", str(services_jar()), service, *options])

@@ -96,6 +96,7 @@ public final class Channels implements AutoCloseable {
   /** Opens a channel; it connects with the first call. */
   ManagedChannel open(Addresses addresses) {
     return Grpc.newChannelBuilder(addresses.target(), credentials)
+        .decompressorRegistry(settings.compression().unpacked())
         .maxInboundMessageSize(MAX_MESSAGE_BYTES)
         .perRpcBufferLimit(MAX_MESSAGE_BYTES)
         .retryBufferSize(4L * MAX_MESSAGE_BYTES)

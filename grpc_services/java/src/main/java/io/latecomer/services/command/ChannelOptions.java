@@ -56,7 +56,8 @@ final class ChannelOptions {
       names = "--compression",
       paramLabel = "KIND",
       defaultValue = "none",
-      description = "of requests: ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+      description =
+          "gzip: pack requests, and take packed answers; the servers need it too; or none (${DEFAULT-VALUE})")
   private Compression compression;
 
   ChannelSettings settings() {

@@ -20,6 +20,14 @@ final class LimitOptions {
   private int maxConcurrentCalls = Limits.DEFAULT.maxConcurrentCalls();
 
   @Option(
+      names = "--message-timeout",
+      paramLabel = "TIME",
+      defaultValue = "10s",
+      description =
+          "longest wait for the first message of a call; a call that sends none in time is DEADLINE_EXCEEDED (${DEFAULT-VALUE})")
+  private Duration messageTimeout;
+
+  @Option(
       names = "--drain",
       paramLabel = "TIME",
       defaultValue = "0s",
@@ -50,6 +58,12 @@ final class LimitOptions {
 
   Limits limits() {
     return new Limits(
-        maxMessageBytes, maxConcurrentCalls, drain, grace, maxConnectionAge, maxConnectionAgeGrace);
+        maxMessageBytes,
+        maxConcurrentCalls,
+        messageTimeout,
+        drain,
+        grace,
+        maxConnectionAge,
+        maxConnectionAgeGrace);
   }
 }

@@ -9,10 +9,12 @@ import io.latecomer.services.wire.Compression;
 import io.prometheus.metrics.exporter.httpserver.HTTPServer;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,7 +45,7 @@ public abstract class ServeCommand implements Callable<Integer> {
       paramLabel = "KIND",
       defaultValue = "none",
       description =
-          "of answers, to clients that take it: ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE})")
+          "gzip: accept packed requests, and pack answers to clients that take it; or none (${DEFAULT-VALUE})")
   private Compression compression;
 
   @Option(
@@ -87,9 +89,11 @@ public abstract class ServeCommand implements Callable<Integer> {
     }
   }
 
-  /** A request above the limit is its sender's fault, and is no reason for a stack trace here. */
-  private static final Logger OVERSIZE_LOG =
-      Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty.NettyServerStream");
+  /** What a caller does wrong is his fault, and no reason for a stack trace here. */
+  private static final List<Logger> CALLERS_LOGS =
+      Stream.of("NettyServerStream", "NettyServerHandler", "NettyServerTransport")
+          .map(name -> Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty." + name))
+          .toList();
 
   /** An orderly end is no news; held here, since loggers are forgotten when nobody holds them. */
   private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
@@ -98,7 +102,8 @@ public abstract class ServeCommand implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     ServerSettings settings = settings();
     GRPC_LOG.setLevel(Level.WARNING);
-    OVERSIZE_LOG.setLevel(Level.SEVERE);
+    CALLERS_LOGS.forEach(log -> log.setLevel(Level.SEVERE));
+    LastResort.prepare();
     ServiceServer server;
     try {
       server = ServiceServer.start(settings);

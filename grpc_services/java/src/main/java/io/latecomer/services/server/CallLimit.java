@@ -7,58 +7,66 @@ import io.grpc.ServerCall.Listener;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
-import java.time.Duration;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * How many calls are answered at a time, open streams included.
+ * How many calls are answered at a time, open streams included, from the first request of each.
  *
  * <p>One above that is UNAVAILABLE: a client may try it again, here or elsewhere.
  * RESOURCE_EXHAUSTED would tell it that the request itself is too much. Health and reflection do
  * not count, or a busy server would look like a dead one.
  */
 final class CallLimit implements ServerInterceptor {
-  private final int limit;
+  private final Status reached;
   private final Semaphore free;
 
   CallLimit(int limit) {
-    this.limit = limit;
+    this.reached =
+        Status.UNAVAILABLE.withDescription(
+            "the limit of " + limit + " concurrent calls is reached");
     this.free = new Semaphore(limit);
-  }
-
-  /** Waits until no call is open; whether that came about in time. */
-  boolean awaitNone(Duration time) throws InterruptedException {
-    boolean none = free.tryAcquire(limit, time.toMillis(), TimeUnit.MILLISECONDS);
-    if (none) {
-      free.release(limit);
-    }
-    return none;
   }
 
   @Override
   public <Q, R> Listener<Q> interceptCall(
       ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
-    if (!free.tryAcquire()) {
-      String text = "the limit of " + limit + " concurrent calls is reached";
-      call.close(Status.UNAVAILABLE.withDescription(text), new Metadata());
-      return new Listener<>() {};
-    }
-    try {
-      return new Counted<>(next.startCall(call, headers));
-    } catch (RuntimeException | Error error) {
-      free.release();
-      throw error;
-    }
+    return new Counted<>(call, next.startCall(call, headers));
   }
 
   /** gRPC ends every call by exactly one of the two; the flag holds even if it did not. */
   private final class Counted<Q> extends SimpleForwardingServerCallListener<Q> {
-    private final AtomicBoolean released = new AtomicBoolean();
+    private final ServerCall<Q, ?> call;
+    private final AtomicBoolean counts = new AtomicBoolean();
+    private boolean refused;
 
-    Counted(Listener<Q> next) {
+    Counted(ServerCall<Q, ?> call, Listener<Q> next) {
       super(next);
+      this.call = call;
+    }
+
+    @Override
+    public void onMessage(Q request) {
+      if (counts.get() || enters()) {
+        super.onMessage(request);
+      }
+    }
+
+    private boolean enters() {
+      if (!refused && free.tryAcquire()) {
+        counts.set(true);
+      } else if (!refused) {
+        refused = true;
+        call.close(reached, new Metadata());
+      }
+      return !refused;
+    }
+
+    @Override
+    public void onHalfClose() {
+      if (!refused) {
+        super.onHalfClose();
+      }
     }
 
     @Override
@@ -74,7 +82,7 @@ final class CallLimit implements ServerInterceptor {
     }
 
     private void release() {
-      if (released.compareAndSet(false, true)) {
+      if (counts.compareAndSet(true, false)) {
         free.release();
       }
     }

@@ -7,8 +7,10 @@ import java.time.Duration;
  * How much a server takes, and for how long. Defaults and ranges are those of the Python servers.
  *
  * @param maxMessageBytes largest request; a larger one is RESOURCE_EXHAUSTED
- * @param maxConcurrentCalls calls answered at a time, open streams included; one above that is
- *     UNAVAILABLE
+ * @param maxConcurrentCalls calls answered at a time, open streams included, each from its first
+ *     message; one above that is UNAVAILABLE
+ * @param messageTimeout how long a call may take to send its first message whole; later it is
+ *     DEADLINE_EXCEEDED. The default is the largest request over 27 Mbit/s
  * @param drain how long a server that was told to stop still takes calls, so that balancers see it
  *     is NOT_SERVING
  * @param grace how long calls that run then have to finish before they are cut
@@ -19,6 +21,7 @@ import java.time.Duration;
 public record Limits(
     int maxMessageBytes,
     int maxConcurrentCalls,
+    Duration messageTimeout,
     Duration drain,
     Duration grace,
     Duration maxConnectionAge,
@@ -35,6 +38,7 @@ public record Limits(
       new Limits(
           32 * 1024 * 1024,
           64,
+          Duration.ofSeconds(10),
           Duration.ZERO,
           Duration.ofSeconds(30),
           Duration.ofMinutes(5),
@@ -48,6 +52,9 @@ public record Limits(
   public Limits {
     ServerSettings.checkRange("max-message-bytes", maxMessageBytes, 1, Integer.MAX_VALUE);
     ServerSettings.checkRange("max-concurrent-calls", maxConcurrentCalls, 1, MAX_CALLS);
+    if (messageTimeout.toMillis() < 100 || messageTimeout.compareTo(MAX_WAIT) > 0) {
+      throw new SettingsError("message-timeout must be from 100ms to 1h");
+    }
     checkWait("drain", drain);
     checkWait("grace", grace);
     if (maxConnectionAge.toSeconds() < 1 || maxConnectionAge.compareTo(MAX_AGE) > 0) {

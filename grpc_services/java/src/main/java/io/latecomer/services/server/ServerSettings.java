@@ -9,7 +9,7 @@ import io.latecomer.services.wire.Compression;
  *
  * @param host name or address to listen on
  * @param port 0 takes a free one
- * @param compression of answers, to clients that take it
+ * @param compression {@code gzip}: requests may be packed, and answers are, to clients that take it
  */
 public record ServerSettings(
     Service service, String host, int port, Limits limits, Access access, Compression compression) {

@@ -12,6 +12,7 @@ import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.latecomer.services.security.FileWatch;
+import io.latecomer.services.wire.RequestReader;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.InstantSource;
@@ -37,8 +38,29 @@ public final class ServiceServer {
    */
   private static final int FAREWELL_MS = 500;
 
+  /** For a connection to say what it is, TLS included. */
+  private static final int HANDSHAKE_S = 10;
+
+  /** Without a call; a client that watches the health has one. */
+  private static final int IDLE_S = 60;
+
+  /** gRPC's own default: a token of some kilobytes, and what else a call brings. */
+  private static final int METADATA_BYTES = 8 * 1024;
+
+  /**
+   * Calls of a connection at a time: what RFC 9113, section 6.5.2, recommends as the least. A
+   * client that has more to ask waits.
+   */
+  private static final int CALLS_OF_CONNECTION = 100;
+
+  /** Calls that one connection may cancel, in so many seconds; above that it is cut. */
+  private static final int RESETS = 1_000;
+
+  private static final int RESETS_S = 10;
+
   private final ServerSettings settings;
-  private final CallLimit limit;
+  private final Connections connections = new Connections();
+  private final OpenCalls calls;
   private final ServiceMetrics metrics = new ServiceMetrics();
   private final HealthStatusManager health = new HealthStatusManager();
   private final OpenStreams streams = new OpenStreams();
@@ -57,34 +79,64 @@ public final class ServiceServer {
     this.files = files;
     this.executor = executor;
     Limits limits = settings.limits();
-    limit = new CallLimit(limits.maxConcurrentCalls());
+    calls = new OpenCalls(limits.messageTimeout(), limits.maxMessageBytes(), requestBytes(limits));
+    HealthLimit healthLimit = new HealthLimit();
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(
                 new InetSocketAddress(settings.host(), settings.port()), credentials())
             .executor(executor)
             .maxInboundMessageSize(limits.maxMessageBytes())
+            .maxInboundMetadataSize(METADATA_BYTES)
+            .maxConcurrentCallsPerConnection(
+                Math.max(limits.maxConcurrentCalls(), CALLS_OF_CONNECTION))
+            .decompressorRegistry(settings.compression().unpacked())
+            .maxRstFramesPerWindow(RESETS, RESETS_S)
+            .handshakeTimeout(HANDSHAKE_S, TimeUnit.SECONDS)
             .permitKeepAliveTime(SHORTEST_KEEPALIVE_S, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
+            .maxConnectionIdle(IDLE_S, TimeUnit.SECONDS)
             .maxConnectionAge(limits.maxConnectionAge().toMillis(), TimeUnit.MILLISECONDS)
             .maxConnectionAgeGrace(limits.maxConnectionAgeGrace().toMillis(), TimeUnit.MILLISECONDS)
-            .addService(health.getHealthService());
+            .addStreamTracerFactory(calls)
+            .addTransportFilter(healthLimit)
+            .addService(read(health.getHealthService().bindService(), false, List.of(healthLimit)));
     List<ServerInterceptor> guards = guards();
-    builder.addService(
-        ServerInterceptors.intercept(ProtoReflectionServiceV1.newInstance(), guards));
+    builder.addService(read(ProtoReflectionServiceV1.newInstance().bindService(), false, guards));
+    CallLimit limit = new CallLimit(limits.maxConcurrentCalls());
     for (BindableService part : settings.service().parts(streams)) {
-      // As bytes first: so a request is parsed behind the interceptor that knows the statuses. Of
-      // the interceptors the last one named is the first one called.
-      ServerServiceDefinition calls = ServerInterceptors.intercept(part, metrics.innermost());
-      calls = ServerInterceptors.useInputStreamMessages(calls);
-      calls = ServerInterceptors.intercept(calls, new StatusInterceptor(), limit);
-      calls = ServerInterceptors.intercept(calls, guards);
-      calls = ServerInterceptors.intercept(calls, compression(settings));
-      calls = ServerInterceptors.intercept(calls, metrics.outermost());
-      builder.addService(calls);
-      health.setStatus(calls.getServiceDescriptor().getName(), ServingStatus.SERVING);
+      ServerServiceDefinition counted = ServerInterceptors.intercept(part, metrics.innermost());
+      counted = read(counted, true, guards, limit);
+      counted = ServerInterceptors.intercept(counted, compression(settings));
+      counted = ServerInterceptors.intercept(counted, metrics.outermost());
+      builder.addService(counted);
+      health.setStatus(counted.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
-    server = builder.build();
+    server = connections.serve(builder).build();
+  }
+
+  /**
+   * A service behind what every call passes: its guards see the headers before anything else is
+   * received, and a request is parsed only when the whole of it is there.
+   */
+  private ServerServiceDefinition read(
+      ServerServiceDefinition service,
+      boolean awaitedByDrain,
+      List<ServerInterceptor> guards,
+      ServerInterceptor... limits) {
+    ServerServiceDefinition bytes =
+        ServerInterceptors.useInputStreamMessages(RequestReader.bounded(service));
+    // Of several interceptors, and of several calls, the last one named is the first one called.
+    bytes = ServerInterceptors.intercept(bytes, limits);
+    bytes =
+        ServerInterceptors.intercept(
+            bytes, calls.interceptor(awaitedByDrain), new StatusInterceptor());
+    return ServerInterceptors.intercept(bytes, guards);
+  }
+
+  /** A quarter of the memory: what is made of a request can be twice as large as it is. */
+  private static long requestBytes(Limits limits) {
+    return Math.max(limits.maxMessageBytes(), Runtime.getRuntime().maxMemory() / 4);
   }
 
   private static List<ServerInterceptor> compression(ServerSettings settings) {
@@ -118,12 +170,18 @@ public final class ServiceServer {
    */
   public static ServiceServer start(ServerSettings settings) throws IOException {
     FileWatch files = new FileWatch();
-    ExecutorService executor = Executors.newFixedThreadPool(threads(), ServiceServer::daemon);
+    ExecutorService executor =
+        Executors.newFixedThreadPool(threads(), work -> daemon(work, "answers"));
     try {
-      ServiceServer started = new ServiceServer(settings, files, executor);
-      started.server.start();
-      started.port = started.server.getPort();
-      return started;
+      ServiceServer made = new ServiceServer(settings, files, executor);
+      try {
+        made.server.start();
+      } catch (IOException | RuntimeException error) {
+        made.release();
+        throw error;
+      }
+      made.port = made.server.getPort();
+      return made;
     } catch (IOException | RuntimeException error) {
       files.close();
       executor.shutdownNow();
@@ -158,22 +216,28 @@ public final class ServiceServer {
       TimeUnit.MILLISECONDS.sleep(settings.limits().drain().toMillis());
       server.shutdown();
       streams.drain();
-      limit.awaitNone(settings.limits().grace());
+      calls.awaitNone(settings.limits().grace());
       if (!server.awaitTermination(FAREWELL_MS, TimeUnit.MILLISECONDS)) {
         server.shutdownNow().awaitTermination();
       }
       executor.shutdown();
-      files.close();
+      release();
       drained = true;
     }
   }
 
-  private static int threads() {
+  private void release() {
+    files.close();
+    calls.close();
+    connections.close();
+  }
+
+  static int threads() {
     return Math.max(2, Runtime.getRuntime().availableProcessors());
   }
 
-  private static Thread daemon(Runnable work) {
-    Thread thread = new Thread(work, "answers");
+  static Thread daemon(Runnable work, String name) {
+    Thread thread = new Thread(work, name);
     thread.setDaemon(true);
     return thread;
   }

@@ -1,6 +1,5 @@
 package io.latecomer.services.server;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -27,10 +26,6 @@ final class StatusInterceptor implements ServerInterceptor {
   private static Status status(RuntimeException error) {
     if (error instanceof InvalidRequest) {
       return Status.INVALID_ARGUMENT.withDescription(error.getMessage());
-    }
-    if (error.getCause() instanceof InvalidProtocolBufferException) {
-      return Status.INVALID_ARGUMENT.withDescription(
-          "request: these bytes are not a message of this method");
     }
     if (error instanceof StatusRuntimeException known) {
       return known.getStatus();

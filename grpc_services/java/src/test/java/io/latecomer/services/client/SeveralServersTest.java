@@ -108,6 +108,7 @@ final class SeveralServersTest {
         new Limits(
             usual.maxMessageBytes(),
             usual.maxConcurrentCalls(),
+            usual.messageTimeout(),
             Duration.ZERO,
             usual.grace(),
             second,

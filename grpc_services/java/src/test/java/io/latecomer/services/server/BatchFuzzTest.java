@@ -67,7 +67,7 @@ final class BatchFuzzTest {
     for (RowError error : errors) {
       assertTrue(error.getRow() > last && error.getRow() < rows);
       assertEquals(3, error.getCode());
-      assertTrue(error.getMessage().matches("(ends|sensor[1-4]|values|error): .+"));
+      assertTrue(error.getMessage().matches("(event|ends|sensor[1-4]|feature|error): .+"));
       last = error.getRow();
     }
   }

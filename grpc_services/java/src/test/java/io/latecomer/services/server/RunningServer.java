@@ -3,6 +3,7 @@ package io.latecomer.services.server;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.latecomer.services.wire.Compression;
 import java.io.IOException;
 import java.time.Duration;
 
@@ -27,11 +28,18 @@ final class RunningServer implements AutoCloseable {
         new Limits(
             maxMessageBytes,
             maxCalls,
+            usual.messageTimeout(),
             Duration.ZERO,
             grace,
             usual.maxConnectionAge(),
             usual.maxConnectionAgeGrace());
-    return new RunningServer(new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL));
+    return of(service, limits, Compression.none);
+  }
+
+  static RunningServer of(Service service, Limits limits, Compression compression)
+      throws IOException {
+    return new RunningServer(
+        new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL, compression));
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.grpc.TlsChannelCredentials;
 import io.latecomer.services.security.Authority;
 import io.latecomer.services.security.Issuer;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.wire.Compression;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +48,8 @@ public final class SecuredServer implements AutoCloseable {
     Tls tls = new Tls(new SettingFile("tls-cert", cert), new SettingFile("tls-key", key), ca);
     Access access = new Access(tls, rules, false);
     server =
-        ServiceServer.start(new ServerSettings(service, "127.0.0.1", 0, Limits.DEFAULT, access));
+        ServiceServer.start(
+            new ServerSettings(service, "127.0.0.1", 0, Limits.DEFAULT, access, Compression.gzip));
     return this;
   }
 

@@ -14,12 +14,14 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.examples.ml.FeatureEngineeringServiceGrpc;
 import io.grpc.examples.ml.RawEventList;
 import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
 import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.StreamObserver;
+import io.latecomer.services.wire.Compression;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.FeatureServiceGrpc;
 import io.latecomer.v1.WindowBatch;
@@ -56,14 +58,14 @@ final class ServiceServerTest {
   }
 
   private static Received<byte[]> callWithBytes(
-      RunningServer running, String method, byte[] bytes) {
+      RunningServer running, String method, byte[] bytes, CallOptions options) {
     MethodDescriptor<byte[], byte[]> raw =
         MethodDescriptor.newBuilder(new Raw(), new Raw())
             .setType(MethodType.UNARY)
             .setFullMethodName(method)
             .build();
     Received<byte[]> received = new Received<>();
-    ClientCall<byte[], byte[]> call = running.channel.newCall(raw, CallOptions.DEFAULT);
+    ClientCall<byte[], byte[]> call = running.channel.newCall(raw, options);
     call.start(received, new Metadata());
     call.request(2);
     call.sendMessage(bytes);
@@ -115,7 +117,10 @@ final class ServiceServerTest {
     try (RunningServer running = RunningServer.of(Service.FEATURES)) {
       Received<byte[]> received =
           callWithBytes(
-              running, "latecomer.v1.FeatureService/EngineerFeatures", new byte[] {10, 100, 1});
+              running,
+              "latecomer.v1.FeatureService/EngineerFeatures",
+              new byte[] {10, 100, 1},
+              CallOptions.DEFAULT);
       assertEquals(
           "INVALID_ARGUMENT request: these bytes are not a message of this method",
           received.statusText());
@@ -136,16 +141,108 @@ final class ServiceServerTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"identity", "gzip"})
-  void aRequestAboveTheLimitIsResourceExhausted(String compression) throws Exception {
+  @CsvSource({"none", "gzip"})
+  void aRequestAboveTheLimitIsResourceExhausted(Compression compression) throws Exception {
     try (RunningServer running =
-        RunningServer.of(Service.FEATURES, 4096, 8, Duration.ofSeconds(30))) {
-      var stub = FeatureServiceGrpc.newBlockingStub(running.channel).withCompression(compression);
+        RunningServer.of(Service.FEATURES, limits(4096, Duration.ofSeconds(10)), compression)) {
+      var stub = FeatureServiceGrpc.newBlockingStub(running.channel);
+      stub = compression == Compression.gzip ? stub.withCompression("gzip") : stub;
       WindowBatch large = Batches.random(new Random(1), 1_000);
+      var asked = stub;
       StatusRuntimeException error =
-          assertThrows(StatusRuntimeException.class, () -> stub.engineerFeatures(large));
+          assertThrows(StatusRuntimeException.class, () -> asked.engineerFeatures(large));
       assertEquals(Status.Code.RESOURCE_EXHAUSTED, error.getStatus().getCode());
       assertEquals(BatchRules.features(batch), stub.engineerFeatures(batch));
+    }
+  }
+
+  private static Limits limits(int maxMessageBytes, Duration messageTimeout) {
+    Limits usual = Limits.DEFAULT;
+    return new Limits(
+        maxMessageBytes,
+        usual.maxConcurrentCalls(),
+        messageTimeout,
+        usual.drain(),
+        usual.grace(),
+        usual.maxConnectionAge(),
+        usual.maxConnectionAgeGrace());
+  }
+
+  @Test
+  void aPackedRequestIsRefusedUnlessItIsAskedFor() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      var stub = FeatureServiceGrpc.newBlockingStub(running.channel);
+      StatusRuntimeException error =
+          assertThrows(
+              StatusRuntimeException.class,
+              () -> stub.withCompression("gzip").engineerFeatures(batch));
+      assertEquals(Status.Code.UNIMPLEMENTED, error.getStatus().getCode());
+      assertEquals(BatchRules.features(batch), stub.engineerFeatures(batch));
+    }
+  }
+
+  @Test
+  void aPackedRequestIsUnpackedUpToTheLimit() throws Exception {
+    try (RunningServer running =
+        RunningServer.of(
+            Service.FEATURES, limits(1 << 17, Duration.ofSeconds(10)), Compression.gzip)) {
+      byte[] bomb = new byte[100 << 20]; // a hundred kilobytes, packed
+      Received<byte[]> received =
+          callWithBytes(
+              running,
+              "latecomer.v1.FeatureService/EngineerFeatures",
+              bomb,
+              CallOptions.DEFAULT.withCompression("gzip"));
+      assertEquals(
+          "RESOURCE_EXHAUSTED request: larger than 131072 bytes once unpacked",
+          received.statusText());
+    }
+  }
+
+  @Test
+  void aCallWhoseRequestDoesNotComeEnds() throws Exception {
+    try (RunningServer running =
+        RunningServer.of(
+            Service.FEATURES, limits(1 << 16, Duration.ofMillis(100)), Compression.none)) {
+      Received<FeatureBatch> received = new Received<>();
+      running
+          .channel
+          .newCall(FeatureServiceGrpc.getStreamFeaturesMethod(), CallOptions.DEFAULT)
+          .start(received, new Metadata());
+      assertEquals("DEADLINE_EXCEEDED no request came within 0.1 s", received.statusText());
+    }
+  }
+
+  @Test
+  void callsWithoutARequestHoldNoPlaceOfThoseThatAreAnswered() throws Exception {
+    try (RunningServer running =
+        RunningServer.of(Service.FEATURES, 1 << 20, 1, Duration.ofSeconds(30))) {
+      for (int i = 0; i < 20; i++) {
+        running
+            .channel
+            .newCall(FeatureServiceGrpc.getStreamFeaturesMethod(), CallOptions.DEFAULT)
+            .start(new Received<>(), new Metadata());
+      }
+      assertEquals(
+          BatchRules.features(batch),
+          FeatureServiceGrpc.newBlockingStub(running.channel).engineerFeatures(batch));
+      assertEquals(ServingStatus.SERVING, health(running, ""));
+    }
+  }
+
+  @Test
+  void aConnectionMayWatchEightTimesAtOnce() throws Exception {
+    try (RunningServer running = RunningServer.of(Service.FEATURES)) {
+      HealthGrpc.HealthStub stub = HealthGrpc.newStub(running.channel);
+      for (int i = 0; i < 8; i++) {
+        Received<HealthCheckResponse> watching = new Received<>();
+        stub.watch(HealthCheckRequest.getDefaultInstance(), watching);
+        assertEquals(ServingStatus.SERVING, watching.answer().getStatus());
+      }
+      Received<HealthCheckResponse> refused = new Received<>();
+      stub.watch(HealthCheckRequest.getDefaultInstance(), refused);
+      assertEquals("RESOURCE_EXHAUSTED a connection may watch 8 times", refused.statusText());
+      assertEquals(ServingStatus.SERVING, health(running, ""));
     }
   }
 
