@@ -51,10 +51,10 @@ def outputs_of(topics: Topics, where: dict[str, str], expected: Outputs, folder:
     predictions = sum(len(lines.predictions) for lines in expected.values())
     others = compared(expected).outputs - predictions
     folder.mkdir()
-    for name, number in (("output", predictions), ("rejections", others)):
+    for name, number in (("predictions", predictions), ("rejections", others)):
         found = topics.records(where[name], lambda messages, number=number: len(messages) >= number)
         (folder / name).write_bytes(b"".join((message.value() or b"") + b"\n" for message in found))
-    return in_sequence(read_outputs(folder / "output", folder / "rejections"))
+    return in_sequence(read_outputs(folder / "predictions", folder / "rejections"))
 
 
 @pytest.mark.usefixtures("has_flink", "has_broker")
@@ -69,7 +69,7 @@ def test_both_engines_give_the_same_on_a_topic_that_is_still_written_to(
     end_ms = max(record.timestamp_ms for record in records)
     expected = expectation_of(placed, job.spec, end_ms).outputs
     source = topics.made(PARTITIONS)
-    runs = {engine: {"output": topics.made(2), "rejections": topics.made(2)} for engine in ("bytewax", "flink")}
+    runs = {engine: {"predictions": topics.made(2), "rejections": topics.made(2)} for engine in ("bytewax", "flink")}
 
     def settings(engine: str, services: Services) -> RunSettings:
         return RunSettings.of(
