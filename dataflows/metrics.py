@@ -69,6 +69,8 @@ class Metrics:
         """Note the last arrival of a partition: made for each record, the gauge asks for it when it is looked at."""
         if partition not in self._arrivals_ms:
             self.arrival.labels(partition).set_function(partial(self._arrival_s, partition))
+            self.clamped.labels(partition)  # served as 0 from the first record on, for whoever watches them
+            self.jumps.labels(partition)
         self._arrivals_ms[partition] = arrival_ms
 
     def _arrival_s(self, partition: str) -> float:
