@@ -1,6 +1,6 @@
 """The whole local pipeline as a user runs it, JSON lines in and out, both services: batches against one window a call.
 
-Every window is filled first, and the state kept; each way to call the services then goes on from a copy of it. What a
+Every window is filled first, and the state kept; each way to call the services then resumes from a copy of it. What a
 start and an end cost is measured by a run that finds nothing new, and taken off.
 """
 

@@ -19,7 +19,7 @@ SourceItem: TypeAlias = tuple[str, DeviceInput] | OutputRecord
 
 
 class PartitionState(msgspec.Struct, array_like=True):
-    """What a partition goes on from: that of its reader, and that of the clock of its devices."""
+    """What a partition resumes from: the state of its reader and of the clock of its devices."""
 
     next_offset: int
     clock_ms: int | None

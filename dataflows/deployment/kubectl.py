@@ -90,7 +90,7 @@ class Kubectl:
 
         Raises:
             SettingsError: there is no such context, or none at all.
-            DeployError: it does not answer, or does not let us in.
+            DeployError: it does not answer, or authentication failed.
         """
         try:
             self.run("get", "--raw=/version", "--request-timeout=10s")

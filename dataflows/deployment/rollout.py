@@ -63,7 +63,7 @@ def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, sav
 
 
 def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, savepoint: str | None = None) -> None:
-    """Change the job so that it goes on from a savepoint.
+    """Change the job so that it resumes from a savepoint.
 
     With an operator that is the operator's work (``upgradeMode: savepoint``). Without one the job is stopped with a
     savepoint, and its job manager and task managers are made anew.

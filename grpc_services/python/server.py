@@ -150,8 +150,8 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     return [
         *(GZIP_ONLY if settings.compression == "gzip" else IDENTITY_ONLY),
         ("grpc.max_concurrent_streams", max(settings.max_concurrent_calls, _STREAMS_OF_A_CONNECTION)),
-        # It counts streams until Python has collected what it knew of them, and would refuse calls of a client that
-        # has one in flight. What callers hold at once is bounded by the gate.
+        # With it, a loaded server reset calls of clients within the limit (REFUSED_STREAM), it seems because a stream
+        # counts until Python has let go of it. What callers hold at once is bounded by the gate.
         ("grpc.http.overload_protection", 0),
         ("grpc.max_allowed_incoming_connections", _connections_max()),
         ("grpc.max_connection_idle_ms", _IDLE_CONNECTION_MS),
