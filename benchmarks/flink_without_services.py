@@ -8,14 +8,14 @@ from typing import Any
 import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
+from dataflows.connectors.kafka.log import KafkaLog, opened_log
+from dataflows.connectors.locations import located
 from dataflows.flink_job.job import build_job, configuration
 from dataflows.flink_job.process import PipelineFunction
-from dataflows.kafka.log import KafkaLog, opened_log
-from dataflows.locations import located
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.output_codec import encoded_prediction
 from dataflows.pipeline.record import OutputRecord
-from dataflows.records import encoded_prediction
 from dataflows.settings import RunSettings, run_options
 from window_core import Evaluation
 

@@ -20,10 +20,10 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 from numpy.typing import NDArray
 
-from dataflows.kafka.client import producer_settings
+from dataflows.connectors.kafka.client import producer_settings
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.kafka_broker.topics import make_topics
-from dataflows.records import encoded_event
+from dataflows.pipeline.event_codec import encoded_event
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
 from runtime.python_process import python_environment

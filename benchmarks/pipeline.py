@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
-from dataflows.records import encoded_event
+from dataflows.pipeline.event_codec import encoded_event
 from dataflows.services.embedded import embedded_service
 from runtime.python_process import python_environment
 from window_core import Event

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from dataflows.file_log import FileLog
-from dataflows.kafka.log import KafkaLog
-from dataflows.locations import Locations, is_kafka
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.log import KafkaLog
+from dataflows.connectors.locations import Locations, is_kafka
 from runtime.errors import SettingsError
 from window_core import SnapshotError
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from dataflows.locations import STANDARD, Locations
-from dataflows.metrics import Metrics
+from dataflows.connectors.locations import STANDARD, Locations
+from dataflows.pipeline.metrics import Metrics
 from runtime.terminal import Terminal
 
 __all__ = ["print_summary"]

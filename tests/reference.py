@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from dataflows.file_log import FileLog
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord, Record
 from tests.oracle import expected_outputs, plain
 from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec

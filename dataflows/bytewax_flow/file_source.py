@@ -14,7 +14,7 @@ from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
-from dataflows.file_log import FileLog
+from dataflows.connectors.file_log import FileLog
 from dataflows.pipeline.record import Record
 from window_core import WindowSpec
 

@@ -13,10 +13,10 @@ from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.logic import DeviceLogic
 from dataflows.bytewax_flow.partition import SourceItem
 from dataflows.bytewax_flow.sealed import SealedSink, SealedSource
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import DeviceInput, LocatedOutput
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputRecord
-from dataflows.prediction_step import PredictionStep
 from window_core import WindowSpec
 
 __all__ = ["latecomer_flow"]

@@ -3,8 +3,8 @@
 from bytewax.outputs import StatefulSinkPartition
 
 from dataflows.bytewax_flow.failure import fails_quietly
-from dataflows.kafka.log import KafkaTarget
-from dataflows.kafka.writer import TopicWriter
+from dataflows.connectors.kafka.log import KafkaTarget
+from dataflows.connectors.kafka.writer import TopicWriter
 from dataflows.pipeline.record import OutputRecord
 
 __all__ = ["KafkaPartition"]

@@ -12,9 +12,9 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE, SharedPause
-from dataflows.kafka.client import BrokerError, client_settings
-from dataflows.kafka.log import KafkaLog
-from dataflows.kafka.topic_watch import TopicWatch
+from dataflows.connectors.kafka.client import BrokerError, client_settings
+from dataflows.connectors.kafka.log import KafkaLog
+from dataflows.connectors.kafka.topic_watch import TopicWatch
 from dataflows.pipeline.record import Record
 from dataflows.settings import RunSettings
 

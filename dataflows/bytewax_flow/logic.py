@@ -6,8 +6,8 @@ from bytewax.operators import StatefulBatchLogic
 
 from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.sealed import sealed, unsealed
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import Device, DeviceInput, LocatedOutput
+from dataflows.pipeline.metrics import Metrics
 from window_core import WindowSpec
 
 __all__ = ["DeviceLogic"]

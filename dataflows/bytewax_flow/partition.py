@@ -5,11 +5,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from dataflows.bytewax_flow.clock import PartitionClock
 from dataflows.pipeline.device import DeviceInput
+from dataflows.pipeline.partition_clock import PartitionClock
 from dataflows.pipeline.reader import PartitionReader
-from dataflows.pipeline.record import OutputRecord, Record
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
 from window_core import WindowSpec
 
 __all__ = ["PartitionItems", "PartitionState", "SourceItem"]

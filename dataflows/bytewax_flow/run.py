@@ -18,16 +18,16 @@ from dataflows.bytewax_flow.flow import latecomer_flow
 from dataflows.bytewax_flow.kafka_source import KafkaSource
 from dataflows.bytewax_flow.recovery import SavedEnds, opened_state
 from dataflows.bytewax_flow.sink import OutputSink
-from dataflows.file_log import FileLog
-from dataflows.kafka.log import KafkaLog, KafkaTarget, opened_target
-from dataflows.locations import Locations, is_kafka
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.log import KafkaLog, KafkaTarget, opened_target
+from dataflows.connectors.locations import Locations, is_kafka
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputKind
-from dataflows.prediction_step import PredictionStep
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of
-from grpc_services.python.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
+from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 
 __all__ = ["run_on_bytewax"]
 

@@ -6,7 +6,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.kafka_sink import KafkaPartition
-from dataflows.kafka.log import KafkaTarget
+from dataflows.connectors.kafka.log import KafkaTarget
 from dataflows.pipeline.record import OutputKind, OutputRecord
 
 __all__ = ["OutputSink"]

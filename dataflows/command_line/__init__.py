@@ -15,9 +15,9 @@ from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
+from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
-from dataflows.kafka.client import BrokerError
 from dataflows.services.errors import ServiceError
 from runtime.terminal import say
 from window_core import SnapshotError

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final, Literal
 
 import click
 
-from dataflows.locations import STANDARD
-from dataflows.metrics import Metrics
+from dataflows.connectors.locations import STANDARD
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Refusal
 from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_lines, read_windows
 from dataflows.services.client import ServiceClient, Services

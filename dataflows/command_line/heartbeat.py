@@ -36,9 +36,9 @@ def heartbeat(topic: str, **options: Any) -> None:
     It tells a pipeline how late it is where no device speaks. Without it, ticks of silent devices come late, never
     wrong.
     """
-    from dataflows.kafka.client import kafka_location, read_properties
-    from dataflows.kafka.input_topic import Heartbeats
-    from dataflows.kafka.topic import TopicReader
+    from dataflows.connectors.kafka.client import kafka_location, read_properties
+    from dataflows.connectors.kafka.input_topic import Heartbeats
+    from dataflows.connectors.kafka.topic import TopicReader
 
     settings = composed(HeartbeatSettings, options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

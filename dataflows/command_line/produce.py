@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 import click
 from rich.progress import Progress
 
-from dataflows.kafka.client import kafka_location, read_properties
-from dataflows.kafka.input_topic import EventWriter
-from dataflows.kafka.topic import TopicReader
-from dataflows.locations import STANDARD
-from dataflows.records import encoded_event
+from dataflows.connectors.kafka.client import kafka_location, read_properties
+from dataflows.connectors.kafka.input_topic import EventWriter
+from dataflows.connectors.kafka.topic import TopicReader
+from dataflows.connectors.locations import STANDARD
+from dataflows.pipeline.event_codec import encoded_event
 from dataflows.settings import KAFKA_SCHEME, BrokerSettings, EventFormat
 from dataflows.simulated_fleet import SimulatedFleet
 from runtime.errors import SettingsError

@@ -14,11 +14,11 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dataflows.command_line.produce import write_events
-from dataflows.file_log import FileLog
-from dataflows.kafka.input_topic import Heartbeats
-from dataflows.kafka.log import KafkaLog, opened_log
-from dataflows.locations import STANDARD, Locations, is_parquet, located
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.input_topic import Heartbeats
+from dataflows.connectors.kafka.log import KafkaLog, opened_log
+from dataflows.connectors.locations import STANDARD, Locations, is_parquet, located
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings, run_options
@@ -106,7 +106,7 @@ def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
     )
     yield lines
     if outputs:
-        from dataflows.parquet import written_as_parquet  # polars is loaded when it is needed
+        from dataflows.connectors.parquet import written_as_parquet  # polars is loaded when it is needed
 
         for path, written in outputs.items():
             written_as_parquet(written, Path(path))

@@ -4,8 +4,8 @@ from functools import cache
 
 import click
 
-from dataflows.kafka.client import kafka_location
-from dataflows.locations import is_kafka
+from dataflows.connectors.kafka.client import kafka_location
+from dataflows.connectors.locations import is_kafka
 from dataflows.settings import VARIABLE_PREFIX, RunSettings, run_options
 from runtime.errors import SettingsError
 

@@ -16,11 +16,11 @@ from pyflink.datastream.connectors.kafka import (
 )
 from pyflink.java_gateway import get_gateway
 
-from dataflows.file_log import FileLog
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.client import java_properties, kafka_location, read_properties
+from dataflows.connectors.kafka.log import KafkaLog
+from dataflows.connectors.locations import is_kafka
 from dataflows.flink_job.report import stop_file_of
-from dataflows.kafka.client import java_properties, kafka_location, read_properties
-from dataflows.kafka.log import KafkaLog
-from dataflows.locations import is_kafka
 from dataflows.pipeline.record import OutputKind
 from dataflows.settings import RunSettings
 

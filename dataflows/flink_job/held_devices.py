@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dataflows.flink_job.frames import StateMessage, StateMessageKind, encoded_instant
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import Device, DeviceInput, LocatedOutput
+from dataflows.pipeline.metrics import Metrics
 from window_core import WindowSpec
 
 __all__ = ["HeldDevices"]

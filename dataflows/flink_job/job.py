@@ -18,16 +18,16 @@ from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFun
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import get_j_env_configuration
 
-from dataflows.file_log import FileLog
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.log import KafkaLog, opened_log
+from dataflows.connectors.locations import located
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import PipelineFunction
 from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
-from dataflows.kafka.log import KafkaLog, opened_log
-from dataflows.locations import located
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings, run_options
 from runtime.errors import SettingsError
 from runtime.terminal import say

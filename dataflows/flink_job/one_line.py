@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
-from dataflows.kafka.client import BrokerError
+from dataflows.connectors.kafka.client import BrokerError
 from dataflows.settings import VARIABLE_PREFIX
 from runtime.errors import SettingsError
 from runtime.printable import printable

@@ -12,13 +12,12 @@ from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.flink_job.python_worker import process_metrics
 from dataflows.flink_job.report import report_now, stop_file_of
 from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.reader import PartitionReader
-from dataflows.pipeline.record import OutputRecord
-from dataflows.prediction_step import PredictionStep
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.record import LoggedEvent, OutputRecord
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
-from grpc_services.python.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
+from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 
 __all__ = ["PipelineFunction"]
 

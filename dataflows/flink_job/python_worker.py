@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Final
 
 from dataflows.flink_job.report import begin_reports
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings
 from runtime.metrics_server import MetricsServer
 

@@ -8,7 +8,7 @@ from threading import Lock, Thread
 from time import sleep
 from typing import Final
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings
 
 __all__ = [

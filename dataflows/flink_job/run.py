@@ -10,15 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from dataflows.file_log import FileLog
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.log import KafkaLog
+from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
 from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
-from dataflows.kafka.log import KafkaLog
-from dataflows.locations import STANDARD, Locations, is_kafka
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord, Record
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings

@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from dataflows import java_tools
-from dataflows.kafka.client import BrokerError
+from dataflows.connectors.kafka.client import BrokerError
 from runtime.errors import SettingsError
 from runtime.first_use import one_by_one
 

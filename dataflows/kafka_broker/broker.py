@@ -15,7 +15,7 @@ from uuid import uuid4
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from dataflows.kafka.client import BrokerError, client_settings
+from dataflows.connectors.kafka.client import BrokerError, client_settings
 from dataflows.kafka_broker.artifacts import broker_jars, java_command
 
 __all__ = ["Broker", "running_broker"]

@@ -8,7 +8,7 @@ import click
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
 
-from dataflows.kafka.client import BrokerError, client_settings
+from dataflows.connectors.kafka.client import BrokerError, client_settings
 from runtime.options import DURATION
 from runtime.terminal import say, show
 

@@ -6,8 +6,8 @@ wake-up is when they call it next. The rules of the window are the core's.
 
 from typing import TypeAlias
 
-from dataflows.metrics import Metrics
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.record import LoggedEvent
 from window_core import DeviceWindow, Evaluation, Output, WindowSpec
 
 __all__ = ["Device", "DeviceInput", "LocatedOutput"]

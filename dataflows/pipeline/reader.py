@@ -14,9 +14,10 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 
 from typing import Final, Literal
 
-from dataflows.metrics import Metrics
-from dataflows.pipeline.record import OutputRecord, Record
-from dataflows.records import LoggedEvent, decoded_event, decoded_line, encoded_invalid
+from dataflows.pipeline.event_codec import decoded_event, decoded_line
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.output_codec import encoded_invalid
+from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
 from window_core import MAX_TIME_MS, EventError
 
 __all__ = ["PartitionReader", "RecordFormat"]

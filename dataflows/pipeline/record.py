@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["OutputKind", "OutputRecord", "Record"]
+from window_core import Event
+
+__all__ = ["LoggedEvent", "OutputKind", "OutputRecord", "Record"]
 
 OutputKind = Literal["predictions", "rejections"]
 
@@ -35,6 +37,20 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     def is_heartbeat(self) -> bool:
         """Whether it has neither key nor value: it moves the clock of its partition, and nothing else."""
         return self.key is None and self.value is None
+
+
+class LoggedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event with its place in the log.
+
+    Attributes:
+        event: what the device sent.
+        arrival_ms: when the log accepted it.
+        position: ``partition/offset``; in a file ``0/line``.
+    """
+
+    event: Event
+    arrival_ms: int
+    position: str
 
 
 class OutputRecord(msgspec.Struct, frozen=True, gc=False):

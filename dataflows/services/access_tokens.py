@@ -17,9 +17,9 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from dataflows.services.bounded_http import BoundedHttp
 from dataflows.settings import ChannelSettings
-from grpc_services.python.watched_files import WatchedFiles
 from runtime.addresses import is_loopback
 from runtime.errors import SettingsError
+from runtime.watched_files import WatchedFiles
 
 __all__ = ["TokenEndpoint", "TokenError", "TokenSource", "token_source", "watched_secret"]
 

@@ -7,7 +7,7 @@ from time import perf_counter
 import grpc
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.access_tokens import TokenError, token_source
 from dataflows.services.answer_bytes import unpacked_answer
 from dataflows.services.answer_deadline import AnswerDeadline

@@ -18,8 +18,8 @@ from dataflows.services.errors import another_server_may_answer
 from dataflows.services.turns import Turn, Turns
 from dataflows.settings import ChannelSettings
 from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
-from grpc_services.python.tls import TlsFiles, watched_tls_files
-from grpc_services.python.watched_files import WatchedFiles
+from runtime.tls import TlsFiles, watched_tls_files
+from runtime.watched_files import WatchedFiles
 
 __all__ = ["Addresses", "Connection"]
 

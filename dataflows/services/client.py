@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, Generic, NamedTuple
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer
 from dataflows.services.batch_methods import ENGINEER_FEATURES, PREDICT
 from dataflows.services.calls import Service

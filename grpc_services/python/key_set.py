@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from grpc_services.python.watched_files import StaleFilesError, WatchedFiles
 from runtime.errors import SettingsError
+from runtime.watched_files import StaleFilesError, WatchedFiles
 
 __all__ = ["KEPT_S", "Key", "KeySet"]
 

@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 
-from grpc_services.python.busy_process import OBJECTS_OF_CALLS, prepare_for_load
 from grpc_services.python.server import ListenError, RunningServer, start
 from grpc_services.python.settings import ServerSettings
+from runtime.busy_process import OBJECTS_OF_CALLS, prepare_for_load
 from runtime.metrics_server import MetricsServer
 from runtime.printable import PrintableLines, printable
 

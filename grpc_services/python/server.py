@@ -21,9 +21,9 @@ from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from grpc_services.python.tls import server_credentials, watched_tls_files
 from grpc_services.python.tokens import TokenCheck
 from runtime.addresses import address_of
+from runtime.tls import server_credentials, watched_tls_files
 
 __all__ = ["ListenError", "RunningServer", "start"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dataflows.command_line import main
-from dataflows.records import encoded_event
+from dataflows.pipeline.event_codec import encoded_event
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.conftest import ROOT
 

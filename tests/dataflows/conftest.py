@@ -9,15 +9,15 @@ from contextlib import ExitStack, closing
 import pytest
 
 from dataflows.kafka_broker.broker import Broker, running_broker
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer, Prediction
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.dataflows.asking import EVALUATIONS, Bench
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.topics import PASSWORD, USER, Topics
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.topics import PASSWORD, USER, Topics
 from tests.dataflows.pipelines import Pipelines
 from tests.machine import has_broker, has_flink
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Prediction
 from dataflows.services.asked_windows import demo_window
 from dataflows.services.client import ServiceClient, Services

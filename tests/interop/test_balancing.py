@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 import grpc
 import pytest
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Prediction
 from dataflows.services.asked_windows import demo_window
 from dataflows.services.client import ServiceClient, Services

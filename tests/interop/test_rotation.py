@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.asked_windows import demo_window
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import embedded_service

@@ -13,7 +13,7 @@ from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of
-from tests.dataflows.kafka.topics import Topics
+from tests.dataflows.connectors.kafka.topics import Topics
 from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed, TopicRecord
 from tests.reference import Outputs, read_outputs

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from dataflows.records import encoded_prediction, encoded_refusal
+from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal
 from dataflows.services.answers import Answer, Refusal
 from tests.oracle import expected_outputs, plain
 from tests.parity.comparison import in_sequence

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from dataflows.file_log import FileLog
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord, Record
 from tests.parity.comparison import compared, differences

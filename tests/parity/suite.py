@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dataflows.kafka_broker.broker import running_broker
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import embedded_service
 from dataflows.settings import RunSettings
-from tests.dataflows.kafka.topics import Topics
+from tests.dataflows.connectors.kafka.topics import Topics
 from tests.parity.comparison import Compared, Difference, compared, differences, owners_of
 from tests.parity.drawing import drawn_logs
 from tests.parity.engines import (

@@ -13,7 +13,7 @@ from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of
-from tests.dataflows.kafka.topics import Topics
+from tests.dataflows.connectors.kafka.topics import Topics
 from tests.parity.comparison import compared, differences, in_sequence
 from tests.parity.drawing import drawn_logs
 from tests.parity.expected import expectation_of

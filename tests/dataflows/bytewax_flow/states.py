@@ -11,9 +11,9 @@ from unittest.mock import patch
 from dataflows.bytewax_flow import file_source
 from dataflows.bytewax_flow.recovery import opened_state
 from dataflows.bytewax_flow.run import run_on_bytewax
-from dataflows.file_log import FileLog
-from dataflows.locations import Locations
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.locations import Locations
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of

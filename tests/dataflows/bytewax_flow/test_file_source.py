@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dataflows.bytewax_flow import file_source
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.partition import SourceItem
-from dataflows.file_log import FileLog
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
 from tests.dataflows.logs import DrawnLog, drawn_logs
 from window_core import SnapshotError, WindowSpec

@@ -9,8 +9,8 @@ import pytest
 from dataflows.bytewax_flow import waiting
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.waiting import AT_ONCE, SharedPause
-from dataflows.file_log import FileLog
-from dataflows.metrics import Metrics
+from dataflows.connectors.file_log import FileLog
+from dataflows.pipeline.metrics import Metrics
 from window_core import WindowSpec
 
 

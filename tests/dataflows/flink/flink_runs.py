@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from confluent_kafka import IsolationLevel
 
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC
-from tests.dataflows.kafka.topics import Record, Topics, values_of
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC
+from tests.dataflows.connectors.kafka.topics import Record, Topics, values_of
 
 __all__ = ["THOROUGH", "Lines", "Sink", "family", "kill_all", "portions", "undisturbed_by"]
 

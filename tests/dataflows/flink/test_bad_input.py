@@ -10,7 +10,7 @@ from dataflows.flink_job.installation import CONNECTOR, JAR, check_installation,
 from dataflows.kafka_broker.broker import Broker
 from runtime.errors import SettingsError
 from tests.dataflows.commands import latecomer_here, one_line
-from tests.dataflows.kafka.topics import USER, Topics
+from tests.dataflows.connectors.kafka.topics import USER, Topics
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 

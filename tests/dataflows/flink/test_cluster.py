@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import ROOT
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC_OPTIONS, fleet_lines
+from tests.dataflows.connectors.kafka.topics import Record, Topics, records_of
 from tests.dataflows.flink.cluster import Cluster, running_cluster
 from tests.dataflows.flink.flink_runs import Lines, Sink, portions, undisturbed_by
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC_OPTIONS, fleet_lines
-from tests.dataflows.kafka.topics import Record, Topics, records_of
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 

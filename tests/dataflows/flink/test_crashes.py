@@ -11,10 +11,10 @@ import pytest
 
 from dataflows.kafka_broker.broker import Broker
 from tests.dataflows.commands import latecomer_here, one_line
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC_OPTIONS, fleet_lines
+from tests.dataflows.connectors.kafka.topics import PASSWORD, USER, Record, Topics, records_of
 from tests.dataflows.flink.flink_runs import THOROUGH, Lines, Sink, kill_all, portions, undisturbed_by
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC_OPTIONS, fleet_lines
-from tests.dataflows.kafka.topics import PASSWORD, USER, Record, Topics, records_of
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 

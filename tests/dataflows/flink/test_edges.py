@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from dataflows.records import encoded_event
+from dataflows.pipeline.event_codec import encoded_event
 from tests.dataflows.commands import one_line
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC_OPTIONS, START_MS, fleet_lines
+from tests.dataflows.connectors.kafka.topics import Record, Topics, records_of
 from tests.dataflows.flink.flink_runs import Lines, Sink, undisturbed_by
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC_OPTIONS, START_MS, fleet_lines
-from tests.dataflows.kafka.topics import Record, Topics, records_of
 from window_core import Event
 
 pytestmark = [pytest.mark.usefixtures("has_flink"), pytest.mark.timeout(900)]  # up to three starts of a JVM

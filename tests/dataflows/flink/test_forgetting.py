@@ -7,11 +7,11 @@ from time import monotonic, sleep
 
 import pytest
 
-from dataflows.records import encoded_event
+from dataflows.pipeline.event_codec import encoded_event
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC, SPEC_OPTIONS, START_MS
+from tests.dataflows.connectors.kafka.topics import Record, Topics, values_of
 from tests.dataflows.flink.flink_runs import Sink
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC, SPEC_OPTIONS, START_MS
-from tests.dataflows.kafka.topics import Record, Topics, values_of
 from window_core import Event
 
 pytestmark = pytest.mark.usefixtures("has_flink")

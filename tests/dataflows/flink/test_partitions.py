@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.dataflows.commands import latecomer_here, one_line
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.logs import SPEC_OPTIONS, fleet_lines
+from tests.dataflows.connectors.kafka.topics import Topics, records_of
 from tests.dataflows.flink.flink_runs import Sink, undisturbed_by
-from tests.dataflows.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.kafka.logs import SPEC_OPTIONS, fleet_lines
-from tests.dataflows.kafka.topics import Topics, records_of
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 

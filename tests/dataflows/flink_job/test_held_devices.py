@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflows.flink_job.held_devices import HeldDevices
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import Device, LocatedOutput
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.record import LoggedEvent
 from window_core import Evaluation, Event, WindowSpec
 from window_core.device_window import first_tick_ms
 

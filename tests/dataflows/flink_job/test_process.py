@@ -7,10 +7,10 @@ from threading import Event as Flag
 import pytest
 
 from dataflows.flink_job.frames import encoded_instant
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import Device, LocatedOutput
-from dataflows.pipeline.record import OutputRecord
-from dataflows.records import LoggedEvent, encoded_event
+from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.record import LoggedEvent, OutputRecord
 from dataflows.settings import RunSettings
 from tests.dataflows.flink_job import java_layout as java
 from window_core import Evaluation, Event, WindowSpec

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dataflows.metrics import Metrics
 from dataflows.pipeline.device import Device, LocatedOutput
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.record import LoggedEvent
 from window_core import Evaluation, Event, Rejection, SnapshotError, WindowSpec
 from window_core.device_window import first_tick_ms
 

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader, RecordFormat
-from dataflows.pipeline.record import Record
-from dataflows.records import LoggedEvent
+from dataflows.pipeline.record import LoggedEvent, Record
 from window_core import MAX_TIME_MS
 
 DAY_MS = 86_400_000

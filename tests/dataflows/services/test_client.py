@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.errors import ServiceError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dataflows.metrics import Metrics
+from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer, Refusal
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.errors import ServiceError

@@ -7,7 +7,7 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
 
 /**
  * The topic of a run as it was found at its start, and how far the run reads it; what {@code
- * dataflows/kafka/log.py} found.
+ * dataflows/connectors/kafka/log.py} found.
  *
  * @param location the topic as messages name it
  * @param topic its name

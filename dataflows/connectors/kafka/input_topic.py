@@ -1,0 +1,101 @@
+"""Writes to the input topic: events of a fleet, and the heartbeats that keep its clock running."""
+
+from collections.abc import Iterable, Mapping
+from threading import Event as Flag
+from threading import Thread
+from time import monotonic
+from typing import Self
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from dataflows.connectors.kafka.client import BrokerError, KafkaLocation, producer_settings
+from dataflows.connectors.kafka.writer import TopicWriter
+from dataflows.pipeline.event_codec import EventFormat, encoded_event, encoded_message
+from window_core import Event
+
+__all__ = ["EventWriter", "Heartbeats"]
+
+
+class EventWriter:
+    """Writes events to a topic, each under the key of its device."""
+
+    def __init__(self, location: KafkaLocation, properties: Mapping[str, str], event_format: EventFormat) -> None:
+        self._encoded = encoded_message if event_format == "protobuf" else encoded_event
+        self._writer = TopicWriter(location, properties)
+
+    def write(self, events: Iterable[tuple[Event, int]], rate: float | None = None) -> Iterable[int]:
+        """Write events with their arrivals in ms, which count where timestamps are the producers'.
+
+        Args:
+            events: what to write.
+            rate: events per second; ``None``: as fast as the broker takes them.
+        Yields:
+            How many have been written so far, after each.
+        Raises:
+            BrokerError: the broker refused one.
+        """
+        start_s = monotonic()
+        waiting = Flag()
+        for number, (event, arrival_ms) in enumerate(events, 1):
+            if rate is not None:
+                waiting.wait(max(0.0, start_s + (number - 1) / rate - monotonic()))
+            self._writer.write(self._encoded(event), event.device_id.encode(), arrival_ms)
+            self._writer.look()
+            yield number
+        self._writer.settle()
+
+
+class Heartbeats:
+    """Writes a record with neither key nor value to each partition of a topic, now and then."""
+
+    def __init__(self, location: KafkaLocation, properties: Mapping[str, str], partitions: int, every_ms: int) -> None:
+        self._location = location
+        self._partitions = partitions
+        self._every_s = every_ms / 1000
+        self._stopped = Flag()
+        self._error: KafkaError | None = None
+        # One that cannot be written while the broker is away need not be: the next will do.
+        self._producer = Producer({**producer_settings(location.brokers, properties), "message.timeout.ms": every_ms})
+        self._failure: BrokerError | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def run(self) -> None:
+        """Write them until stopped.
+
+        Raises:
+            BrokerError: the broker does not take them.
+        """
+        while not self._stopped.is_set():
+            for partition in range(self._partitions):
+                try:
+                    self._producer.produce(self._location.topic, partition=partition, on_delivery=self._on_delivery)
+                except BufferError:
+                    break
+            self._producer.poll(0)
+            if self._error is not None:
+                raise BrokerError(f"{self._location} did not take a heartbeat: {self._error.str()}")
+            self._stopped.wait(self._every_s)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def __enter__(self) -> Self:
+        """Write them in a thread, until the end of the context."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+        self._thread.join()
+        if self._failure is not None and exception[0] is None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self.run()
+        except BrokerError as error:
+            self._failure = error
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and error.code() not in {KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE}:
+            self._error = error

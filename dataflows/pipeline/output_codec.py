@@ -1,0 +1,149 @@
+"""Outputs to JSON, by one encoder, so that equal outputs are equal bytes."""
+
+from base64 import b64encode
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from window_core import Evaluation, EventError, Rejection
+
+__all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection"]
+
+_RAW_BYTES_MAX: Final = 65_536
+"""What an INVALID rejection keeps of its record: enough to see what it was; the whole stands in the input."""
+
+
+class _EventOut(msgspec.Struct, gc=False):
+    time: int
+    sensor1: float
+    sensor2: float
+    sensor3: float
+    sensor4: float
+
+
+class _PredictionOut(msgspec.Struct, gc=False):
+    evaluation_id: str
+    device_id: str
+    cause: str
+    position: str | None
+    event_ms: int | None
+    as_of_ms: int
+    newest_ms: int
+    oldest_ms: int
+    events: int
+    features: dict[str, float]
+    model_id: str
+    result: dict[str, str]
+
+
+class _RejectionOut(msgspec.Struct, gc=False):
+    device_id: str
+    reason: str
+    position: str
+    arrival_ms: int
+    late_by_ms: int | msgspec.UnsetType
+    event: _EventOut
+
+
+class _InvalidOut(msgspec.Struct, gc=False):
+    device_id: None
+    reason: str
+    position: str
+    arrival_ms: int | None
+    error: str
+    size: int
+    sha256: str
+    raw: str
+
+
+class _RefusedOut(msgspec.Struct, gc=False):
+    device_id: str
+    reason: str
+    position: str | None
+    event_ms: int | None
+    as_of_ms: int
+    evaluation_id: str
+    status: str
+    service: str
+    message: str
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def encoded_prediction(
+    evaluation: Evaluation, position: str | None, features: dict[str, float], model_id: str, result: dict[str, str]
+) -> bytes:
+    """The answer of the services to one evaluation.
+
+    Args:
+        evaluation: what was asked about.
+        position: where its event stands in the log; ``None`` for a tick.
+        features: float32 values by name, in the order of the service.
+        model_id: the model that answered, with its version.
+        result: what it said, by key.
+    """
+    return _encode(
+        _PredictionOut(
+            evaluation.evaluation_id,
+            evaluation.device_id,
+            evaluation.cause,
+            position,
+            evaluation.event_ms,
+            evaluation.as_of_ms,
+            evaluation.newest_ms,
+            evaluation.oldest_ms,
+            evaluation.events,
+            features,
+            model_id,
+            dict(sorted(result.items())) if len(result) > 1 else result,
+        )
+    )
+
+
+def encoded_rejection(rejection: Rejection, position: str) -> bytes:
+    """An event that changed no window."""
+    event = rejection.event
+    return _encode(
+        _RejectionOut(
+            event.device_id,
+            rejection.reason,
+            position,
+            rejection.arrival_ms,
+            rejection.late_by_ms if rejection.reason == "TOO_LATE" else msgspec.UNSET,
+            _EventOut(event.time_ms, event.sensor1, event.sensor2, event.sensor3, event.sensor4),
+        )
+    )
+
+
+def encoded_invalid(error: EventError, value: bytes, position: str, arrival_ms: int | None) -> bytes:
+    """A record that holds no event."""
+    raw = b64encode(value[:_RAW_BYTES_MAX]).decode()
+    digest = sha256(value).hexdigest()
+    return _encode(_InvalidOut(None, "INVALID", position, arrival_ms, error.error, len(value), digest, raw))
+
+
+def encoded_refusal(evaluation: Evaluation, position: str | None, status: str, service: str, message: str) -> bytes:
+    """An evaluation that a service refused.
+
+    Args:
+        evaluation: what was asked about.
+        position: where its event stands in the log; ``None`` for a tick.
+        status: name of the gRPC status.
+        service: which of the two.
+        message: the service's words.
+    """
+    return _encode(
+        _RefusedOut(
+            evaluation.device_id,
+            "REFUSED",
+            position,
+            evaluation.event_ms,
+            evaluation.as_of_ms,
+            evaluation.evaluation_id,
+            status,
+            service,
+            message,
+        )
+    )

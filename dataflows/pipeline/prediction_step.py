@@ -1,0 +1,55 @@
+"""What both engines do with the outputs of the windows: ask the services, and write each output as a record."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal, encoded_rejection
+from dataflows.pipeline.record import OutputRecord
+from dataflows.services.answers import Answer, Prediction, Refusal
+from dataflows.services.client import ServiceClient
+from window_core import Evaluation, Rejection
+
+__all__ = ["PredictionStep"]
+
+
+class PredictionStep:
+    """Turns outputs of windows into records, in the same order."""
+
+    def __init__(self, client: ServiceClient, metrics: Metrics) -> None:
+        self._client = client
+        self._metrics = metrics
+
+    def records(self, located: Sequence[LocatedOutput]) -> list[OutputRecord]:
+        """One record for each output. When it returns, no call is under way.
+
+        Raises:
+            ServiceError: a service could not be worked with.
+        """
+        evaluations = [output for output, _ in located if isinstance(output, Evaluation)]
+        answers = self._client.answers(evaluations)
+        rejections = [output.reason for output, _ in located if isinstance(output, Rejection)]
+        refusals = ["REFUSED" for answer in answers if isinstance(answer, Refusal)]
+        for cause, number in Counter(evaluation.cause for evaluation in evaluations).items():
+            self._metrics.evaluations.labels(cause).inc(number)
+        for reason, number in Counter([*rejections, *refusals]).items():
+            self._metrics.rejections.labels(reason).inc(number)
+        given = iter(answers)
+        return [
+            _answered(output, position, next(given)) if isinstance(output, Evaluation) else _rejected(output, position)
+            for output, position in located
+        ]
+
+
+def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> OutputRecord:
+    if isinstance(answer, Prediction):
+        value = encoded_prediction(evaluation, position, answer.features, answer.model_id, answer.result)
+        return OutputRecord("predictions", evaluation.device_id, value)
+    value = encoded_refusal(evaluation, position, answer.status, answer.service, answer.message)
+    return OutputRecord("rejections", evaluation.device_id, value)
+
+
+def _rejected(rejection: Rejection, position: str | None) -> OutputRecord:
+    assert position is not None  # a tick is never rejected
+    return OutputRecord("rejections", rejection.event.device_id, encoded_rejection(rejection, position))

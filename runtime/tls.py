@@ -1,0 +1,100 @@
+"""Certificates and keys for both ends of a channel, checked before they are used."""
+
+from typing import Final, NamedTuple
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from runtime.errors import SettingsError
+from runtime.watched_files import WatchedFiles
+
+__all__ = ["TlsFiles", "server_credentials", "watched_tls_files"]
+
+_RSA_BITS_MIN: Final = 2_048
+_CURVES: Final = ("secp256r1", "secp384r1")
+"""gRPC's library signs no handshake by another key: a server with one would listen and take no connection."""
+
+
+class TlsFiles(NamedTuple):
+    """What one end of a channel shows and trusts, PEM.
+
+    Attributes:
+        pair: its private key and its certificate, with those between it and its authority.
+        authorities: whom it believes about the other end; ``None`` nobody, and it does not ask.
+    """
+
+    pair: tuple[bytes, bytes] | None
+    authorities: bytes | None
+
+
+def watched_tls_files(cert: str | None, key: str | None, authorities: str | None) -> WatchedFiles[TlsFiles]:
+    """The files of one end, by their names.
+
+    Raises:
+        SettingsError: one cannot be read, holds something else, or key and certificate do not fit each other.
+    """
+    paths = [path for path in (cert, key, authorities) if path is not None]
+
+    def parsed(contents: list[bytes]) -> TlsFiles:
+        by_path = dict(zip(paths, contents, strict=True))
+        if authorities is not None:
+            _certificates(authorities, by_path[authorities])
+        if cert is None or key is None:
+            return TlsFiles(None, by_path.get(authorities or ""))
+        _check_pair(cert, by_path[cert], key, by_path[key])
+        return TlsFiles((by_path[key], by_path[cert]), by_path.get(authorities or ""))
+
+    return WatchedFiles(paths, parsed)
+
+
+def server_credentials(files: WatchedFiles[TlsFiles]) -> grpc.ServerCredentials:
+    """TLS by these files as they are at each handshake; with authorities, clients have to show a certificate."""
+    given = files.current()
+
+    def configuration(held: TlsFiles) -> grpc.ServerCertificateConfiguration:
+        assert held.pair is not None
+        return grpc.ssl_server_certificate_configuration([held.pair], held.authorities)
+
+    def configuration_if_changed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal given
+        held = files.current()
+        if held is given:
+            return None
+        given = held
+        return configuration(held)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(given),
+        configuration_if_changed,  # type: ignore[arg-type]  # None, for no change, is not in its types
+        require_client_authentication=given.authorities is not None,
+    )
+
+
+def _certificates(path: str, data: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(data)
+    except ValueError:
+        raise SettingsError(f"{path}: holds no certificate, or a damaged one (PEM is needed)") from None
+
+
+def _is_usable(key: CertificatePublicKeyTypes) -> bool:
+    if isinstance(key, RSAPublicKey):
+        return key.key_size >= _RSA_BITS_MIN
+    return isinstance(key, EllipticCurvePublicKey) and key.curve.name in _CURVES
+
+
+def _check_pair(cert: str, cert_data: bytes, key: str, key_data: bytes) -> None:
+    certificate = _certificates(cert, cert_data)[0]
+    try:
+        private = load_pem_private_key(key_data, password=None)
+    except (ValueError, TypeError):  # its own words could tell what is inside
+        raise SettingsError(f"{key}: holds no private key that can be read (PEM, not encrypted)") from None
+    public = certificate.public_key()
+    if not _is_usable(public):
+        raise SettingsError(f"{cert}: its key must be RSA of {_RSA_BITS_MIN} bits or more, or EC on P-256 or P-384")
+    if private.public_key() != public:
+        raise SettingsError(f"{key}: is not the key of the certificate in {cert}")

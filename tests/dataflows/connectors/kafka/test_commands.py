@@ -1,0 +1,145 @@
+"""The commands that work on topics: a broker, a fleet, heartbeats, a run with metrics."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dataflows.kafka_broker.broker import Broker
+from dataflows.pipeline.event_codec import decoded_event, encoded_event
+from dataflows.simulated_fleet import SimulatedFleet
+from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.topics import Topics
+from window_core import Event
+
+ROOT = str(Path(__file__).parents[4])
+
+
+def ran(*options: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    command = [sys.executable, "-m", "dataflows.command_line", *options]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+
+@contextmanager
+def started(*options: str) -> Iterator["subprocess.Popen[str]"]:
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    command = [sys.executable, "-m", "dataflows.command_line", *options]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_fleet_goes_to_a_topic_keyed_by_device(topics: Topics) -> None:
+    fleet = SimulatedFleet(devices=7, duration_ms=1_200_000)
+    expected = list(fleet.logged_events())
+    for event_format in ("json", "protobuf"):
+        log = topics.made(3)
+        options = ["--devices", "7", "--duration", "20m", "--format", event_format, "--rate", "10000"]
+        result = ran("produce", "--output", log, *options)
+        assert (result.returncode, result.stdout) == (0, ""), result.stderr
+        assert f"{len(expected)} events in {log}" in result.stderr
+        found = topics.records(log)
+        decoded = [
+            (decoded_event(message.value() or b"", message.key(), event_format), message.timestamp()[1])
+            for message in found
+        ]
+        assert sorted(decoded, key=repr) == sorted(expected, key=repr)
+        assert len({message.partition() for message in found}) > 1
+
+
+def test_a_rate_is_for_kafka() -> None:
+    result = ran("produce", "--rate", "5", "--output", os.devnull)
+    assert (result.returncode, result.stderr) == (2, "latecomer: --rate and --format protobuf are for Kafka\n")
+
+
+def test_a_topic_of_events_that_is_missing_is_to_be_made_with_the_clock_of_the_broker(topics: Topics) -> None:
+    missing = f"kafka://{topics.address}/missing"
+    nowhere = ["--output", os.devnull, "--rejections", os.devnull]
+    for command in (["produce", "--output", missing], ["heartbeat", missing], ["run", "--input", missing, *nowhere]):
+        result = ran(*command)
+        assert (result.returncode, result.stdout) == (2, "")
+        [line] = result.stderr.splitlines()
+        assert line.endswith("--create --topic missing --partitions 4 --config message.timestamp.type=LogAppendTime")
+
+
+def test_heartbeats_go_to_each_partition_until_told_to_stop(broker: Broker, topics: Topics) -> None:
+    log = topics.made(3)
+    with started("heartbeat", log, "--every", "20ms") as process:
+        beats = topics.records(log, lambda messages: len(messages) >= 12)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert {message.partition() for message in beats} == {0, 1, 2}
+    assert all(message.key() is None and message.value() is None for message in beats)
+
+
+def test_a_run_with_heartbeats_ticks_a_silent_device_and_serves_its_metrics(
+    topics: Topics, kafka_pipelines: KafkaPipelines
+) -> None:
+    log, output = topics.made(2, message_timestamp_type="LogAppendTime"), topics.made()
+    topics.fill(log, [(b"a", encoded_event(Event("a", 1_000, 1.0, 2.0, 3.0, 4.0)), 0)])
+    options = ["--input", log, "--output", output, "--rejections", os.devnull, "--tick", "100ms"]
+    with kafka_pipelines.started(*options, "--heartbeat", "30ms", "--metrics-port", "0") as process:
+        found = topics.records(output, lambda messages: len(messages) >= 4)
+        assert process.stderr is not None
+        address = re.search(r"http://\S+", process.stderr.readline())
+        assert address is not None
+        with urllib.request.urlopen(address[0]) as answer:
+            metrics = answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    causes = [json.loads(message.value() or b"")["cause"] for message in found]
+    assert causes[0] == "event"
+    assert set(causes[1:]) == {"tick"}
+    assert "latecomer_records_total 1.0" in metrics
+    assert 'latecomer_evaluations_total{cause="tick"}' in metrics
+    assert 'latecomer_arrival_seconds{partition="0"}' in metrics
+
+
+def test_a_broker_of_ones_own_has_the_topics_and_leaves_nothing_behind(topics: Topics) -> None:
+    with started("broker", "--partitions", "2", "--stop-with-input") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = re.fullmatch(
+            r"broker: listening on (127\.0\.0\.1:\d+), topics raw-events, predictions, rejections\n", line
+        )
+        assert address is not None, line
+        own = Topics(address[1])
+        own.fill(f"kafka://{address[1]}/raw-events", [(b"a", b"{}", 5)])
+        [message] = own.records(f"kafka://{address[1]}/raw-events")
+        assert message.timestamp()[0] == 2  # LogAppendTime
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(60) == 0
+    taken = ran("broker", "--port", topics.address.rpartition(":")[2])
+    assert taken.returncode == 1
+    assert taken.stderr.startswith("latecomer: the broker cannot listen on 127.0.0.1:")
+
+
+def test_what_a_broker_lacks_is_said_in_one_line(tmp_path: Path) -> None:
+    for java, error in (
+        (None, "latecomer: a Kafka broker needs Java 17 or newer, and there is none in JAVA_HOME"),
+        ("echo 'openjdk version \"11.0.2\" 2019' >&2", "latecomer: a Kafka broker needs Java 17 or newer, and"),
+        ("true", "latecomer: .* does not say its version: nothing"),
+    ):
+        binary = tmp_path / "bin" / "java"
+        if java is not None:
+            binary.parent.mkdir(exist_ok=True)
+            binary.write_text(f"#!/bin/sh\n{java}\n")
+            binary.chmod(0o755)
+        environment = {**os.environ, "PYTHONPATH": ROOT, "JAVA_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "dataflows.command_line", "broker"]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert result.returncode == 1
+        [line] = result.stderr.splitlines()
+        assert re.match(error, line)
