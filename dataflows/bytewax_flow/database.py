@@ -14,7 +14,7 @@ Sources: the file format of SQLite (https://www.sqlite.org/fileformat2.html), th
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from hashlib import file_digest
 from pathlib import Path
@@ -108,9 +108,9 @@ def _check_files(folder: Path, database: Path) -> None:
     digest = folder / _DIGEST_FILE
     if digest.exists() and digest.read_bytes() != _digest(database).encode():
         raise SnapshotError("it is not what the last run has left")
-    log = folder / (_DATABASE + "-wal")
-    if log.exists():
-        _check_log(log.read_bytes())
+    # Another reader, such as a browser of SQLite, takes the log in and removes it when it is the last to close.
+    with suppress(FileNotFoundError):
+        _check_log((folder / (_DATABASE + "-wal")).read_bytes())
 
 
 def _check_log(data: bytes) -> None:

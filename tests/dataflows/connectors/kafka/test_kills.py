@@ -65,7 +65,7 @@ def test_killed_at_random_moments_it_writes_what_a_run_writes_that_nobody_kills(
             recovered_s.append(monotonic() - start_s)
             with suppress(subprocess.TimeoutExpired):  # a moment inside an epoch
                 process.wait(random.random() / 10)
-            assert process.poll() is None
+            assert process.poll() is None, process.communicate()
             process.kill()
             process.wait()
     with kafka_pipelines.started(*options, "--bounded") as process:
