@@ -1,8 +1,9 @@
 """Servers of both languages count the same under the same names."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,9 +22,9 @@ ENDS = 'latecomer_service_calls_total{method="/latecomer.v1.FeatureService/Strea
 
 
 @contextmanager
-def counting_server(language: str) -> Iterator[tuple[str, str]]:
+def counting_server(language: str, *options: str) -> Iterator[tuple[str, str]]:
     """Its address, and where its metrics are."""
-    command = [*LATECOMER, "serve", "features", "--language", language, "--port", "0", "--metrics-port", "0"]
+    command = [*LATECOMER, "serve", "features", "--language", language, "--port", "0", "--metrics-port", "0", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen([*command, "--stop-with-input"], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         address = process.stdout.readline().strip().partition("listening on ")[2]
@@ -79,3 +80,20 @@ def test_a_metrics_port_that_is_taken_is_one_line(jar: Path) -> None:
             status, out, err = said(*serve)
         assert (status, out, err.count("\n")) == (1, "", 1)
         assert f"{port}: Address already in use" in err
+
+
+@pytest.mark.parametrize("language", ["python", "java"])
+@pytest.mark.parametrize(("options", "here"), [([], "127.0.0.1"), (["--metrics-host", "127.0.0.2"], "127.0.0.2")])
+def test_the_numbers_are_served_where_the_calls_are_or_where_it_is_said_and_half_requests_hold_nothing(
+    jar: Path, language: str, options: list[str], here: str
+) -> None:
+    with counting_server(language, *options) as (_, url), ExitStack() as ends:
+        port = int(url.removesuffix("/metrics").rpartition(":")[2])
+        for _ in range(50):
+            half = ends.enter_context(socket.create_connection((here, port), timeout=60))
+            half.sendall(b"GET /metr")
+        for _ in range(5):
+            with urlopen(f"http://{here}:{port}/metrics", timeout=60) as answer:
+                assert b"latecomer_service_calls_running" in answer.read()
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.3", port), timeout=60)

@@ -2,11 +2,11 @@ package io.latecomer.services.command;
 
 import io.latecomer.services.Failure;
 import io.latecomer.services.SettingsError;
+import io.latecomer.services.server.MetricsServer;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
 import io.latecomer.services.wire.Compression;
-import io.prometheus.metrics.exporter.httpserver.HTTPServer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.List;
@@ -53,6 +53,12 @@ public abstract class ServeCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "where to serve metrics in Prometheus' format; 0 takes a free one (nowhere)")
   private Integer metricsPort;
+
+  @Option(
+      names = "--metrics-host",
+      paramLabel = "HOST",
+      description = "name or address that the metrics listen on (--host)")
+  private String metricsHost;
 
   @Mixin private LimitOptions limits;
 
@@ -113,11 +119,10 @@ public abstract class ServeCommand implements Callable<Integer> {
       throw new Failure(
           service + ": cannot listen on " + settings.address() + ": " + reason(error), error);
     }
-    try (HTTPServer metrics = metricsOf(server)) {
+    try (MetricsServer metrics = metricsOf(server)) {
       Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndEnd(server), "drain"));
       if (metrics != null) {
-        String where = "http://localhost:" + metrics.getPort() + "/metrics";
-        spec.commandLine().getErr().println(service + ": metrics: " + where);
+        spec.commandLine().getErr().println(service + ": metrics: " + metrics.url());
       }
       spec.commandLine().getOut().println(service + ": listening on " + server.address());
       CountDownLatch stop = new CountDownLatch(1);
@@ -130,16 +135,14 @@ public abstract class ServeCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Serves the numbers on all addresses, since who asks is another machine; null if not wanted. */
-  private HTTPServer metricsOf(ServiceServer server) throws InterruptedException {
+  /** Serves the numbers; null if not wanted. */
+  private MetricsServer metricsOf(ServiceServer server) throws InterruptedException {
     if (metricsPort == null) {
       return null;
     }
     try {
-      return HTTPServer.builder()
-          .port(metricsPort)
-          .registry(server.metrics().registry())
-          .buildAndStart();
+      String where = metricsHost == null ? host : metricsHost;
+      return MetricsServer.start(server.metrics().registry(), where, metricsPort);
     } catch (IOException error) {
       server.drain();
       throw new Failure(service + ": metrics-port " + metricsPort + ": " + reason(error), error);
@@ -151,6 +154,9 @@ public abstract class ServeCommand implements Callable<Integer> {
       int chosen = port == null ? service.defaultPort() : port;
       if (metricsPort != null) {
         ServerSettings.checkRange("metrics-port", metricsPort, 0, ServerSettings.MAX_PORT);
+      }
+      if (metricsHost != null) {
+        ServerSettings.checkHost("metrics-host", metricsHost);
       }
       return new ServerSettings(
           service, host, chosen, limits.limits(), access.access(service), compression);

@@ -25,10 +25,7 @@ public record ServerSettings(
    * @throws SettingsError if a value is out of range, or if others could reach a plain server
    */
   public ServerSettings {
-    if (host.isBlank()
-        || host.chars().anyMatch(c -> Character.isWhitespace(c) || "/[]".indexOf(c) >= 0)) {
-      throw new SettingsError("host must be a name or an address, not '" + host + "'");
-    }
+    checkHost("host", host);
     checkRange("port", port, 0, MAX_PORT);
     if (access.tls() == null && !access.allowPlain() && !Hosts.isLoopback(host)) {
       throw new SettingsError(
@@ -46,6 +43,18 @@ public record ServerSettings(
   /** The settings of a server that is given nothing but its address. */
   public static ServerSettings of(Service service, String host, int port) {
     return new ServerSettings(service, host, port, Limits.DEFAULT, Access.LOCAL);
+  }
+
+  /**
+   * Checks a name or an address to listen on.
+   *
+   * @throws SettingsError if it is neither
+   */
+  public static void checkHost(String name, String host) {
+    if (host.isBlank()
+        || host.chars().anyMatch(c -> Character.isWhitespace(c) || "/[]".indexOf(c) >= 0)) {
+      throw new SettingsError(name + " must be a name or an address, not '" + host + "'");
+    }
   }
 
   /**
