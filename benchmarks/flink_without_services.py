@@ -8,8 +8,8 @@ from typing import Any
 import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
-from dataflows.connectors.kafka.log import KafkaLog, opened_log
 from dataflows.connectors.locations import located
+from dataflows.connectors.log import opened_log
 from dataflows.flink_job.job import build_job, configuration
 from dataflows.flink_job.process import PipelineFunction
 from dataflows.pipeline.device import LocatedOutput
@@ -42,8 +42,7 @@ class WithoutServices(PipelineFunction):
 def main(**options: Any) -> None:
     settings = RunSettings.of(**options)
     log = opened_log(settings, located(settings), Metrics(), print)
-    if isinstance(log, KafkaLog):
-        settings = log.with_end(settings)
+    settings = log.with_end(settings)
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     env.set_parallelism(settings.parallelism)
     build_job(env, settings, log, WithoutServices)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from dataflows.connectors.file_log import FileLog
-from dataflows.connectors.kafka.log import KafkaLog
+from dataflows.connectors.kafka.log import TOPIC_ID
 from dataflows.connectors.locations import Locations, is_kafka
+from dataflows.connectors.log import Log
 from runtime.errors import SettingsError
 from window_core import SnapshotError
 
@@ -25,25 +25,16 @@ _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
 _LOCK_FILE: Final = "latecomer.lock"
 
-_TOPIC_ID: Final = "topic-id"
-
 _CHECKSUM: Final = "checksum"
 
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def identity_of(engine: str, locations: Locations, log: FileLog | KafkaLog) -> dict[str, str]:
-    """What a state belongs to: a topic by its id, since a new one of that name holds other records.
-
-    Where a topic has other partitions than it had, a device may be in another one.
-    """
-    places = {"input": locations.input, "output": locations.predictions, "rejections": locations.rejections}
-    identity = {name: place if is_kafka(place) else str(Path(place).resolve()) for name, place in places.items()}
-    if isinstance(log, KafkaLog):
-        identity["input"] += f" of {log.partitions} partitions"
-        if log.topic_id is not None:
-            identity[_TOPIC_ID] = log.topic_id
-    return {"engine": engine, **identity}
+def identity_of(engine: str, locations: Locations, log: Log) -> dict[str, str]:
+    """What a state belongs to."""
+    outputs = {"output": locations.predictions, "rejections": locations.rejections}
+    places = {name: place if is_kafka(place) else str(Path(place).resolve()) for name, place in outputs.items()}
+    return {"engine": engine, **log.identity(), **places}
 
 
 def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
@@ -152,7 +143,7 @@ def _encoded(note: Mapping[str, Any]) -> bytes:
 
 def _check_identity(folder: Path, identity: dict[str, str]) -> None:
     of_run = read_note(folder / _IDENTITY_FILE)
-    if _TOPIC_ID in identity and of_run.get(_TOPIC_ID) not in (None, identity[_TOPIC_ID]):
+    if TOPIC_ID in identity and of_run.get(TOPIC_ID) not in (None, identity[TOPIC_ID]):
         raise SettingsError(
             f"--state {folder} belongs to another topic: {identity['input']} was deleted and made anew; start "
             "anew with another --state"

@@ -109,7 +109,7 @@ def first_difference(expected: Mapping[str | None, DeviceOutputs], actual: Mappi
 
 
 def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[str, _Device], list[bytes], int | None]:
-    reader = FileLog(Metrics(), until_ms).reader()
+    reader = FileLog("-", Metrics(), until_ms).reader()
     devices: dict[str, _Device] = {}
     invalid: list[bytes] = []
     for number, line in enumerate(lines_of(data)):

@@ -15,6 +15,7 @@ from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
 from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.locations import STANDARD
 from dataflows.pipeline.record import Record
 from window_core import WindowSpec
 
@@ -34,9 +35,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
 class FileSource(FixedPartitionedSource[SourceItem, bytes]):
     """One partition: the file."""
 
-    def __init__(self, path: str, log: FileLog, spec: WindowSpec) -> None:
-        """Read ``path``, or standard input if it is ``-``, as told by ``log``."""
-        self._path = path
+    def __init__(self, log: FileLog, spec: WindowSpec) -> None:
         self._log = log
         self._spec = spec
 
@@ -46,19 +45,21 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         Raises:
             SnapshotError: it was cut, replaced or changed.
         """
-        msgspec.msgpack.decode(saved, type=_Snapshot).mark.check(f"--input {self._path}", folder)
+        msgspec.msgpack.decode(saved, type=_Snapshot).mark.check(f"--input {self._log.path}", folder)
 
     def list_parts(self) -> list[str]:
         return ["file"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_FilePartition":
-        return _FilePartition(self._path, self._log, self._spec, resume_state)
+        return _FilePartition(self._log, self._spec, resume_state)
 
 
 class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
-    def __init__(self, path: str, log: FileLog, spec: WindowSpec, state: bytes | None) -> None:
-        self._is_standard_input = path == "-"
-        self._file = FileIO(sys.stdin.fileno() if path == "-" else path, closefd=path != "-")
+    def __init__(self, log: FileLog, spec: WindowSpec, state: bytes | None) -> None:
+        self._is_standard_input = log.path == STANDARD
+        self._file = FileIO(
+            sys.stdin.fileno() if self._is_standard_input else log.path, closefd=not self._is_standard_input
+        )
         self._until_ms = log.until_ms
         self._items = PartitionItems(log.reader(), spec)
         self._reader = self._items.reader

@@ -1,12 +1,14 @@
 """Runs the flow on this machine until its input ends."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
+from functools import singledispatch
 from pathlib import Path
 from threading import Event as Flag
 from types import FrameType
+from typing import Any
 
 from bytewax.run import cli_main
 
@@ -21,6 +23,7 @@ from dataflows.bytewax_flow.sink import OutputSink
 from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.log import KafkaLog, KafkaTarget, opened_target
 from dataflows.connectors.locations import Locations, is_kafka
+from dataflows.connectors.log import Log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputKind
@@ -32,9 +35,7 @@ from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 __all__ = ["run_on_bytewax"]
 
 
-def run_on_bytewax(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
-) -> None:
+def run_on_bytewax(settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: Log) -> None:
     """Read the log to its end, or go on from the state of a run that did not come so far.
 
     A log without an end is read until a signal asks for one. What was read is then finished; a second signal cuts it.
@@ -54,14 +55,8 @@ def run_on_bytewax(
             recovery, saved = opened_state(folder, identity)
         files, targets = _sink(locations, settings)
         stopped = Flag()
-        source = (
-            KafkaSource(log, settings, stopped)
-            if isinstance(log, KafkaLog)
-            else FileSource(locations.input, log, settings.window.spec)
-        )
+        source = _source(log, settings, stopped, saved.log)
         if settings.state.folder is not None:
-            if isinstance(source, FileSource) and saved.log:
-                source.check(saved.log["file"], settings.state.folder)
             files.check(saved.outputs, settings.state.folder)
         files.begin(saved.outputs)
         client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
@@ -86,6 +81,26 @@ def run_on_bytewax(
             raise _cause_of(error) from None
         if settings.state.folder is not None:
             seal_database(Path(settings.state.folder))
+
+
+@singledispatch
+def _source(log: Log, settings: RunSettings, stopped: Flag, saved: Mapping[str, bytes]) -> Any:
+    """Bytewax's source of a log; what a state has saved of each part must fit it."""
+    raise NotImplementedError(type(log))
+
+
+@_source.register
+def _file_source(log: FileLog, settings: RunSettings, stopped: Flag, saved: Mapping[str, bytes]) -> FileSource:
+    source = FileSource(log, settings.window.spec)
+    if saved:
+        assert settings.state.folder is not None
+        source.check(saved["file"], settings.state.folder)
+    return source
+
+
+@_source.register
+def _topic_source(log: KafkaLog, settings: RunSettings, stopped: Flag, saved: Mapping[str, bytes]) -> KafkaSource:
+    return KafkaSource(log, settings, stopped)
 
 
 def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[OutputKind, KafkaTarget]]:

@@ -14,10 +14,10 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dataflows.command_line.produce import write_events
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.client import kafka_location, read_properties
 from dataflows.connectors.kafka.input_topic import Heartbeats
-from dataflows.connectors.kafka.log import KafkaLog, opened_log
 from dataflows.connectors.locations import STANDARD, Locations, is_parquet, located
+from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
@@ -56,8 +56,10 @@ def run(**options: Any) -> None:
         features = settings.calls.features or stack.enter_context(embedded_service("features", *compression))
         inference = settings.calls.inference or stack.enter_context(embedded_service("inference", *compression))
         services = Services(features, inference)
-        if isinstance(log, KafkaLog) and settings.log.heartbeat_ms is not None:
-            stack.enter_context(Heartbeats(log.location, log.properties, log.partitions, settings.log.heartbeat_ms))
+        if settings.log.heartbeat_ms is not None:
+            topic = kafka_location("--input", locations.input)
+            properties = read_properties(settings.broker.kafka_properties)
+            stack.enter_context(Heartbeats(topic, properties, log.partitions, settings.log.heartbeat_ms))
         if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
             messages.tell(f"metrics: {_served_metrics(metrics, settings, stack)}")
         start = perf_counter()
@@ -80,9 +82,7 @@ def _served_metrics(metrics: Metrics, settings: RunSettings, stack: ExitStack) -
     return server.url
 
 
-def _run_engine(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
-) -> None:
+def _run_engine(settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: Log) -> None:
     """Run the engine that was chosen; only that one is loaded."""
     if settings.engine == "flink":
         from dataflows.flink_job.run import run_on_flink
@@ -113,7 +113,7 @@ def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
 
 
 @contextmanager
-def _progress(messages: Terminal, metrics: Metrics, log: FileLog | KafkaLog) -> Iterator[None]:
+def _progress(messages: Terminal, metrics: Metrics, log: Log) -> Iterator[None]:
     """Shows on a terminal how far the run has come."""
     if not messages.is_terminal or messages.quiet:
         yield

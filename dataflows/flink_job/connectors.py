@@ -1,6 +1,7 @@
 """Where the job reads and writes: a topic, or on one machine a file."""
 
 from collections.abc import Iterable
+from functools import singledispatch
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.client import java_properties, kafka_location, read_properties
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.locations import is_kafka
+from dataflows.connectors.log import Log
 from dataflows.flink_job.report import stop_file_of
 from dataflows.pipeline.record import OutputKind
 from dataflows.settings import RunSettings
@@ -37,17 +39,13 @@ _PARTITIONS_LOOKED_AT_MS: Final = 10_000
 """How often a run without an end sees whether its topic is the same, and has the partitions that it had."""
 
 
-def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: FileLog | KafkaLog) -> Any:
+def log_records(env: StreamExecutionEnvironment, settings: RunSettings, log: Log) -> Any:
     """The records of the log as rows of key and frame, with their arrivals as timestamps; heartbeats are left out."""
     operators = get_gateway().jvm.io.latecomer.flink
-    assert settings.log.input is not None
-    if isinstance(log, KafkaLog):
-        # A subtask without a partition would hold the clock of all others still.
-        j_source, most = _topic_source(settings, log), log.partitions
-    else:
-        j_source, most = _file_source(Path(settings.log.input)), 1
+    most = log.partitions  # a subtask without a partition would hold the clock of all others still
     parallelism = min(env.get_parallelism(), most)
-    j_records = env._j_stream_execution_environment.fromSource(j_source, operators.ArrivalClock.watermarks(), "log")
+    j_watermarks = operators.ArrivalClock.watermarks()
+    j_records = env._j_stream_execution_environment.fromSource(_source(log, settings), j_watermarks, "log")
     # The maximum holds where a cluster takes as many subtasks as it has task managers.
     j_records = j_records.setParallelism(parallelism).setMaxParallelism(most).uid("log")
     j_kept = j_records.filter(operators.ArrivalClock.RecordsOnly()).name("records")
@@ -66,15 +64,24 @@ def write(kind: OutputKind, j_rows: Any, settings: RunSettings) -> None:
         j_rows.sinkTo(sink).setParallelism(1).name(f"{kind} file").uid(kind)
 
 
-def _file_source(frames: Path) -> Any:
+@singledispatch
+def _source(log: Log, settings: RunSettings) -> Any:
+    """Flink's source of a log."""
+    raise NotImplementedError(type(log))
+
+
+@_source.register
+def _file_source(log: FileLog, settings: RunSettings) -> Any:
+    """The lines as the frames that the run has written of them."""
     jvm = get_gateway().jvm
     paths = get_gateway().new_array(jvm.org.apache.flink.core.fs.Path, 1)
-    paths[0] = jvm.org.apache.flink.core.fs.Path(frames.resolve().as_uri())
+    paths[0] = jvm.org.apache.flink.core.fs.Path(Path(log.path).resolve().as_uri())
     format_of_frames = jvm.io.latecomer.flink.FileRecords()
     return jvm.org.apache.flink.connector.file.src.FileSource.forRecordStreamFormat(format_of_frames, paths).build()
 
 
-def _topic_source(settings: RunSettings, log: KafkaLog) -> Any:
+@_source.register
+def _topic_source(log: KafkaLog, settings: RunSettings) -> Any:
     location = log.location
     builder = (
         KafkaSource.builder()

@@ -18,9 +18,8 @@ from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFun
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import get_j_env_configuration
 
-from dataflows.connectors.file_log import FileLog
-from dataflows.connectors.kafka.log import KafkaLog, opened_log
 from dataflows.connectors.locations import located
+from dataflows.connectors.log import Log, opened_log
 from dataflows.flink_job.connectors import log_records, write
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
@@ -52,8 +51,7 @@ def main(**options: Any) -> None:
         Thread(target=_end_with_input, daemon=True).start()
     settings = RunSettings.of(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), say)
-    if isinstance(log, KafkaLog):
-        settings = log.with_end(settings)
+    settings = log.with_end(settings)
     if REPORT_VARIABLE in os.environ:
         with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
             get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
@@ -127,7 +125,7 @@ def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
 def build_job(
     env: StreamExecutionEnvironment,
     settings: RunSettings,
-    log: FileLog | KafkaLog,
+    log: Log,
     pipeline: type[PipelineFunction] = PipelineFunction,
 ) -> None:
     """Wire the job into an environment."""

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import replace
+from functools import singledispatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from dataflows.connectors.file_log import FileLog
-from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.locations import STANDARD, Locations, is_kafka
+from dataflows.connectors.log import Log
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
@@ -45,16 +47,14 @@ class JobError(RuntimeError):
     """The job failed; the message is the first cause that it gave."""
 
 
-def run_on_flink(
-    settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: FileLog | KafkaLog
-) -> None:
+def run_on_flink(settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: Log) -> None:
     """Run the job until its input ends, or until a signal asks for an end, where the input has none.
 
     Raises:
         SettingsError: Java, the package or a jar is missing, or the state belongs to another run.
         JobError: the job failed.
     """
-    _check_places(settings, locations, log)
+    _check_places(settings, locations)
     check_installation()
     with ExitStack() as stack:
         if settings.state.folder is not None:
@@ -73,12 +73,7 @@ def run_on_flink(
             features=services.features,
             inference=services.inference,
         )
-        if isinstance(log, FileLog):
-            frames = folder / f"log{FRAMES_SUFFIX}"
-            end_ms = _write_frames(Path(locations.input), frames, log, metrics)
-            job = changed(job, input=str(frames), until_ms=end_ms if log.until_ms is None else log.until_ms)
-        else:
-            job = log.with_end(job)
+        job = _with_log(log, job, folder)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:
             say(f"Flink's web page: http://127.0.0.1:{job.web_port}")
@@ -88,7 +83,7 @@ def run_on_flink(
         add_report(metrics, folder)
 
 
-def _check_places(settings: RunSettings, locations: Locations, log: FileLog | KafkaLog) -> None:
+def _check_places(settings: RunSettings, locations: Locations) -> None:
     """Refuse what the job cannot do on one machine.
 
     Raises:
@@ -101,7 +96,7 @@ def _check_places(settings: RunSettings, locations: Locations, log: FileLog | Ka
             raise SettingsError(f"{flag} -: --engine flink writes to files and topics, not to standard output")
         if settings.state.folder is not None and not is_kafka(place):
             raise SettingsError(f"{flag} {place}: --engine flink with --state writes to topics; a file is written anew")
-    if settings.state.folder is not None and isinstance(log, FileLog):
+    if settings.state.folder is not None and not is_kafka(locations.input):
         raise SettingsError("--state: --engine flink reads a file from its beginning; a topic can be gone on with")
     if settings.state.folder is None and settings.outputs.delivery == "exactly-once":
         raise SettingsError("--delivery exactly-once needs --state: transactions end when the state is saved")
@@ -118,16 +113,20 @@ def _chosen_port(port: int | None) -> int | None:
     return _free_port() if port == 0 else port
 
 
-def _write_frames(lines: Path, frames: Path, log: FileLog, metrics: Metrics) -> int | None:
-    """Give each line of a file its position and arrival, and write it as the job reads it.
+@singledispatch
+def _with_log(log: Log, job: RunSettings, folder: Path) -> RunSettings:
+    """The settings of a job that reads a log: how far is found out here, once."""
+    return log.with_end(job)
 
-    Returns:
-        The clock of the file at its end.
-    """
+
+@_with_log.register
+def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
+    """Give each line of a file its position and arrival, and write it as the job reads it."""
     seen = Metrics()  # the job counts the records, not this pass over the file
-    reader = FileLog(seen, log.until_ms).reader()
+    reader = replace(log, metrics=seen).reader()
+    frames = folder / f"log{FRAMES_SUFFIX}"
     standard = nullcontext(sys.stdin.buffer)
-    with standard if str(lines) == STANDARD else lines.open("rb") as source, frames.open("wb") as target:
+    with standard if log.path == STANDARD else Path(log.path).open("rb") as source, frames.open("wb") as target:
         for number, line in enumerate(source):
             value = line.removesuffix(b"\n")
             found = reader.read(Record(0, number, None, None, value))
@@ -141,8 +140,8 @@ def _write_frames(lines: Path, frames: Path, log: FileLog, metrics: Metrics) -> 
                 target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, value)))
     reader.count()
     found_here = [count for count in seen.report()["counts"] if count[0] in _COUNTED_BY_READING]
-    metrics.add({"counts": found_here, "warnings": {}})
-    return reader.clock_ms
+    log.metrics.add({"counts": found_here, "warnings": {}})
+    return changed(job, input=str(frames), until_ms=reader.clock_ms if log.until_ms is None else log.until_ms)
 
 
 def _run_job(settings: RunSettings, folder: Path) -> None:

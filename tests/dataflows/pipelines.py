@@ -46,5 +46,7 @@ class Pipelines:
         self.metrics = Metrics()
         locations = Locations(str(log), str(predictions), str(rejections), False)
         with patch.object(file_source, "_CHUNK_BYTES", chunk_bytes):
-            run_on_bytewax(settings, locations, self._services, self.metrics, FileLog(self.metrics, until_ms))
+            run_on_bytewax(
+                settings, locations, self._services, self.metrics, FileLog(locations.input, self.metrics, until_ms)
+            )
         return read_outputs(predictions, rejections)

@@ -77,7 +77,7 @@ def run_recorded(
 
 def _placed(data: bytes) -> list[Placed]:
     """The records of a file, as the shipped reader reads it."""
-    reader = FileLog(Metrics()).reader()
+    reader = FileLog("-", Metrics()).reader()
     placed = []
     for number, line in enumerate(lines_of(data)):
         record = Record(0, number, None, None, line)

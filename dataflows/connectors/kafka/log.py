@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
 from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
-from dataflows.connectors.locations import Locations, is_kafka
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.settings import RunSettings
 from runtime.settings import changed
 
-__all__ = ["KafkaLog", "KafkaTarget", "opened_log", "opened_target"]
+__all__ = ["TOPIC_ID", "KafkaLog", "KafkaTarget", "opened_target", "opened_topic"]
+
+TOPIC_ID: Final = "topic-id"
+"""Its name in what a state says that it belongs to."""
 
 _PRODUCERS_CLOCK: Final = (
     "the timestamps of {topic} are its producers' (message.timestamp.type=CreateTime): they are taken for arrivals, "
@@ -59,8 +60,15 @@ class KafkaLog:
         reader.next_offset = self.first_offsets[number]
         return reader
 
+    def identity(self) -> dict[str, str]:
+        """A topic is known by its id, since a new one of that name holds other records.
+
+        Where a topic has other partitions than it had, a device may be in another one.
+        """
+        identity = {"input": f"{self.location} of {self.partitions} partitions"}
+        return identity if self.topic_id is None else {**identity, TOPIC_ID: self.topic_id}
+
     def with_end(self, settings: RunSettings) -> RunSettings:
-        """The settings with the end of a bounded log, for another process: it is looked at once."""
         if self.bounded is None:
             return settings
         ends = ",".join(map(str, self.bounded.end_offsets))
@@ -82,22 +90,10 @@ class KafkaTarget:
     max_message_bytes: int | None
 
 
-def opened_log(
-    settings: RunSettings, locations: Locations, metrics: Metrics, say: Callable[[str], None]
-) -> FileLog | KafkaLog:
-    """The log of a run. Every topic is looked at now, those of the outputs included; a broker that is away, waited for.
-
-    Raises:
-        SettingsError: a topic does not exist, the properties are wrong, or the broker does not let us in.
-        BrokerError: a broker stays away.
-    """
+def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callable[[str], None]) -> KafkaLog:
+    """The topic that a run reads. Raises as ``opened_log`` does."""
+    location = kafka_location("--input", text)
     properties = read_properties(settings.broker.kafka_properties)
-    for flag, text in (("--output", locations.predictions), ("--rejections", locations.rejections)):
-        if is_kafka(text):
-            opened_target(flag, text, settings, say)
-    if not is_kafka(locations.input):
-        return FileLog(metrics, settings.log.until_ms)
-    location = kafka_location("--input", locations.input)
     read = settings.log
     reader = TopicReader("--input", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
     traits = reader.traits()

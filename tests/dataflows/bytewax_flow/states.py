@@ -51,7 +51,7 @@ class StatefulRuns:
         settings = RunSettings.of(**{"folder": str(self.state), "epoch_ms": epoch_ms, "timeout_ms": 60_000, **more})
         metrics = Metrics()
         with patch.object(file_source, "_CHUNK_BYTES", chunk_bytes):
-            run_on_bytewax(settings, self.locations, self._services, metrics, FileLog(metrics))
+            run_on_bytewax(settings, self.locations, self._services, metrics, FileLog(self.locations.input, metrics))
 
     @property
     def options(self) -> list[str]:
@@ -65,7 +65,7 @@ class StatefulRuns:
 
     @property
     def identity(self) -> dict[str, str]:
-        return identity_of("bytewax", self.locations, FileLog(Metrics()))
+        return identity_of("bytewax", self.locations, FileLog(self.locations.input, Metrics()))
 
     def begin(self) -> None:
         """Make the state, as a run does first of all."""

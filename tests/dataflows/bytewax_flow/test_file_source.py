@@ -27,7 +27,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def source(path: Path, spec: WindowSpec | None = None, until_ms: int | None = None) -> FileSource:
-    return FileSource(str(path), FileLog(Metrics(), until_ms), spec or SPEC)
+    return FileSource(FileLog(str(path), Metrics(), until_ms), spec or SPEC)
 
 
 def opened(path: Path, spec: WindowSpec, until_ms: int | None = None, state: bytes | None = None) -> Any:

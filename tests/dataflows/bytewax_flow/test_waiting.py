@@ -58,7 +58,7 @@ def test_a_partition_that_has_ended_is_not_waited_for(slept: list[float]) -> Non
 
 def test_the_machines_clock_is_asked_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"")
-    part = FileSource(str(tmp_path / "log"), FileLog(Metrics()), WindowSpec()).build_part("log", "file", None)
+    part = FileSource(FileLog(str(tmp_path / "log"), Metrics()), WindowSpec()).build_part("log", "file", None)
     with closing(part):
         assert part.next_awake() == AT_ONCE
     assert datetime.fromtimestamp(0, UTC) == AT_ONCE  # passed on any machine, however its clock is set

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dataflows.bytewax_flow.run import run_on_bytewax
-from dataflows.connectors.file_log import FileLog
-from dataflows.connectors.kafka.log import KafkaLog, opened_log
 from dataflows.connectors.locations import Locations, located
+from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
@@ -63,13 +62,13 @@ class KafkaPipelines:
         opened = opened_log(settings, locations, self.metrics, self.said.append)
         run_on_bytewax(settings, locations, self._services, self.metrics, opened)
 
-    def opened(self, log: str) -> tuple[RunSettings, Locations, FileLog | KafkaLog]:
+    def opened(self, log: str) -> tuple[RunSettings, Locations, Log]:
         """A log that is read for ever, with its settings, before it is run."""
         settings = RunSettings.of(input=log, predictions=self._topics.made(), rejections=self._topics.made())
         locations = located(settings)
         return settings, locations, opened_log(settings, locations, Metrics(), self.said.append)
 
-    def run_opened(self, opened: tuple[RunSettings, Locations, FileLog | KafkaLog]) -> None:
+    def run_opened(self, opened: tuple[RunSettings, Locations, Log]) -> None:
         settings, locations, log = opened
         run_on_bytewax(settings, locations, self._services, Metrics(), log)
 

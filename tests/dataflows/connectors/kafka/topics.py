@@ -26,7 +26,7 @@ _GIVE_UP_S = 240
 
 def records_of(data: bytes) -> list[Record]:
     """The records that hold what the lines of a file hold: an arrival becomes the timestamp."""
-    reader = FileLog(Metrics()).reader()
+    reader = FileLog("-", Metrics()).reader()
     records: list[Record] = []
     for number, line in enumerate(data.splitlines()):
         found = reader.read(record.Record(0, number, None, None, line))

@@ -1,0 +1,48 @@
+"""The log of a run, wherever it stands: what the command line and both engines need of it.
+
+What an engine reads a log with is the engine's own, chosen by the type of the log (``functools.singledispatch``).
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.kafka.log import opened_target, opened_topic
+from dataflows.connectors.locations import Locations, is_kafka
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.reader import PartitionReader
+from dataflows.settings import RunSettings
+
+__all__ = ["Log", "opened_log"]
+
+
+class Log(Protocol):
+    """Partitions of records, each in a fixed order."""
+
+    @property
+    def partitions(self) -> int:
+        """How many there are; each is a log with a clock of its own."""
+
+    def reader(self, number: int) -> PartitionReader:
+        """A reader of a partition, from where it is read without a state."""
+
+    def identity(self) -> dict[str, str]:
+        """What a state that was made of it belongs to."""
+
+    def with_end(self, settings: RunSettings) -> RunSettings:
+        """The settings with the end of a bounded log, for another process: the end is looked up once."""
+
+
+def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, say: Callable[[str], None]) -> Log:
+    """The log of a run. Every topic is looked at now, those of the outputs included; a broker that is away, waited for.
+
+    Raises:
+        SettingsError: a topic does not exist, the properties are wrong, or authentication failed.
+        BrokerError: a broker stays away.
+    """
+    for flag, text in (("--output", locations.predictions), ("--rejections", locations.rejections)):
+        if is_kafka(text):
+            opened_target(flag, text, settings, say)
+    if is_kafka(locations.input):
+        return opened_topic(settings, locations.input, metrics, say)
+    return FileLog(locations.input, metrics, settings.log.until_ms)
