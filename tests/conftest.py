@@ -1,4 +1,7 @@
-"""How thorough the drawn tests are: ``LATECOMER_HYPOTHESIS=thorough`` draws anew and more, the default never varies."""
+"""How thorough the drawn tests are: ``LATECOMER_HYPOTHESIS=thorough`` draws anew and more, ``fast`` draws less.
+
+The default never varies.
+"""
 
 import os
 import sys
@@ -16,6 +19,7 @@ _SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slo
 _DRAWN = {"derandomize": True, "max_examples": 80, "stateful_step_count": 50, **_SLOW_IS_FINE}
 
 settings.register_profile("ci", **_DRAWN)
+settings.register_profile("fast", **{**_DRAWN, "max_examples": 25, "stateful_step_count": 30})
 # Where red is all that is asked for, the smallest example is not looked for.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate], **_DRAWN)
 settings.register_profile("thorough", max_examples=500, stateful_step_count=80, print_blob=True, **_SLOW_IS_FINE)

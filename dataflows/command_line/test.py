@@ -1,46 +1,85 @@
-"""``latecomer test``: every check of a checkout, which is also what CI runs."""
+"""``latecomer test``: every check of a checkout, which is also what CI runs; with ``--fast``, those of a minute."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Final
 
 import click
 
 from runtime.errors import SettingsError
 from runtime.terminal import say, show
 
-__all__ = ["test"]
+__all__ = ["FAST_TESTS", "test"]
+
+FAST_TESTS: Final = (
+    "window_core",
+    "runtime",
+    "dataflows/pipeline",
+    "dataflows/settings",
+    "tests/test_imports.py",
+    "tests/window_core",
+    "tests/runtime",
+    "--ignore=tests/runtime/test_metrics_server.py",  # waits for half requests to time out
+    "--ignore=tests/runtime/test_terminal.py",  # runs commands
+    "tests/dataflows/pipeline",
+    "tests/dataflows/services",
+    *(
+        f"--ignore=tests/dataflows/services/test_{name}.py"
+        for name in ("answer_deadline", "client", "statuses", "streams")
+    ),
+    "tests/dataflows/test_settings.py",
+    "tests/dataflows/test_settings_text.py",
+    "tests/dataflows/flink_job/test_frames.py",
+    "tests/dataflows/flink_job/test_held_devices.py",
+    *(
+        f"tests/grpc_services/python/test_{name}.py"
+        for name in ("batch_codec", "exact_mean", "message_bytes", "settings")
+    ),
+    "tests/planted/test_planted.py::test_every_planted_error_still_applies",
+)
+"""What pytest runs with ``--fast``: none of these tests imports an engine or starts a broker, a JVM or a server."""
+
+FAST_DRAWS: Final = {"LATECOMER_HYPOTHESIS": "fast"}
+"""Fewer drawn examples, see ``tests/conftest.py``; a value in the environment takes precedence."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--fast", is_flag=True, help="Run the unit tests only, which need no engine, broker, JVM or server. Under a minute."
+)
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
-def test(pytest_arguments: tuple[str, ...]) -> int:
-    """Check format, lint, types, and run all tests.
+def test(fast: bool, pytest_arguments: tuple[str, ...]) -> int:
+    """Check format, lint and types, then run all tests, the Java ones too if JDK 17 and Maven are on the PATH.
 
-    PYTEST_ARGUMENTS, if given, choose among the tests, and only these are run.
+    PYTEST_ARGUMENTS go to pytest, and nothing else is run: `latecomer test tests/window_core`. With --fast they are
+    added to those of the unit tests, and every other check runs too: `latecomer test --fast -x`.
     """
     root = Path(__file__).parents[2]
     if not (root / "tests").is_dir():
         raise SettingsError("latecomer test needs a checkout: the installed package has no tests")
     python = sys.executable
-    checks = [[python, "-m", "pytest", *pytest_arguments]]
-    if not pytest_arguments:
+    checks = [[python, "-m", "pytest", *(FAST_TESTS if fast else ()), *pytest_arguments]]
+    if fast or not pytest_arguments:
         checks = [
             [python, "-m", "ruff", "format", "--check", "."],
             [python, "-m", "ruff", "check", "."],
             [python, "-m", "mypy"],
             *checks,
         ]
+    if not fast and not pytest_arguments:
         if shutil.which("mvn") and shutil.which("java"):
             checks.append(["mvn", "--batch-mode", "--quiet", "--file", "pom.xml", "verify"])
         else:
             say("JDK 17 and Maven are not on the PATH: the Java half is not tested")
+    environment = {**FAST_DRAWS, **os.environ} if fast else None
     for check in checks:
         start = perf_counter()
         click.secho(f"$ {' '.join(check)}", bold=True)
-        status = subprocess.run(check, cwd=root, check=False).returncode
+        status = subprocess.run(check, cwd=root, env=environment, check=False).returncode
         if status != 0:
             raise click.exceptions.Exit(1)
         show(f"ok, {perf_counter() - start:.0f} s")

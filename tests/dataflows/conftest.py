@@ -1,14 +1,15 @@
 """Both real services, in this process and on free ports, and a real broker, once for all tests that need them.
 
-Where Java, Maven or Flink are missing, the tests that need them are skipped, and say so.
+Where Java, Maven or Flink are missing, the tests that need them are skipped, and say so. What imports an engine or a
+client of Kafka is imported in the fixture that needs it: ``latecomer test --fast`` loads none of them.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
 
-from dataflows.kafka_broker.broker import Broker, running_broker
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer, Prediction
 from dataflows.services.client import ServiceClient, Services
@@ -16,10 +17,13 @@ from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.dataflows.asking import EVALUATIONS, Bench
-from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
-from tests.dataflows.connectors.kafka.topics import PASSWORD, USER, Topics
-from tests.dataflows.pipelines import Pipelines
 from tests.machine import has_broker, has_flink
+
+if TYPE_CHECKING:
+    from dataflows.kafka_broker.broker import Broker
+    from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+    from tests.dataflows.connectors.kafka.topics import Topics
+    from tests.dataflows.pipelines import Pipelines
 
 __all__ = [
     "bench",
@@ -50,8 +54,10 @@ def inference_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pipelines(features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
+def pipelines(features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory) -> "Pipelines":
     """Runs the shipped flow in this process."""
+    from tests.dataflows.pipelines import Pipelines
+
     return Pipelines(Services(features_address, inference_address), tmp_path_factory.mktemp("pipelines"))
 
 
@@ -73,19 +79,26 @@ def right(features_address: str, inference_address: str) -> list[Answer]:
 
 
 @pytest.fixture(scope="session")
-def broker(has_broker: None) -> Iterator[Broker]:
+def broker(has_broker: None) -> Iterator["Broker"]:
+    from dataflows.kafka_broker.broker import running_broker
+    from tests.dataflows.connectors.kafka.topics import PASSWORD, USER
+
     with running_broker(users={USER: PASSWORD}) as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
-def topics(broker: Broker) -> Topics:
+def topics(broker: "Broker") -> "Topics":
+    from tests.dataflows.connectors.kafka.topics import Topics
+
     return Topics(broker.address)
 
 
 @pytest.fixture(scope="session")
 def kafka_pipelines(
-    topics: Topics, features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> KafkaPipelines:
+    topics: "Topics", features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> "KafkaPipelines":
+    from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+
     services = Services(features_address, inference_address)
     return KafkaPipelines(topics, services, tmp_path_factory.mktemp("kafka-pipelines"))
