@@ -1,5 +1,6 @@
 """Requests of both contracts, and the input of the original demo's client."""
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -76,3 +77,10 @@ def matrix_of(batch: batch_pb2.FeatureBatch) -> list[list[float]]:
 def error_texts(batch: batch_pb2.FeatureBatch | batch_pb2.PredictionBatch) -> dict[int, str]:
     assert all(error.code for error in batch.error)
     return {error.row: error.message for error in batch.error}
+
+
+def gzip_bomb(megabytes: int) -> bytes:
+    """So many megabytes of zeros and no end, in a thousandth of the bytes."""
+    packing = zlib.compressobj(9, wbits=31)
+    first, more = (packing.compress(bytes(1 << 20)) + packing.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + (megabytes - 1) * more

@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from tests.authority import Authority, Issuer
-from tests.grpc_services.python.messages import event_list, window_batch
+from tests.grpc_services.python.messages import event_list, gzip_bomb, window_batch
 from tests.grpc_services.python.raw_http2 import RawCaller, grpc_message
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -177,17 +176,10 @@ def test_messages_of_strangers_are_not_received(target: Target) -> None:
     assert target.more_megabytes() < 150
 
 
-def bomb(megabytes: int) -> bytes:
-    """So many megabytes of zeros and no end, in a thousandth of the bytes."""
-    packing = zlib.compressobj(9, wbits=31)
-    first, more = (packing.compress(bytes(1 << 20)) + packing.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    return first + (megabytes - 1) * more
-
-
 @pytest.mark.parametrize("target", [{}, {"compression": "gzip"}], indirect=True, ids=["refused", "bounded"])
 def test_a_packed_request_takes_no_more_memory_than_one_that_is_not(target: Target) -> None:
     with target.caller() as caller:
-        caller.call(UNARY, grpc_message(bomb(400), packed=True), end=True, grpc_encoding="gzip")
+        caller.call(UNARY, grpc_message(gzip_bomb(400), packed=True), end=True, grpc_encoding="gzip")
         assert caller.ended(1) == 1
     assert target.more_megabytes() < 100
     assert target.answers_good_calls()

@@ -51,7 +51,9 @@ final class Answers {
       this.rule = rule;
       answers.disableAutoRequest();
       answers.setOnReadyHandler(this::askForNext);
+      // However its call ends, also where another guard of the server ends it.
       answers.setOnCancelHandler(this::leave);
+      answers.setOnCloseHandler(this::leave);
     }
 
     private synchronized void askForNext() {

@@ -100,6 +100,9 @@ final class OpenCall<Q, R> extends SimpleForwardingServerCall<Q, R> {
     @Override
     public void onMessage(Q request) {
       Q bytes = bytes(request);
+      if (bytes == null) {
+        return;
+      }
       if (single && whole == null) {
         whole = bytes;
       } else if (calls.enter(OpenCall.this, Phase.ANSWERED)) {
@@ -107,15 +110,14 @@ final class OpenCall<Q, R> extends SimpleForwardingServerCall<Q, R> {
       }
     }
 
+    /** Null if they cannot be read: the call has then ended. */
     @SuppressWarnings("unchecked") // requests are streams of bytes here
     private Q bytes(Q request) {
       try {
         return (Q) WholeRequest.of((InputStream) request, calls.maxMessageBytes);
       } catch (RuntimeException error) {
-        if (calls.endUnanswered(OpenCall.this)) {
-          throw error;
-        }
-        return request; // it was ended meanwhile
+        evict(StatusInterceptor.status(error));
+        return null;
       }
     }
 

@@ -36,6 +36,11 @@ final class OpenStreams {
     streams.forEach(stream -> stream.end(reason()));
   }
 
+  /** For tests. */
+  int count() {
+    return streams.size();
+  }
+
   private static StatusRuntimeException reason() {
     return Status.UNAVAILABLE.withDescription("the server is shutting down").asRuntimeException();
   }

@@ -63,7 +63,7 @@ public final class ServiceServer {
   private final OpenCalls calls;
   private final ServiceMetrics metrics = new ServiceMetrics();
   private final HealthStatusManager health = new HealthStatusManager();
-  private final OpenStreams streams = new OpenStreams();
+  final OpenStreams streams = new OpenStreams();
 
   /** The one it listens on, also where a free one was asked for; known also after the end. */
   private int port;
@@ -130,7 +130,7 @@ public final class ServiceServer {
     bytes = ServerInterceptors.intercept(bytes, limits);
     bytes =
         ServerInterceptors.intercept(
-            bytes, calls.interceptor(awaitedByDrain), new StatusInterceptor());
+            bytes, new StatusInterceptor(), calls.interceptor(awaitedByDrain));
     return ServerInterceptors.intercept(bytes, guards);
   }
 

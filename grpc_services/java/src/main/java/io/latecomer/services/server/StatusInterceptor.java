@@ -23,7 +23,7 @@ final class StatusInterceptor implements ServerInterceptor {
   }
 
   /** Anything unknown is a defect of this server: the caller learns no more, the log has it all. */
-  private static Status status(RuntimeException error) {
+  static Status status(RuntimeException error) {
     if (error instanceof InvalidRequest) {
       return Status.INVALID_ARGUMENT.withDescription(error.getMessage());
     }

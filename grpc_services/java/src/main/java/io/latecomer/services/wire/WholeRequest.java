@@ -28,7 +28,8 @@ public final class WholeRequest extends ByteArrayInputStream {
     try {
       return new WholeRequest(
           stream instanceof KnownLength ? known(stream) : stream.readAllBytes());
-    } catch (IOException error) {
+    } catch (IOException | StackOverflowError error) {
+      // The JDK's reader calls itself for each empty member, of twenty bytes, that gzip may hold.
       throw new InvalidRequest("request: these bytes are not gzip");
     } catch (StatusRuntimeException error) {
       throw Status.RESOURCE_EXHAUSTED

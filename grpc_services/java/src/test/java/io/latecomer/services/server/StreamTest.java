@@ -9,6 +9,7 @@ import io.latecomer.v1.FeatureServiceGrpc;
 import io.latecomer.v1.InferenceServiceGrpc;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.WindowBatch;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -52,6 +53,28 @@ final class StreamTest {
       assertEquals(
           BatchRules.predictions(features),
           InferenceServiceGrpc.newBlockingStub(running.channel).predict(features));
+    }
+  }
+
+  @Test
+  void aStreamThatTheServerEndsLeavesNothingBehind() throws Exception {
+    try (RunningServer running =
+        RunningServer.of(Service.FEATURES, 1 << 20, 1, Duration.ofSeconds(30))) {
+      Received<FeatureBatch> received = new Received<>();
+      var stub = FeatureServiceGrpc.newStub(running.channel);
+      StreamObserver<WindowBatch> requests = stub.streamFeatures(received);
+      requests.onNext(batch);
+      received.answer();
+      for (int i = 0; i < 10; i++) {
+        Received<FeatureBatch> refused = new Received<>();
+        stub.streamFeatures(refused).onNext(batch);
+        assertEquals(
+            "UNAVAILABLE the limit of 1 concurrent calls is reached", refused.statusText());
+      }
+      while (running.server.streams.count() > 1) {
+        Thread.onSpinWait(); // the client may know of an end before the server is done with it
+      }
+      requests.onCompleted();
     }
   }
 
