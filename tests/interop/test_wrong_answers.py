@@ -24,6 +24,17 @@ def failed_with_ok(name: str, request: Any, number: int) -> Any:
     return lambda answer: answer.error.append(RowError(row=0, code=0, message="all is well"))
 
 
+def steered(name: str, request: Any, number: int) -> Any:
+    """A message that would clear the screen, turn the direction of the text round and add a line."""
+    return lambda answer: answer.error.append(RowError(row=0, code=3, message="pump\x1b[2J\u202e7\nall is well"))
+
+
+def named_to_steer(name: str, request: Any, number: int) -> Any:
+    """A name that would do so, twice."""
+    feature = Feature(name="a\x9b2J")
+    return FeatureList(feature=[feature, feature]).SerializeToString()
+
+
 @pytest.mark.parametrize("client", ["python", "java"])
 @pytest.mark.parametrize(
     ("way", "rule", "told"),
@@ -33,6 +44,9 @@ def failed_with_ok(name: str, request: Any, number: int) -> Any:
         ("stream", twice, "INTERNAL: feature: sensor_1/v1 is repeated"),
         ("batch", failed_with_ok, "UNKNOWN: all is well"),
         ("stream", failed_with_ok, "UNKNOWN: all is well"),
+        ("batch", steered, r"INVALID_ARGUMENT: pump\u001b[2J\u202e7\u000aall is well"),
+        ("stream", steered, r"INVALID_ARGUMENT: pump\u001b[2J\u202e7\u000aall is well"),
+        ("unary", named_to_steer, r"INTERNAL: feature: a\u009b2J is repeated"),
     ],
 )
 def test_an_answer_against_the_contract_is_one_line(

@@ -3,6 +3,7 @@ package io.latecomer.services;
 import io.latecomer.services.command.AskCommand;
 import io.latecomer.services.command.Durations;
 import io.latecomer.services.command.EnvironmentDefaults;
+import io.latecomer.services.command.PrintableLines;
 import io.latecomer.services.command.ServeCommand;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -26,6 +27,7 @@ public final class Main implements Runnable {
   private Main() {}
 
   public static void main(String[] args) {
+    PrintableLines.install();
     int status = run(args);
     if (status != 0) {
       System.exit(status);
@@ -72,7 +74,7 @@ public final class Main implements Runnable {
   }
 
   private static void line(PrintWriter out, String text) {
-    out.println(text.replaceAll("\\s+", " "));
+    out.println(Printable.of(text.replaceAll("\\s+", " ")));
     out.flush();
   }
 }

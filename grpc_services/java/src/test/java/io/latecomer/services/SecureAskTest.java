@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.latecomer.services.client.TokenEndpoint;
+import io.latecomer.services.client.IssuingServer;
 import io.latecomer.services.security.Authority;
 import io.latecomer.services.security.Issuer;
 import io.latecomer.services.server.LogLines;
@@ -80,7 +80,7 @@ final class SecureAskTest {
     key = folder.resolve("client.key");
     SecuredServer.AUTHORITY.issue("client.test").writeTo(cert, key);
     token = Files.writeString(folder.resolve("token"), ISSUER.token() + "\n");
-    secret = Files.writeString(folder.resolve("secret"), TokenEndpoint.SECRET + "\n");
+    secret = Files.writeString(folder.resolve("secret"), IssuingServer.SECRET + "\n");
     Authority.replace(features.jwks, Issuer.jwks(ISSUER));
     Authority.replace(inference.jwks, Issuer.jwks(ISSUER));
     features.start(Service.FEATURES, true, true);
@@ -120,13 +120,13 @@ final class SecureAskTest {
 
   @Test
   void aTokenFromAnIssuerIsAskedForAndShownToNobodyElse() throws Exception {
-    try (TokenEndpoint issuer = new TokenEndpoint(ISSUER::token)) {
+    try (IssuingServer issuer = new IssuingServer(ISSUER::token)) {
       Run run =
           ask(
               "--token-endpoint",
               issuer.url(),
               "--client-id",
-              TokenEndpoint.CLIENT,
+              IssuingServer.CLIENT,
               "--client-secret-file",
               secret.toString(),
               "--token-scope",
@@ -134,27 +134,29 @@ final class SecureAskTest {
       assertAnswered(run);
       assertEquals(1, issuer.granted());
       assertEquals("latecomer.features latecomer.inference", issuer.scope());
-      run.assertHasNot(TokenEndpoint.SECRET);
+      run.assertHasNot(IssuingServer.SECRET);
     }
   }
 
   @Test
   void anIssuerThatRefusesIsOneLineWithoutTheSecret() throws Exception {
     Path wrong = Files.writeString(folder.resolve("wrong"), "not-the-s3cret");
-    try (TokenEndpoint issuer = new TokenEndpoint(ISSUER::token)) {
+    try (IssuingServer issuer = new IssuingServer(ISSUER::token)) {
       Run run =
           ask(
               "--token-endpoint",
               issuer.url(),
               "--client-id",
-              TokenEndpoint.CLIENT,
+              IssuingServer.CLIENT,
               "--client-secret-file",
               wrong.toString());
       assertEquals(1, run.status);
       assertEquals(
           "features service at "
               + at(features)
-              + ": UNAVAILABLE: the token endpoint refused: HTTP 401\n",
+              + ": UNAUTHENTICATED: the token endpoint "
+              + issuer.url()
+              + " answered 401\n",
           run.err);
       run.assertHasNot("not-the-s3cret");
     }

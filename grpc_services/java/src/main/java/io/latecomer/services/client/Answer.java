@@ -3,6 +3,7 @@ package io.latecomer.services.client;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.grpc.Status;
+import io.latecomer.services.Printable;
 import io.latecomer.services.rules.NumberText;
 import java.util.Map;
 import java.util.StringJoiner;
@@ -43,15 +44,13 @@ public sealed interface Answer {
 
     /** For a person to read. */
     public String plain() {
-      StringBuilder text = new StringBuilder("device " + deviceId + "\n");
-      features.forEach(
-          (name, value) -> text.append("  ").append(name).append("  ").append(value).append('\n'));
-      text.append("model ").append(modelId).append('\n');
+      StringJoiner lines = new StringJoiner("\n", "", "\n");
+      lines.add(Printable.of("device " + deviceId));
+      features.forEach((name, value) -> lines.add(Printable.of("  " + name + "  " + value)));
+      lines.add(Printable.of("model " + modelId));
       new TreeMap<>(result)
-          .forEach(
-              (key, value) ->
-                  text.append("  ").append(key).append("  ").append(value).append('\n'));
-      return text.toString();
+          .forEach((key, text) -> lines.add(Printable.of("  " + key + "  " + text)));
+      return lines.toString();
     }
   }
 

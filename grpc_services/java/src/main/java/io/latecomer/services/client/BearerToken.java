@@ -34,7 +34,7 @@ final class BearerToken extends CallCredentials {
       headers.put(AUTHORIZATION, "Bearer " + tokens.token());
       applier.apply(headers);
     } catch (IOException error) {
-      applier.fail(Status.UNAVAILABLE.withDescription(error.getMessage()));
+      applier.fail(Status.UNAUTHENTICATED.withDescription(error.getMessage()));
     } catch (RuntimeException error) {
       // A call whose credentials are never applied would wait for ever.
       applier.fail(Status.INTERNAL.withDescription("no token: " + error.getClass().getName()));

@@ -46,14 +46,14 @@ public record ClientCredentials(URI endpoint, String clientId, SettingFile secre
   @Override
   public Source open(FileWatch watch) {
     readSecret();
-    return new GrantedToken(this, InstantSource.system());
+    return new TokenEndpoint(this, InstantSource.system(), TokenEndpoint.ANSWER_WITHIN);
   }
 
   /** The secret as it is now. */
   String readSecret() {
     String text = new String(secret.read(), StandardCharsets.UTF_8).strip();
-    if (text.isEmpty()) {
-      throw secret.wrong("has no secret");
+    if (!TokenSettings.isToken(text)) {
+      throw secret.wrong("holds no secret: one line without spaces is needed");
     }
     return text;
   }

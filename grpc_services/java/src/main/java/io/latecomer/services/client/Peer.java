@@ -9,6 +9,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.latecomer.services.Failure;
+import io.latecomer.services.Printable;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -80,7 +81,8 @@ public final class Peer implements AutoCloseable {
     if (status.getCause() != null && status.getCause().getMessage() != null) {
       text += ": " + status.getCause().getMessage();
     }
-    return new Failure(name + " service at " + addresses + ": " + status.getCode() + text);
+    return new Failure(
+        name + " service at " + addresses + ": " + status.getCode() + Printable.of(text));
   }
 
   @Override

@@ -21,7 +21,7 @@ public record TokenFile(SettingFile file) implements TokenSettings {
         contents -> {
           String text = new String(contents.get(0), StandardCharsets.UTF_8).strip();
           if (!TokenSettings.isToken(text)) {
-            throw file.wrong("has no token");
+            throw file.wrong("holds no token: one line without spaces is needed");
           }
           last.set(text);
         });

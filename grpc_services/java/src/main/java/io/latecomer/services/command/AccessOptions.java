@@ -22,7 +22,8 @@ final class AccessOptions {
   @Option(
       names = "--tls-key",
       paramLabel = "FILE",
-      description = "its private key: PEM, PKCS #8, RSA or EC")
+      description =
+          "its private key: PEM, PKCS #8; RSA of 2048 bits or more, or EC on P-256 or P-384")
   private Path key;
 
   @Option(

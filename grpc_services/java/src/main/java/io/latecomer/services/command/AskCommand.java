@@ -1,6 +1,7 @@
 package io.latecomer.services.command;
 
 import io.latecomer.services.Failure;
+import io.latecomer.services.Printable;
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.client.Addresses;
 import io.latecomer.services.client.Answer;
@@ -136,7 +137,11 @@ public final class AskCommand implements Callable<Integer> {
     Answer answer = asking.ask(List.of(Window.ofDemo())).get(0);
     if (answer instanceof Answer.Refused refused) {
       throw new Failure(
-          refused.service() + " service: " + refused.status() + ": " + refused.message());
+          refused.service()
+              + " service: "
+              + refused.status()
+              + ": "
+              + Printable.of(refused.message()));
     }
     if (json) {
       out.println(answer.json());

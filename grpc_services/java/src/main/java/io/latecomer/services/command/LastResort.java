@@ -3,7 +3,7 @@ package io.latecomer.services.command;
 import java.nio.charset.StandardCharsets;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
-import java.util.logging.SimpleFormatter;
+import java.util.logging.Logger;
 
 /**
  * What a server does where the machine gives it nothing more: it still writes its log without a
@@ -11,6 +11,8 @@ import java.util.logging.SimpleFormatter;
  */
 final class LastResort {
   private static final int FAILURE = 1;
+
+  private static final Logger logger = Logger.getLogger(LastResort.class.getName());
 
   private static final byte[] NO_MEMORY =
       "no memory is left: give the JVM more with -Xmx\n".getBytes(StandardCharsets.UTF_8);
@@ -21,7 +23,7 @@ final class LastResort {
     // The first line of a log reads the rules of time zones, and loads classes, out of files.
     LogRecord line = new LogRecord(Level.INFO, "");
     line.setThrown(new IllegalStateException());
-    var unused = new SimpleFormatter().format(line);
+    var unused = new PrintableLines().format(line);
     Thread.setDefaultUncaughtExceptionHandler(LastResort::uncaught);
   }
 
@@ -31,7 +33,6 @@ final class LastResort {
       System.err.write(NO_MEMORY, 0, NO_MEMORY.length);
       Runtime.getRuntime().halt(FAILURE);
     }
-    System.err.print("thread " + thread.getName() + " ended: ");
-    error.printStackTrace();
+    logger.log(Level.SEVERE, error, () -> "thread " + thread.getName() + " ended");
   }
 }

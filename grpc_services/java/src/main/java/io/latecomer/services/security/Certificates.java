@@ -5,11 +5,18 @@ import io.grpc.util.AdvancedTlsX509TrustManager;
 import io.grpc.util.CertificateUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
+import java.security.PublicKey;
 import java.security.Signature;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPublicKey;
+import java.security.interfaces.RSAPublicKey;
+import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECParameterSpec;
+import java.security.spec.EllipticCurve;
 import java.util.List;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.TrustManager;
@@ -19,6 +26,11 @@ import javax.net.ssl.TrustManager;
  * certificate is for new connections; those that stand go on.
  */
 public final class Certificates {
+  private static final int LEAST_RSA_BITS = 2_048;
+
+  /** gRPC's library signs no handshake by another key: its server would take no connection. */
+  private static final List<EllipticCurve> CURVES = List.of(curve("secp256r1"), curve("secp384r1"));
+
   /** Signed and verified once, to see that a key is that of a certificate. */
   private static final byte[] PROBE = {1, 2, 3};
 
@@ -35,6 +47,9 @@ public final class Certificates {
         List.of(cert, key),
         contents -> {
           X509Certificate[] chain = certificates(cert, contents.get(0));
+          if (!isUsable(chain[0].getPublicKey())) {
+            throw cert.wrong("needs a key of RSA of 2048 bits or more, or EC on P-256 or P-384");
+          }
           PrivateKey secret = privateKey(key, contents.get(1));
           if (!belongTogether(chain[0], secret)) {
             throw key.wrong("is not the key of the certificate in " + cert.path());
@@ -86,6 +101,23 @@ public final class Certificates {
     } catch (IOException | GeneralSecurityException | RuntimeException error) {
       throw file.wrong("has no RSA or EC private key in PEM form (PKCS #8, not encrypted)");
     }
+  }
+
+  private static EllipticCurve curve(String name) {
+    try {
+      AlgorithmParameters parameters = AlgorithmParameters.getInstance("EC");
+      parameters.init(new ECGenParameterSpec(name));
+      return parameters.getParameterSpec(ECParameterSpec.class).getCurve();
+    } catch (GeneralSecurityException error) {
+      throw new IllegalStateException("every Java has this curve", error);
+    }
+  }
+
+  private static boolean isUsable(PublicKey key) {
+    if (key instanceof RSAPublicKey rsa) {
+      return rsa.getModulus().bitLength() >= LEAST_RSA_BITS;
+    }
+    return key instanceof ECPublicKey ec && CURVES.contains(ec.getParams().getCurve());
   }
 
   private static boolean belongTogether(X509Certificate certificate, PrivateKey key) {

@@ -47,7 +47,7 @@ final class TokenFileTest {
         Thread.onSpinWait();
       }
       Authority.replace(file, "");
-      log.await("has no token; what was there before stays in use", 1);
+      log.await("without spaces is needed; what was there before stays in use", 1);
       assertEquals("second", tokens.token());
     }
   }
@@ -58,7 +58,11 @@ final class TokenFileTest {
     TokenFile settings = holding(text);
     try (FileWatch watch = new FileWatch()) {
       String message = assertThrows(SettingsError.class, () -> settings.open(watch)).getMessage();
-      assertEquals("token-file: " + settings.file().path() + " has no token", message);
+      assertEquals(
+          "token-file: "
+              + settings.file().path()
+              + " holds no token: one line without spaces is needed",
+          message);
     }
   }
 

@@ -60,7 +60,11 @@ public final class Authority {
 
   /** A certificate for this address or name. */
   public Identity issue(String host, Instant until) throws Exception {
-    KeyPair own = newKeys();
+    return issue(host, until, newKeys());
+  }
+
+  /** A certificate for this address or name, of these keys. */
+  public Identity issue(String host, Instant until, KeyPair own) throws Exception {
     BigInteger serial = new BigInteger(64, RANDOM).setBit(64);
     boolean address = host.matches("[0-9.]+");
     GeneralName alternative =

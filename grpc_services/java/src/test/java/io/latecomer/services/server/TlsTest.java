@@ -15,12 +15,15 @@ import io.latecomer.v1.FeatureServiceGrpc;
 import io.latecomer.v1.WindowBatch;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyPairGenerator;
 import java.time.Instant;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Timeout(60)
 final class TlsTest {
@@ -96,6 +99,38 @@ final class TlsTest {
     return assertThrows(
             SettingsError.class, () -> secured.start(Service.FEATURES, true, false).close())
         .getMessage();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"Ed25519, 255", "EC, 521", "RSA, 1024"})
+  void aCertificateOfAKeyThatNoHandshakeCanBeSignedByIsRefusedAtTheStart(String kind, int bits)
+      throws Exception {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance(kind);
+    generator.initialize(bits);
+    Instant until = Instant.now().plusSeconds(600);
+    SecuredServer.AUTHORITY
+        .issue("127.0.0.1", until, generator.generateKeyPair())
+        .writeTo(secured.cert, secured.key);
+    assertEquals(
+        "tls-cert: "
+            + secured.cert
+            + " needs a key of RSA of 2048 bits or more, or EC on P-256 or P-384",
+        refusal());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"EC, 256", "EC, 384", "RSA, 2048"})
+  void aCertificateOfAnotherKeyServes(String kind, int bits) throws Exception {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance(kind);
+    generator.initialize(bits);
+    Instant until = Instant.now().plusSeconds(600);
+    SecuredServer.AUTHORITY
+        .issue("127.0.0.1", until, generator.generateKeyPair())
+        .writeTo(secured.cert, secured.key);
+    try (SecuredServer running = secured.start(Service.FEATURES, false, false)) {
+      assertEquals("OK", call(SecuredServer.trusting(SecuredServer.AUTHORITY).build()));
+      assertTrue(running.server.port() > 0);
+    }
   }
 
   @Test

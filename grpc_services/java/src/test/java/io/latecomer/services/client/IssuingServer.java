@@ -8,11 +8,12 @@ import java.net.InetSocketAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /** An issuer's token endpoint on a free port of this machine, for one client. */
-public final class TokenEndpoint implements AutoCloseable {
+public final class IssuingServer implements AutoCloseable {
   public static final String CLIENT = "pipeline";
   public static final String SECRET = "the-s3cret";
 
@@ -21,12 +22,17 @@ public final class TokenEndpoint implements AutoCloseable {
   private final AtomicInteger granted = new AtomicInteger();
   private volatile String body = "";
 
-  /** How long its tokens live; 0 does not say. */
-  volatile int lifetime = 3600;
+  /** How long its tokens live, as JSON; empty does not say. */
+  volatile String lifetime = "3600";
 
-  volatile boolean away;
+  /** What it answers to everybody; empty is a token. */
+  volatile String instead = "";
 
-  public TokenEndpoint(Supplier<String> tokens) throws IOException {
+  volatile int status = 200;
+
+  private volatile Runnable before = () -> {};
+
+  public IssuingServer(Supplier<String> tokens) throws IOException {
     this.tokens = tokens;
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.createContext("/token", this::answer);
@@ -50,23 +56,38 @@ public final class TokenEndpoint implements AutoCloseable {
 
   private void answer(HttpExchange exchange) throws IOException {
     body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+    before.run();
     String known =
         Base64.getEncoder()
             .encodeToString((CLIENT + ":" + SECRET).getBytes(StandardCharsets.UTF_8));
     String shown = exchange.getRequestHeaders().getFirst("Authorization");
-    if (away) {
-      send(exchange, 503, "{}");
+    if (status != 200 || !instead.isEmpty()) {
+      exchange.getResponseHeaders().set("Location", "http://127.0.0.1:1/elsewhere");
+      send(exchange, status, instead);
     } else if (!("Basic " + known).equals(shown)
         || !body.contains("grant_type=client_credentials")) {
       send(exchange, 401, "{\"error\":\"invalid_client\",\"error_description\":\"" + shown + "\"}");
     } else {
       granted.incrementAndGet();
-      String life = lifetime == 0 ? "" : ",\"expires_in\":" + lifetime;
+      String life = lifetime.isEmpty() ? "" : ",\"expires_in\":" + lifetime;
       send(
           exchange,
           200,
           "{\"access_token\":\"" + tokens.get() + "\",\"token_type\":\"Bearer\"" + life + "}");
     }
+  }
+
+  /** Says when it is asked, and answers when it is told to. */
+  void delayed(CountDownLatch asked, CountDownLatch released) {
+    before =
+        () -> {
+          asked.countDown();
+          try {
+            released.await();
+          } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+          }
+        };
   }
 
   private static void send(HttpExchange exchange, int status, String json) throws IOException {
