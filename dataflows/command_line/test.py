@@ -13,7 +13,10 @@ import click
 from runtime.errors import SettingsError
 from runtime.terminal import say, show
 
-__all__ = ["FAST_TESTS", "test"]
+__all__ = ["FAST_TESTS", "STATIC_CHECKS", "test"]
+
+STATIC_CHECKS: Final = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
+"""Modules and their arguments. ``.pre-commit-config.yaml`` has the same three."""
 
 FAST_TESTS: Final = (
     "window_core",
@@ -64,12 +67,7 @@ def test(fast: bool, pytest_arguments: tuple[str, ...]) -> int:
     python = sys.executable
     checks = [[python, "-m", "pytest", *(FAST_TESTS if fast else ()), *pytest_arguments]]
     if fast or not pytest_arguments:
-        checks = [
-            [python, "-m", "ruff", "format", "--check", "."],
-            [python, "-m", "ruff", "check", "."],
-            [python, "-m", "mypy"],
-            *checks,
-        ]
+        checks = [*([python, "-m", *check] for check in STATIC_CHECKS), *checks]
     if not fast and not pytest_arguments:
         if shutil.which("mvn") and shutil.which("java"):
             checks.append(["mvn", "--batch-mode", "--quiet", "--file", "pom.xml", "verify"])

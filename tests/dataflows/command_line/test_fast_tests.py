@@ -1,10 +1,12 @@
-"""The fast tests load no engine, so that a checkout can be worked on where none is installed."""
+"""What is checked after each change: the fast tests load no engine, and the hooks of a commit are the first checks."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from dataflows.command_line.test import FAST_TESTS
+import yaml
+
+from dataflows.command_line.test import FAST_TESTS, STATIC_CHECKS
 from tests.conftest import ROOT
 
 SLOW = ("bytewax", "pyflink", "confluent_kafka")
@@ -35,3 +37,10 @@ def test_collecting_the_fast_tests_loads_no_engine(tmp_path: Path) -> None:
 def test_each_path_of_the_fast_tests_exists() -> None:
     for path in FAST_TESTS:
         assert (ROOT / path.removeprefix("--ignore=").partition("::")[0]).exists(), path
+
+
+def test_the_hooks_of_a_commit_are_the_first_checks_and_come_from_nowhere_else() -> None:
+    [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    assert entries == [" ".join((".venv/bin/python", "-m", *check)) for check in STATIC_CHECKS]
