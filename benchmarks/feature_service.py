@@ -186,6 +186,6 @@ if __name__ == "__main__":
         from grpc_services.python.serve import serve
         from grpc_services.python.settings import ServerSettings
 
-        sys.exit(serve(ServerSettings("features", port=0, stop_at_end_of_input=True)))
+        sys.exit(serve(ServerSettings.of("features", port=0, stop_at_end_of_input=True)))
     else:
         main(*map(float, sys.argv[1:2]))

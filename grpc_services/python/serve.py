@@ -41,11 +41,11 @@ def serve(settings: ServerSettings) -> int:
     except ListenError as error:
         print(printable(f"{settings.service}: {error}"), file=sys.stderr)
         return 1
-    if settings.metrics_port is not None and not _serves_metrics(server, settings):
+    if settings.listen.metrics_port is not None and not _serves_metrics(server, settings):
         server.stop(0.0)
         return 1
     print(f"{settings.service}: listening on {server.address}", flush=True)
-    if settings.stop_at_end_of_input:
+    if settings.connections.stop_at_end_of_input:
         threading.Thread(target=_watch_input, args=(told,), daemon=True).start()
     _is_told(stops, None)
     if not _drained(server, settings, stops):
@@ -56,12 +56,12 @@ def serve(settings: ServerSettings) -> int:
 
 def _serves_metrics(server: RunningServer, settings: ServerSettings) -> bool:
     """Serve the numbers until the process ends, and say where; if the port is taken, say that."""
-    assert settings.metrics_port is not None
+    assert settings.listen.metrics_port is not None
     try:
-        host = settings.metrics_host or settings.host
-        metrics = MetricsServer(server.metrics.registry, host, settings.metrics_port)
+        host = settings.listen.metrics_host or settings.listen.host
+        metrics = MetricsServer(server.metrics.registry, host, settings.listen.metrics_port)
     except OSError as error:
-        print(f"{settings.service}: metrics_port {settings.metrics_port}: {error.strerror}", file=sys.stderr)
+        print(f"{settings.service}: --metrics-port {settings.listen.metrics_port}: {error.strerror}", file=sys.stderr)
         return False
     print(f"{settings.service}: metrics: {metrics.url}", file=sys.stderr)
     return True
@@ -76,7 +76,7 @@ def _is_told(stops: int, timeout_s: float | None) -> bool:
 def _drained(server: RunningServer, settings: ServerSettings, stops: int) -> bool:
     """Whether every call finished in time."""
     server.stop_being_healthy()
-    hurried = _is_told(stops, settings.drain_delay_ms / 1000)
+    hurried = _is_told(stops, settings.connections.drain_delay_ms / 1000)
     return server.stop(0.0 if hurried else None)
 
 

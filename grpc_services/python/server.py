@@ -76,10 +76,10 @@ class RunningServer:
         port: int,
         metrics: ServiceMetrics,
     ) -> None:
-        self.host = settings.host
+        self.host = settings.listen.host
         self.port = port
         self.metrics = metrics
-        self._grace_s = settings.grace_ms / 1000
+        self._grace_s = settings.connections.grace_ms / 1000
         self._server = server
         self._gate = gates[0]
         self._health = health
@@ -125,14 +125,14 @@ def start(settings: ServerSettings) -> RunningServer:
         ListenError: the port is taken, or there is no such address.
     """
     credentials = _credentials(settings)
-    token_check = None if settings.jwks is None else TokenCheck(settings)
-    threads = 2 * settings.max_concurrent_calls + _SPARE_THREADS
-    gate = CallGate(settings.max_concurrent_calls, threads, settings.message_timeout_ms / 1000)
-    health_calls = HealthInterceptor(settings.max_message_bytes)
+    token_check = None if settings.tokens.jwks is None else TokenCheck(settings)
+    threads = 2 * settings.limits.max_concurrent_calls + _SPARE_THREADS
+    gate = CallGate(settings.limits.max_concurrent_calls, threads, settings.limits.message_timeout_ms / 1000)
+    health_calls = HealthInterceptor(settings.limits.max_message_bytes)
     metrics = ServiceMetrics()
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="call"),
-        interceptors=[health_calls, CallInterceptor(gate, metrics, token_check, settings.max_message_bytes)],
+        interceptors=[health_calls, CallInterceptor(gate, metrics, token_check, settings.limits.max_message_bytes)],
         options=_options(settings),
     )
     _add_service(server, settings)
@@ -148,8 +148,8 @@ def start(settings: ServerSettings) -> RunningServer:
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     return [
-        *(GZIP_ONLY if settings.compression == "gzip" else IDENTITY_ONLY),
-        ("grpc.max_concurrent_streams", max(settings.max_concurrent_calls, _STREAMS_OF_A_CONNECTION)),
+        *(GZIP_ONLY if settings.limits.compression == "gzip" else IDENTITY_ONLY),
+        ("grpc.max_concurrent_streams", max(settings.limits.max_concurrent_calls, _STREAMS_OF_A_CONNECTION)),
         # With it, a loaded server reset calls of clients within the limit (REFUSED_STREAM), it seems because a stream
         # counts until Python has let go of it. What callers hold at once is bounded by the gate.
         ("grpc.http.overload_protection", 0),
@@ -157,13 +157,13 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.max_connection_idle_ms", _IDLE_CONNECTION_MS),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_WITHIN_MS),
         ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_receive_message_length", settings.limits.max_message_bytes),
         ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.max_connection_age_ms", settings.max_connection_age_ms),  # gRPC moves it by up to a tenth
-        ("grpc.max_connection_age_grace_ms", settings.max_connection_age_grace_ms),
-        ("grpc.default_compression_level", _GZIP_IF_ACCEPTED if settings.compression == "gzip" else 0),
+        ("grpc.max_connection_age_ms", settings.connections.max_connection_age_ms),  # gRPC moves it by up to a tenth
+        ("grpc.max_connection_age_grace_ms", settings.connections.max_connection_age_grace_ms),
+        ("grpc.default_compression_level", _GZIP_IF_ACCEPTED if settings.limits.compression == "gzip" else 0),
     ]
 
 
@@ -174,18 +174,19 @@ def _connections_max() -> int:
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
-    if settings.tls_cert is None:
+    tls = settings.tls
+    if tls.tls_cert is None:
         return None
-    return server_credentials(watched_tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
+    return server_credentials(watched_tls_files(tls.tls_cert, tls.tls_key, tls.tls_client_ca))
 
 
 def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
     if settings.service == "features":
-        features = load_features(settings.features_from)
+        features = load_features(settings.plugins.features_from)
         mlpipeline_pb2_grpc.add_FeatureEngineeringServiceServicer_to_server(OriginalFeatureService(features), server)  # type: ignore[no-untyped-call]
         batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features), server)  # type: ignore[no-untyped-call]
     else:
-        model = load_model(settings.model)
+        model = load_model(settings.plugins.model)
         mlpipeline_pb2_grpc.add_PredictionServiceServicer_to_server(OriginalInferenceService(model), server)  # type: ignore[no-untyped-call]
         batch_pb2_grpc.add_InferenceServiceServicer_to_server(BatchInferenceService(model), server)  # type: ignore[no-untyped-call]
 

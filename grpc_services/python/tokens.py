@@ -46,8 +46,8 @@ class TokenCheck:
         Raises:
             SettingsError: it cannot be read, or holds no public key that fits.
         """
-        assert settings.jwks is not None
-        self._keys = KeySet(settings.jwks, settings.jwt_algorithms)
+        assert settings.tokens.jwks is not None
+        self._keys = KeySet(settings.tokens.jwks, settings.tokens.jwt_algorithms)
         self._settings = settings
 
     def admit(self, metadata: Sequence[tuple[str, str | bytes]]) -> None:
@@ -62,7 +62,7 @@ class TokenCheck:
         except (_TokenError, jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             _logger.info("a call was refused: %s", error if isinstance(error, _TokenError) else type(error).__name__)
             raise UnauthenticatedError from None
-        scope, subjects = self._settings.required_scope, self._settings.subjects
+        scope, subjects = self._settings.required_scope, self._settings.tokens.subjects
         if (scope is not None and scope not in _scopes(claims)) or (subjects and claims.get("sub") not in subjects):
             raise ForbiddenError
 
@@ -70,7 +70,7 @@ class TokenCheck:
         header_part, _, _ = token.partition(".")
         header = _json_object(jwt.utils.base64url_decode(header_part))
         algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ")
-        if not isinstance(algorithm, str) or algorithm not in self._settings.jwt_algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._settings.tokens.jwt_algorithms:
             raise _TokenError("alg")
         if "kid" in header and not isinstance(key_id, str):
             raise _TokenError("kid")
@@ -91,17 +91,17 @@ class TokenCheck:
         raise _TokenError("signature")
 
     def _check(self, claims: dict[str, Any]) -> None:
-        skew_s, now_s = self._settings.clock_skew_ms / 1000, time()
+        skew_s, now_s = self._settings.tokens.clock_skew_ms / 1000, time()
         if _time_s(claims, "exp") + skew_s <= now_s:
             raise _TokenError("exp")
         for name in ("nbf", "iat"):
             if name in claims and _time_s(claims, name) > now_s + skew_s:
                 raise _TokenError(name)
-        if claims.get("iss") != self._settings.issuer:
+        if claims.get("iss") != self._settings.tokens.issuer:
             raise _TokenError("iss")
         given = claims.get("aud")
         audiences = given if isinstance(given, list) else [given]
-        if not all(isinstance(one, str) for one in audiences) or self._settings.audience not in audiences:
+        if not all(isinstance(one, str) for one in audiences) or self._settings.tokens.audience not in audiences:
             raise _TokenError("aud")
 
 

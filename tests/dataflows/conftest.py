@@ -41,14 +41,14 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def features_address() -> Iterator[str]:
-    server = start(ServerSettings("features", port=0))
+    server = start(ServerSettings.of("features", port=0))
     yield server.address
     server.stop(0.0)
 
 
 @pytest.fixture(scope="session")
 def inference_address() -> Iterator[str]:
-    server = start(ServerSettings("inference", port=0))
+    server = start(ServerSettings.of("inference", port=0))
     yield server.address
     server.stop(0.0)
 

@@ -108,7 +108,7 @@ def servers(jar: Path, access: Access) -> Iterator[dict[tuple[str, str, str], st
         addresses = {}
         for service in ("features", "inference"):
             for channel, options in (("plain", {}), ("tls", access.server_options() | {"compression": "gzip"})):
-                server = start(ServerSettings(service, port=0, **options))
+                server = start(ServerSettings.of(service, port=0, **options))
                 ends.callback(server.stop, 0.0)
                 addresses["python", service, channel] = f"localhost:{server.port}"
         wanted = [

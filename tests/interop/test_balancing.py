@@ -44,7 +44,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[R
                 "server",
                 lambda *pool, interceptors, **more: make(*pool, interceptors=[counting, *interceptors], **more),
             )
-            server = start(ServerSettings(service, port=0))
+            server = start(ServerSettings.of(service, port=0))
             ends.callback(server.stop, 0.0)
             return server, counting
 

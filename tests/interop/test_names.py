@@ -49,9 +49,9 @@ def servers() -> Iterator[dict[str, list[RunningServer]]]:
     with ExitStack() as ends:
         found = {}
         for service in METHODS:
-            first = start(ServerSettings(service, port=0))
+            first = start(ServerSettings.of(service, port=0))
             ends.callback(first.stop, 0.0)
-            second = start(ServerSettings(service, "127.0.0.2", first.port))
+            second = start(ServerSettings.of(service, host="127.0.0.2", port=first.port))
             ends.callback(second.stop, 0.0)
             found[service] = [first, second]
         yield found

@@ -23,7 +23,7 @@ from tests.interop.token_endpoint import Asked, Reply, token_endpoint
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Access, list[str]]]:
     """Files, and the addresses of both services."""
     access = made_access(tmp_path_factory.mktemp("refusing"))
-    servers = [start(ServerSettings(name, port=0, **access.server_options())) for name in ("features", "inference")]
+    servers = [start(ServerSettings.of(name, port=0, **access.server_options())) for name in ("features", "inference")]
     yield access, [f"localhost:{server.port}" for server in servers]
     for server in servers:
         server.stop(0.0)
@@ -54,7 +54,7 @@ def test_another_authority_another_name_and_an_expired_certificate_are_refused_i
     expired = access.authority.issue("expired", ends=-DAY / 2)
     elsewhere = access.authority.issue("elsewhere", hosts=("elsewhere.test",))
     servers = [
-        start(ServerSettings("features", port=0, **access.server_options() | {"tls_cert": cert, "tls_key": key}))
+        start(ServerSettings.of("features", port=0, **access.server_options() | {"tls_cert": cert, "tls_key": key}))
         for cert, key in (expired, elsewhere)
     ]
     for features, ca in [

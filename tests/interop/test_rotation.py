@@ -25,7 +25,7 @@ from tests.interop.load import Load
 def secured(jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Access, Services]]:
     """A Python feature service and a Java inference service, which have their clients connect anew all the time."""
     access = made_access(tmp_path_factory.mktemp("rotated"))
-    server = start(ServerSettings("features", port=0, max_connection_age_ms=1_000, **access.server_options()))
+    server = start(ServerSettings.of("features", port=0, max_connection_age_ms=1_000, **access.server_options()))
     options = ["--language", "java", "--max-connection-age", "1s", *access.server_arguments()]
     with embedded_service("inference", *options) as inference:
         yield access, Services(f"localhost:{server.port}", f"localhost:{inference.rpartition(':')[2]}")

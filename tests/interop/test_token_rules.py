@@ -57,7 +57,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     credentials = grpc.ssl_channel_credentials(Path(authority.path).read_bytes())
     with ExitStack() as ends:
         if request.param == "python":
-            running = start(ServerSettings("features", port=0, jwt_algorithms=tuple(algorithms), **options))
+            running = start(ServerSettings.of("features", port=0, jwt_algorithms=tuple(algorithms), **options))
             ends.callback(running.stop, 0.0)
             address = f"localhost:{running.port}"
         else:

@@ -18,7 +18,7 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel
 
 @pytest.fixture(scope="session")
 def features_channel() -> Iterator[grpc.Channel]:
-    server = start(ServerSettings("features", port=0))
+    server = start(ServerSettings.of("features", port=0))
     with grpc.insecure_channel(server.address, _OPTIONS) as channel:
         yield channel
     server.stop()
@@ -26,7 +26,7 @@ def features_channel() -> Iterator[grpc.Channel]:
 
 @pytest.fixture(scope="session")
 def inference_channel() -> Iterator[grpc.Channel]:
-    server = start(ServerSettings("inference", port=0))
+    server = start(ServerSettings.of("inference", port=0))
     with grpc.insecure_channel(server.address, _OPTIONS) as channel:
         yield channel
     server.stop()
@@ -38,7 +38,7 @@ def started() -> Iterator[Callable[..., tuple[RunningServer, grpc.Channel]]]:
     with ExitStack() as ends:
 
         def start_one(service: str, **settings: Any) -> tuple[RunningServer, grpc.Channel]:
-            server = start(ServerSettings(service, port=0, **settings))
+            server = start(ServerSettings.of(service, port=0, **settings))
             ends.callback(server.stop, 0.0)
             return server, ends.enter_context(grpc.insecure_channel(server.address, _OPTIONS))
 

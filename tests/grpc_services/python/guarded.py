@@ -38,7 +38,7 @@ class Guarded:
             "issuer": Issuer.NAME,
             "audience": Issuer.AUDIENCE,
         }
-        return ServerSettings("features", **given | changes)
+        return ServerSettings.of("features", **given | changes)
 
     def new_channel(self, authority: Authority | None = None, pair: Pair | None = None, port: int | None = None):
         trusted = Path((authority or self.authority).path).read_bytes()

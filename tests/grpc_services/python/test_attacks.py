@@ -23,7 +23,7 @@ PROGRAM = """
 import sys
 from grpc_services.python.serve import serve
 from grpc_services.python.settings import ServerSettings
-sys.exit(serve(ServerSettings("features", port=0, **{settings!r})))
+sys.exit(serve(ServerSettings.of("features", port=0, **{settings!r})))
 """
 ONE_EVENT = [(1, 1.0, 1.0, 1.0, 1.0)]
 UNARY = "/mlpipeline.FeatureEngineeringService/engineerFeatures"

@@ -14,7 +14,7 @@ OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
 
 @pytest.fixture
 def stub():
-    server = start(ServerSettings("features", port=0, compression="gzip", max_message_bytes=REQUEST.ByteSize()))
+    server = start(ServerSettings.of("features", port=0, compression="gzip", max_message_bytes=REQUEST.ByteSize()))
     with grpc.insecure_channel(server.address, OPTIONS, grpc.Compression.Gzip) as channel:
         yield batch_pb2_grpc.FeatureServiceStub(channel)
     server.stop(0.0)

@@ -16,7 +16,7 @@ PROGRAM = """
 import sys
 from grpc_services.python.serve import serve
 from grpc_services.python.settings import ServerSettings
-sys.exit(serve(ServerSettings({arguments})))
+sys.exit(serve(ServerSettings.of({arguments})))
 """
 LIMIT_S = 120
 

@@ -178,13 +178,13 @@ def test_a_request_of_more_than_the_usual_limit_of_grpc_is_answered(started):
 def test_a_port_that_is_taken_is_refused(started):
     server, _ = started("features")
     with pytest.raises(ListenError, match=f"^cannot listen on 127.0.0.1:{server.port}: Address already in use$"):
-        start(ServerSettings("inference", port=server.port))
+        start(ServerSettings.of("inference", port=server.port))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_an_address_that_is_not_ours_is_refused(host):
     with pytest.raises(ListenError, match=f"^cannot listen on {host}:0: .+$"):
-        start(ServerSettings("features", host=host, port=0, allow_plain=True))
+        start(ServerSettings.of("features", host=host, port=0, allow_plain=True))
 
 
 def test_many_callers_at_once_get_their_own_answers(started):

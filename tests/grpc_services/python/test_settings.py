@@ -2,11 +2,12 @@ import pytest
 
 from grpc_services.python.settings import ServerSettings
 from runtime.errors import SettingsError
+from runtime.settings import flag_of
 
 
 def test_the_default_ports_are_those_of_the_original_demo():
-    assert ServerSettings("features").address == "127.0.0.1:10001"
-    assert ServerSettings("inference").address == "127.0.0.1:10011"
+    assert ServerSettings.of("features").address == "127.0.0.1:10001"
+    assert ServerSettings.of("inference").address == "127.0.0.1:10011"
 
 
 @pytest.mark.parametrize(
@@ -30,29 +31,30 @@ def test_the_default_ports_are_those_of_the_original_demo():
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name_in_one_line(setting, value):
-    with pytest.raises(SettingsError, match=f"^{setting} [^\n]*$"):
-        ServerSettings(**{"service": "features", setting: value})
+    flag = "SERVICE" if setting == "service" else flag_of(ServerSettings, setting)
+    with pytest.raises(SettingsError, match=f"^{flag} [^\n]*$"):
+        ServerSettings.of(**{"service": "features", setting: value})
 
 
 def test_features_are_no_setting_of_the_inference_service():
-    with pytest.raises(SettingsError, match=r"^features_from "):
-        ServerSettings("inference", features_from="module:name")
+    with pytest.raises(SettingsError, match=r"^--features-from "):
+        ServerSettings.of("inference", features_from="module:name")
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"tls_key": None}, "tls_cert needs tls_key"),
-        ({"tls_cert": None}, "tls_key needs tls_cert"),
-        ({"tls_cert": None, "tls_key": None}, "jwks needs tls_cert and tls_key: a token never travels in plain"),
-        ({"issuer": None}, "jwks needs issuer"),
-        ({"audience": ""}, "jwks needs audience"),
-        ({"jwks": None}, "issuer needs jwks"),
-        ({"scope": "a b"}, "scope must be one name, not 'a b'"),
-        ({"jwks": None, "issuer": None, "audience": None, "subjects": ("a",)}, "subjects needs jwks"),
-        ({"subjects": ("a", "")}, "subject must be a name, or several with commas between"),
-        ({"jwt_algorithms": ()}, "jwt_algorithms must name one at least"),
-        ({"clock_skew_ms": 300_001}, "clock_skew_ms must be an integer from 0 to 300000, not 300001"),
+        ({"tls_key": None}, "--tls-cert needs --tls-key"),
+        ({"tls_cert": None}, "--tls-key needs --tls-cert"),
+        ({"tls_cert": None, "tls_key": None}, "--jwks needs --tls-cert and --tls-key: a token must not travel plain"),
+        ({"issuer": None}, "--jwks needs --issuer"),
+        ({"audience": ""}, "--jwks needs --audience"),
+        ({"jwks": None}, "--issuer needs --jwks"),
+        ({"scope": "a b"}, "--scope must be one name, not 'a b'"),
+        ({"jwks": None, "issuer": None, "audience": None, "subjects": ("a",)}, "--subject needs --jwks"),
+        ({"subjects": ("a", "")}, "--subject must be a name, or several with commas between"),
+        ({"jwt_algorithms": ()}, "--jwt-algorithms must name one at least"),
+        ({"clock_skew_ms": 300_001}, "--clock-skew must be from 0 to 5m, not 300001ms"),
     ],
 )
 def test_settings_that_would_leave_a_gap_are_refused(guarded, changes, line):
@@ -63,15 +65,15 @@ def test_settings_that_would_leave_a_gap_are_refused(guarded, changes, line):
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "rs256", ""])
 def test_an_algorithm_that_needs_no_private_key_is_never_allowed(guarded, algorithm):
-    with pytest.raises(SettingsError, match=r"^jwt_algorithms must be of "):
+    with pytest.raises(SettingsError, match=r"^--jwt-algorithms must be of "):
         guarded.settings(jwt_algorithms=("RS256", algorithm))
-    with pytest.raises(SettingsError, match=r"^jwt_algorithms must be of "):
-        ServerSettings("features", jwt_algorithms=(algorithm,))
+    with pytest.raises(SettingsError, match=r"^--jwt-algorithms must be of "):
+        ServerSettings.of("features", jwt_algorithms=(algorithm,))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_a_host_that_others_can_reach_needs_tls_or_to_be_told_so(guarded, host):
-    with pytest.raises(SettingsError, match=f"^host {host} can be reached from other machines: "):
-        ServerSettings("features", host=host)
-    assert ServerSettings("features", host=host, allow_plain=True).host == host
-    assert guarded.settings(host=host).host == host
+    with pytest.raises(SettingsError, match=f"^--host {host} needs --tls-cert and --tls-key, or --allow-plain: "):
+        ServerSettings.of("features", host=host)
+    assert ServerSettings.of("features", host=host, allow_plain=True).listen.host == host
+    assert guarded.settings(host=host).listen.host == host

@@ -51,7 +51,7 @@ def test_a_server_of_another_name_or_with_an_expired_certificate_is_refused(guar
 def test_with_mutual_tls_only_a_certificate_of_the_clients_authority_is_let_in(guarded, tmp_path):
     clients = Authority(tmp_path, "clients")
     server = start(
-        ServerSettings(
+        ServerSettings.of(
             "features", port=0, tls_cert=guarded.pair.cert, tls_key=guarded.pair.key, tls_client_ca=clients.path
         )
     )
@@ -110,5 +110,5 @@ def test_files_that_hold_something_else_are_refused_by_name_and_without_their_co
 def test_a_certificate_of_a_key_that_no_handshake_can_be_signed_by_is_refused_at_the_start(tmp_path, key):
     pair = Authority(tmp_path).issue("server", key=key)
     with pytest.raises(SettingsError) as refused:
-        start(ServerSettings("features", port=0, tls_cert=pair.cert, tls_key=pair.key))
+        start(ServerSettings.of("features", port=0, tls_cert=pair.cert, tls_key=pair.key))
     assert str(refused.value) == (f"{pair.cert}: its key must be RSA of 2048 bits or more, or EC on P-256 or P-384")

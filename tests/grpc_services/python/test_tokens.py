@@ -35,7 +35,7 @@ def maker(tmp_path_factory):
 
 def judged(maker, *values):
     """What the check says of a call with these values of ``authorization``."""
-    settings = ServerSettings(
+    settings = ServerSettings.of(
         "features",
         tls_cert="not read",
         tls_key="not read",
