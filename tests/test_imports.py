@@ -15,6 +15,36 @@ MAY_USE = {
     "grpc_services": {"grpc_services", "runtime", "window_core"},
     "dataflows": {"dataflows", "grpc_services", "runtime", "window_core"},
 }
+_BELOW_ENGINES = {
+    "connectors",
+    "java_tools",
+    "pipeline",
+    "services",
+    "settings",
+    "simulated_fleet",
+    "state_folder",
+    "summary",
+}
+
+DATAFLOWS_MAY_USE = {
+    "settings": {"settings"},
+    "pipeline": {"pipeline", "services"},
+    "services": {"java_tools", "pipeline", "services", "settings"},
+    "connectors": {"connectors", "pipeline", "settings"},
+    "bytewax_flow": {"bytewax_flow", *_BELOW_ENGINES},
+    "flink_job": {"flink_job", *_BELOW_ENGINES},
+    "kafka_broker": {"kafka_broker", *_BELOW_ENGINES},
+    "deployment": {"deployment", "flink_job", *_BELOW_ENGINES},  # it tells the causes of a job's failures
+}
+"""Of the folders of ``dataflows``, what each may use of the others: the table of ``docs/architecture.md``. The commands
+may use all."""
+
+ONLY_IN = {
+    "bytewax": {"dataflows/bytewax_flow"},
+    "pyflink": {"dataflows/flink_job"},
+    "confluent_kafka": {"dataflows/bytewax_flow", "dataflows/connectors", "dataflows/kafka_broker"},
+}
+
 NEEDS_A_CHECKOUT = {"dataflows/command_line/parity.py": {"tests"}}  # says so, and loads it when it is called
 OURS = {"window_core", "runtime", "dataflows", "grpc_services", "benchmarks", "tests"}
 
@@ -44,6 +74,26 @@ def test_imports_point_one_way(package: str) -> None:
         used = {name.split(".")[0] for name in imported(path)} & OURS
         used -= NEEDS_A_CHECKOUT.get(str(path.relative_to(ROOT)), set())
         assert used <= MAY_USE[package], f"{path.relative_to(ROOT)} uses {used - MAY_USE[package]}"
+
+
+@pytest.mark.parametrize("folder", DATAFLOWS_MAY_USE)
+def test_the_pipeline_knows_no_engine_and_no_engine_the_other(folder: str) -> None:
+    paths = sources(f"dataflows/{folder}")
+    assert paths
+    for path in paths:
+        used = {name.split(".")[1] for name in imported(path) if name.startswith("dataflows.")}
+        assert used <= DATAFLOWS_MAY_USE[folder], f"{path.relative_to(ROOT)} uses {used - DATAFLOWS_MAY_USE[folder]}"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_an_engine_and_the_client_of_kafka_are_imported_in_their_folders_alone(library: str) -> None:
+    found = {
+        "/".join(path.relative_to(ROOT).parts[:2])
+        for package in MAY_USE
+        for path in sources(package)
+        if library in {name.split(".")[0] for name in imported(path)}
+    }
+    assert found == ONLY_IN[library]
 
 
 def test_the_core_uses_a_few_modules_of_the_standard_library_alone() -> None:

@@ -1,7 +1,8 @@
 """All the rules of a window: what an event or the clock does to it, and what comes out.
 
-One device, one ``DeviceWindow``. Source: the streaming to-do of the original demo (the newest event evicts, a late one
-inside is inserted, what is too late is not); on lateness and watermarks Akidau et al., "The Dataflow Model", VLDB 2015.
+One device, one ``DeviceWindow``. ``docs/rules.md`` has the rules in words, by the numbers beside the branches here.
+Source: the streaming to-do of the original demo (the newest event evicts, a late one inside is inserted, what is too
+late is not); on lateness and watermarks Akidau et al., "The Dataflow Model", VLDB 2015.
 """
 
 from array import array
@@ -40,7 +41,7 @@ def first_tick_ms(spec: WindowSpec, device_id: str, from_ms: int) -> int:
     >>> [first_tick_ms(WindowSpec(), device, 0) for device in ("pump-7", "pump-8")]
     [149267, 95682]
     """
-    if spec.tick_ms == 0:
+    if spec.tick_ms == 0:  # rule 6
         return _FAR_FUTURE_MS
     return from_ms + (crc32(device_id.encode()) - from_ms) % spec.tick_ms
 
@@ -114,7 +115,7 @@ class DeviceWindow:
             outputs = self._fire(arrival_ms, arrival_ms)
             outputs.append(self._admit(event, arrival_ms))
             return outputs
-        if arrival_ms < self._clock_ms:
+        if arrival_ms < self._clock_ms:  # rule 9, for the device's own clock
             arrival_ms = self._clock_ms
         return [self._admit(event, arrival_ms)]
 
@@ -161,7 +162,7 @@ class DeviceWindow:
             return window  # without state, or its last tick fired where the new spec has forgotten it
         times = state.columns.times
         start = state.start
-        while too_late_by_ms(times[start], times[state.end - 1], spec.interval_ms) > 0:
+        while too_late_by_ms(times[start], times[state.end - 1], spec.interval_ms) > 0:  # rule 10
             start += 1
         window._columns = state.columns
         window._start = start
@@ -196,12 +197,12 @@ class DeviceWindow:
         """Admit or reject one event, the clock being where it belongs."""
         spec = self._spec
         time_ms = event.time_ms
-        if time_ms > arrival_ms + spec.max_ahead_ms:
+        if time_ms > arrival_ms + spec.max_ahead_ms:  # rule 4
             return Rejection("AHEAD_OF_CLOCK", event, arrival_ms)
         if time_ms <= self._newest_ms:
-            if time_ms < self._newest_ms:
+            if time_ms < self._newest_ms:  # rule 3
                 return self._on_late(event, arrival_ms)
-            if self._columns.holds(self._start, self._end, event):
+            if self._columns.holds(self._start, self._end, event):  # rule 4
                 return Rejection("DUPLICATE", event, arrival_ms)
 
         columns = self._columns
@@ -214,9 +215,9 @@ class DeviceWindow:
         start = self._start
         times[end] = time_ms  # no part of the window yet, but the search for the new lower end stops here
         lower_end_ms = time_ms - spec.interval_ms
-        while times[start] < lower_end_ms:
+        while times[start] < lower_end_ms:  # rules 1 and 2
             start += 1
-        if end - start >= spec.max_events and start == self._start:
+        if end - start >= spec.max_events and start == self._start:  # rule 4
             return Rejection("WINDOW_FULL", event, arrival_ms)
         sensor1, sensor2, sensor3, sensor4 = columns.sensors
         sensor1[end] = event.sensor1
@@ -232,17 +233,17 @@ class DeviceWindow:
             self._due_ms = self._next_due_ms()
         seq = self._seq
         self._seq = seq + 1
-        return _new(Evaluation, ("event", time_ms, arrival_ms, seq, columns, start, end))
+        return _new(Evaluation, ("event", time_ms, arrival_ms, seq, columns, start, end))  # rule 5
 
     def _on_late(self, event: Event, arrival_ms: int) -> Output:
         """Insert an event older than newest, or reject it."""
         late_by_ms = too_late_by_ms(event.time_ms, self._newest_ms, self._spec.interval_ms)
-        if late_by_ms > 0:
+        if late_by_ms > 0:  # rules 1 and 4
             return Rejection("TOO_LATE", event, arrival_ms, late_by_ms)
         start, end = self._start, self._end
-        if self._columns.holds(start, end, event):
+        if self._columns.holds(start, end, event):  # rule 4
             return Rejection("DUPLICATE", event, arrival_ms)
-        if end - start >= self._spec.max_events:
+        if end - start >= self._spec.max_events:  # rule 4
             return Rejection("WINDOW_FULL", event, arrival_ms)
         self._columns = columns = self._columns.inserted(start, end, event)
         self._start, self._end = 0, end - start + 1
@@ -275,12 +276,12 @@ class DeviceWindow:
         if self._is_empty():
             return outputs
         next_tick_ms = self._next_tick_ms()
-        while next_tick_ms < before_ms and self._is_awake(next_tick_ms):
+        while next_tick_ms < before_ms and self._is_awake(next_tick_ms):  # rules 7 and 8
             outputs.append(Evaluation("tick", None, next_tick_ms, self._seq, self._columns, self._start, self._end))
             self._seq += 1
             self._ticked_ms = self._clock_ms = next_tick_ms
             next_tick_ms += self._spec.tick_ms
-        if now_ms - self._accepted_ms > self._spec.forget_after_ms:
+        if now_ms - self._accepted_ms > self._spec.forget_after_ms:  # rule 8
             self._forget()
         else:
             self._due_ms = min(next_tick_ms, self._accepted_ms + self._spec.forget_after_ms)

@@ -23,6 +23,7 @@ FAST_TESTS: Final = (
     "runtime",
     "dataflows/pipeline",
     "dataflows/settings",
+    "tests/test_docs.py",
     "tests/test_imports.py",
     "tests/window_core",
     "tests/runtime",
