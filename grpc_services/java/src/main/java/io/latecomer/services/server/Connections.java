@@ -37,11 +37,21 @@ final class Connections extends ChannelInboundHandlerAdapter implements AutoClos
 
   private static final Logger logger = Logger.getLogger(Connections.class.getName());
 
-  private final int most = Math.max(1, Math.min(MOST, descriptors() - SPARE_DESCRIPTORS));
+  private final int most;
   private final AtomicInteger open = new AtomicInteger();
   private final EventLoopGroup acceptor = eventLoops(1);
   private final EventLoopGroup workers = eventLoops(ServiceServer.threads());
   private boolean refuses;
+
+  /** As many as may be, and as the process may open files. */
+  Connections() {
+    this(Math.max(1, Math.min(MOST, descriptors() - SPARE_DESCRIPTORS)));
+  }
+
+  /** For tests, which open fewer. */
+  Connections(int most) {
+    this.most = most;
+  }
 
   private static EventLoopGroup eventLoops(int threads) {
     return new MultiThreadIoEventLoopGroup(
