@@ -26,26 +26,29 @@ class Metrics:
             say: takes a warning when it comes up; the summary tells it again.
         """
         self.registry = registry = CollectorRegistry()
-        self.records = Counter("latecomer_records", "Records read, blank lines left out", registry=registry)
+        self.records = Counter("latecomer_records", "Records read, without blank lines", registry=registry)
         self.evaluations = Counter("latecomer_evaluations", "Evaluations", ["cause"], registry=registry)
         self.rejections = Counter("latecomer_rejections", "Rejections", ["reason"], registry=registry)
         self.clamped = Counter(
             "latecomer_arrivals_clamped",
-            "Arrivals that went back, and were clamped to the clock of their partition",
+            "Arrivals below the clock of their partition, which were clamped to it",
             ["partition"],
             registry=registry,
         )
         self.jumps = Counter(
             "latecomer_arrival_jumps",
-            "Arrivals of producers' clocks that went ahead by a day or more at once",
+            "Arrivals set by producers that were a day or more ahead of the clock",
             ["partition"],
             registry=registry,
         )
         self.arrival = Gauge(
-            "latecomer_arrival_seconds", "Last arrival read, seconds since 1970", ["partition"], registry=registry
+            "latecomer_arrival_seconds", "Largest arrival read, in seconds since 1970", ["partition"], registry=registry
         )
         self.lateness = Histogram(
-            "latecomer_lateness_seconds", "How late late events are", buckets=_LATENESS_S, registry=registry
+            "latecomer_lateness_seconds",
+            "How far late events are behind newest, in seconds",
+            buckets=_LATENESS_S,
+            registry=registry,
         )
         self.calls = Histogram(
             "latecomer_call_seconds", "Duration of a call", ["service"], buckets=_CALL_S, registry=registry
@@ -53,7 +56,7 @@ class Metrics:
         self.call_windows = Histogram(
             "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
         )
-        self.retries = Counter("latecomer_retries", "Calls made again", ["service", "status"], registry=registry)
+        self.retries = Counter("latecomer_retries", "Calls that were retried", ["service", "status"], registry=registry)
         self._counters = {  # what the summary tells
             "latecomer_records_total": self.records,
             "latecomer_evaluations_total": self.evaluations,
