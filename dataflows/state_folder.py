@@ -17,6 +17,7 @@ from dataflows.connectors.kafka.log import TOPIC_ID
 from dataflows.connectors.locations import Locations, is_kafka
 from dataflows.connectors.log import Log
 from runtime.errors import SettingsError
+from runtime.written_files import write_whole
 from window_core import SnapshotError
 
 __all__ = ["claim", "held", "identity_of", "is_claimed", "read_note", "write_note"]
@@ -108,12 +109,7 @@ def _check_rights(folder: Path) -> None:
 
 def write_note(file: Path, note: Mapping[str, Any]) -> None:
     """Write down something about a state, whole or not at all, with its checksum."""
-    new = file.with_name(file.name + ".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as written:
-        written.write(_encoded(note))
-        written.flush()
-        os.fsync(written.fileno())
-    new.replace(file)
+    write_whole(file, _encoded(note))
 
 
 def read_note(file: Path) -> dict[str, Any]:

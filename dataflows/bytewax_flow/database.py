@@ -24,6 +24,8 @@ from typing import Final
 
 from bytewax.recovery import init_db_dir
 
+from dataflows.bytewax_flow.failure import disk_error, without_panics
+from runtime.written_files import write_whole
 from window_core import SnapshotError
 
 __all__ = ["checked_database", "make_database", "seal_database"]
@@ -63,15 +65,19 @@ def make_database(folder: Path) -> None:
     """Make the database of a new state; what a start that was cut short has left is made again."""
     for left_behind in folder.glob("part-*.sqlite3*"):
         left_behind.unlink()
-    init_db_dir(folder, 1)
-    with closing(sqlite3.connect(folder / _DATABASE)) as connection:
-        connection.executescript(_INDEXES)
+    try:
+        with without_panics():
+            init_db_dir(folder, 1)
+        with closing(sqlite3.connect(folder / _DATABASE)) as connection:
+            connection.executescript(_INDEXES)
+    except BaseException as error:  # a panic is no Exception
+        raise disk_error(error, folder) or error from None
 
 
 def seal_database(folder: Path) -> None:
     """Write down the digest of a database that nobody has open: then each of its bytes is checked, read or not."""
     if not (folder / (_DATABASE + "-wal")).exists():
-        (folder / _DIGEST_FILE).write_text(_digest(folder / _DATABASE))
+        write_whole(folder / _DIGEST_FILE, _digest(folder / _DATABASE).encode())
 
 
 @contextmanager
@@ -93,6 +99,8 @@ def checked_database(folder: Path) -> Iterator[sqlite3.Connection]:
                 raise SnapshotError("its header or its tables are not those that were made")
             yield connection
     except (SnapshotError, sqlite3.DatabaseError) as error:
+        if (failed := disk_error(error, folder)) is not None:
+            raise failed from None
         raise SnapshotError(f"--state {folder} is damaged: {_DATABASE}: {error}") from None
     (folder / _DIGEST_FILE).unlink(missing_ok=True)
     _sync(folder)  # else a power cut could bring the digest back, and keep what was written since

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.pipeline.record import OutputKind, OutputRecord
+from runtime.written_files import naming
 
 __all__ = ["FileSink"]
 
@@ -55,7 +55,6 @@ class FileSink(FixedPartitionedSink[OutputRecord, bytes]):
 
 
 class _FilePartition(StatefulSinkPartition[OutputRecord, bytes]):
-    @fails_quietly
     def __init__(self, path: str, mark: FileMark) -> None:
         self._path = path
         self._file = os.dup(1) if path == "-" else os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
@@ -66,7 +65,6 @@ class _FilePartition(StatefulSinkPartition[OutputRecord, bytes]):
         os.truncate(self._file, mark.size)
         os.lseek(self._file, mark.size, os.SEEK_SET)
 
-    @fails_quietly
     def write_batch(self, items: list[OutputRecord]) -> None:
         lines = b"\n".join([record.value for record in items]) + b"\n"
         left = memoryview(lines)
@@ -80,10 +78,10 @@ class _FilePartition(StatefulSinkPartition[OutputRecord, bytes]):
             raise OSError(error.errno, error.strerror, "standard output" if self._path == "-" else self._path) from None
         self._mark = FileMark.behind(items[-1].value + b"\n", self._mark.size + len(lines))
 
-    @fails_quietly
     def snapshot(self) -> bytes:
         if self._is_regular:
-            os.fsync(self._file)
+            with naming(self._path):
+                os.fsync(self._file)
         return msgspec.msgpack.encode(self._mark)
 
     def close(self) -> None:

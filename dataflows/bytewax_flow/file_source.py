@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
@@ -72,7 +71,6 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             self._items.restore(snapshot.partition)
             self._go_on()
 
-    @fails_quietly
     def next_batch(self) -> list[SourceItem]:
         if self._has_ended:
             raise StopIteration

@@ -9,7 +9,6 @@ from bytewax.dataflow import Dataflow, Stream
 from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import FixedPartitionedSink
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.logic import DeviceLogic
 from dataflows.bytewax_flow.partition import SourceItem
 from dataflows.bytewax_flow.sealed import SealedSink, SealedSource
@@ -39,7 +38,6 @@ def latecomer_flow(
         metrics: what it counts.
     """
 
-    @fails_quietly
     def called(located: list[tuple[str, LocatedOutput]]) -> Iterable[OutputRecord]:
         return step.records([output for _, output in located])
 

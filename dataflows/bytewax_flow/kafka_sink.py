@@ -2,7 +2,6 @@
 
 from bytewax.outputs import StatefulSinkPartition
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.connectors.kafka.log import KafkaTarget
 from dataflows.connectors.kafka.writer import TopicWriter
 from dataflows.pipeline.record import OutputRecord
@@ -16,13 +15,11 @@ class KafkaPartition(StatefulSinkPartition[OutputRecord, None]):
     def __init__(self, target: KafkaTarget) -> None:
         self._writer = TopicWriter(target.location, target.properties, target.max_message_bytes)
 
-    @fails_quietly
     def write_batch(self, items: list[OutputRecord]) -> None:
         for record in items:
             self._writer.write(record.value, record.key.encode() or None)
         self._writer.look()
 
-    @fails_quietly
     def snapshot(self) -> None:
         self._writer.settle()
 

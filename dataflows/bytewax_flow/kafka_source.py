@@ -9,7 +9,6 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE, SharedPause
 from dataflows.connectors.kafka.client import BrokerError, client_settings
@@ -50,7 +49,6 @@ class KafkaSource(FixedPartitionedSource[SourceItem, bytes]):
 
 
 class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
-    @fails_quietly
     def __init__(
         self,
         log: KafkaLog,
@@ -89,7 +87,6 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._pause = pause
         pause.join()
 
-    @fails_quietly
     def next_batch(self) -> list[SourceItem]:
         if self._has_ended or self._stopped.is_set():
             raise StopIteration

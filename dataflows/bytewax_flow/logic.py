@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from bytewax.operators import StatefulBatchLogic
 
-from dataflows.bytewax_flow.failure import fails_quietly
 from dataflows.bytewax_flow.sealed import sealed, unsealed
 from dataflows.pipeline.device import Device, DeviceInput, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
@@ -16,11 +15,9 @@ __all__ = ["DeviceLogic"]
 class DeviceLogic(StatefulBatchLogic[DeviceInput, LocatedOutput, bytes]):
     """One device in a Bytewax flow; its state is the core's own snapshot, sealed."""
 
-    @fails_quietly
     def __init__(self, spec: WindowSpec, metrics: Metrics, state: bytes | None) -> None:
         self._device = Device(spec, metrics, None if state is None else unsealed(state))
 
-    @fails_quietly
     def on_batch(self, values: list[DeviceInput]) -> tuple[Iterable[LocatedOutput], bool]:
         outputs = [output for told in values for output in self._device.take(told)]
         return outputs, self._device.next_wakeup_ms() is None

@@ -1,7 +1,7 @@
 """Runs the flow on this machine until its input ends."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import singledispatch
@@ -13,7 +13,7 @@ from typing import Any
 from bytewax.run import cli_main
 
 from dataflows.bytewax_flow.database import seal_database
-from dataflows.bytewax_flow.failure import StandardError
+from dataflows.bytewax_flow.failure import cause_of, without_panics
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.flow import latecomer_flow
@@ -68,8 +68,8 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
             metrics,
         )
         prepare_for_load(OBJECTS_OF_BATCHES)
-        stack.enter_context(StandardError.opened_at_the_end())
-        stack.enter_context(_ended_by_signals(None if settings.log.has_end else stopped))
+        silence = stack.enter_context(without_panics())
+        stack.enter_context(_ended_by_signals(None if settings.log.has_end else stopped, silence))
         try:
             cli_main(
                 flow,
@@ -78,7 +78,7 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
                 recovery_config=recovery,
             )
         except BaseException as error:
-            raise _cause_of(error) from None
+            raise cause_of(error, settings.state.folder) from None
         if settings.state.folder is not None:
             seal_database(Path(settings.state.folder))
 
@@ -124,14 +124,14 @@ def _say_nothing(line: str) -> None:
 
 
 @contextmanager
-def _ended_by_signals(stopped: Flag | None) -> Iterator[None]:
+def _ended_by_signals(stopped: Flag | None, silence: Callable[[], None]) -> Iterator[None]:
     """Inside, SIGINT and SIGTERM set ``stopped``; where it is set, or is none, they raise KeyboardInterrupt."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if stopped is not None and not stopped.is_set():
             stopped.set()
             return
-        StandardError.shut()
+        silence()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -140,10 +140,3 @@ def _ended_by_signals(stopped: Flag | None) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _cause_of(error: BaseException) -> BaseException:
-    """What one of our functions raised: Bytewax wraps it in errors of its own that say where it was called."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -1,6 +1,8 @@
 """The command ``latecomer``: one module a subcommand. What is wrong is said in one line, with its exit status."""
 
 import sys
+from errno import EDQUOT, EFBIG, ENOSPC
+from typing import Final
 
 import click
 
@@ -23,6 +25,9 @@ from runtime.terminal import say
 from window_core import SnapshotError
 
 __all__ = ["latecomer", "main"]
+
+_FULL: Final = frozenset({ENOSPC, EDQUOT, EFBIG})
+"""Whatever writes a file names it; an error of these that names none is about standard output."""
 
 
 @click.group(
@@ -60,7 +65,8 @@ def main() -> None:
     except (BrokerError, DeployError, JobError, ServiceError, SnapshotError) as error:
         _exit(str(error), 1)
     except OSError as error:
-        _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        place = error.filename or ("standard output" if error.errno in _FULL else None)
+        _exit(f"{place}: {error.strerror}" if place else str(error), 1)
     except ValueError as error:  # every settings error is one
         _exit(str(error), 2)
     sys.exit(status if isinstance(status, int) else 0)

@@ -20,6 +20,7 @@ from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
 from runtime.terminal import Terminal, say
+from runtime.written_files import naming
 
 __all__ = ["produce", "write_events"]
 
@@ -82,7 +83,7 @@ def write_events(fleet: SimulatedFleet, output: str, messages: Terminal) -> int:
     if output == STANDARD:
         return _shown(_lines_written(fleet, sys.stdout.buffer), fleet, messages)
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    with Path(output).open("wb") as file:
+    with naming(output), Path(output).open("wb") as file:
         return _shown(_lines_written(fleet, file), fleet, messages)
 
 

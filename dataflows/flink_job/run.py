@@ -29,6 +29,7 @@ from runtime.errors import SettingsError
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of, changed, options_of, values_of
 from runtime.terminal import say
+from runtime.written_files import naming
 
 __all__ = ["JobError", "run_on_flink"]
 
@@ -126,7 +127,11 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     reader = replace(log, metrics=seen).reader()
     frames = folder / f"log{FRAMES_SUFFIX}"
     standard = nullcontext(sys.stdin.buffer)
-    with standard if log.path == STANDARD else Path(log.path).open("rb") as source, frames.open("wb") as target:
+    with (
+        naming(frames),
+        standard if log.path == STANDARD else Path(log.path).open("rb") as source,
+        frames.open("wb") as target,
+    ):
         for number, line in enumerate(source):
             value = line.removesuffix(b"\n")
             found = reader.read(Record(0, number, None, None, value))

@@ -10,6 +10,7 @@ from time import perf_counter
 from dataflows.flink_job.installation import check_installation
 from grpc_services.python.plugins import load_features, load_model
 from runtime.errors import SettingsError
+from runtime.written_files import naming
 from tests.parity.comparison import Difference
 from tests.parity.engines import EngineRun
 from tests.parity.jobs import JOBS, Job
@@ -82,11 +83,13 @@ def parity(
         else:
             outcome = run_recorded(recorded.read_bytes(), spec or WindowSpec(), until_ms, surrounding, say)
         done = Report(seed if recorded is None else None, outcome, 0.0)
-        _explain(done, surrounding, keep, say)
+        with naming(keep):
+            _explain(done, surrounding, keep, say)
     done.minutes = (perf_counter() - start) / 60
     say(done.as_text())
     if report is not None:
-        report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n")
+        with naming(report):
+            report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n")
     return 0 if done.is_identical else 1
 
 

@@ -83,7 +83,7 @@ class StatefulRuns:
         try:
             with refusing(self.state, writes, when):
                 self.run(**more)
-        except RuntimeError as error:
+        except OSError as error:
             return "killed here" in str(error)
         return False
 

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event as Flag
 
@@ -111,42 +110,6 @@ def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ..
     )  # fmt: skip
     assert finished.returncode == 2
     assert "--input - needs a standard input" in one_line(finished.stderr)
-
-
-@pytest.mark.parametrize("flag", ["--output", "--rejections"])
-def test_a_full_device_fails_the_run(tmp_path: Path, services: tuple[str, ...], flag: str) -> None:
-    places = {"--input": "events.jsonl", "--output": "p.jsonl", "--rejections": "r.jsonl", flag: "/dev/full"}
-    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=2, hours=1) + b"{\n")
-    flags = [part for place in places.items() for part in place]
-    finished = latecomer("run", *services, *flags, cwd=tmp_path)
-    assert finished.returncode == 1
-    assert one_line(finished.stderr) == "latecomer: /dev/full: No space left on device"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of 200 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
-def test_a_full_disk_leaves_whole_lines(tmp_path: Path, services: tuple[str, ...], small_disk: Path, name: str) -> None:
-    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=5, hours=3))
-    output = ("--output", f"disk/{name}", "--rejections", "r.jsonl")
-    finished = latecomer("run", *services, "--input", "events.jsonl", *output, cwd=tmp_path)
-    assert finished.returncode == 1
-    assert "No space left on device" in one_line(finished.stderr)
-    [left] = [path.read_bytes() for path in small_disk.iterdir()]
-    assert left.endswith(b"}\n")
-    assert len(left) > 150_000
 
 
 def test_a_port_that_is_taken_is_not_shared(tmp_path: Path) -> None:

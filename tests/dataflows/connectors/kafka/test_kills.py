@@ -96,7 +96,7 @@ def test_snapshots_that_a_death_leaves_behind_are_not_taken_for_those_of_a_later
     def died(frontier: int, **more: object) -> None:
         with (
             refusing(state, "INSERT UPDATE ON fronts", f"new.worker_frontier > {frontier}"),
-            pytest.raises(RuntimeError),
+            pytest.raises(OSError, match="killed here"),
         ):
             run(**more)
 
