@@ -170,11 +170,9 @@ final class TopicReader implements SourceReader<Row, KafkaPartitionSplit> {
   }
 
   /** The outputs of the splits, each behind the clock of its partition. */
-  private final class Outputs implements ReaderOutput<Row> {
-    private final ReaderOutput<Row> output;
-
+  private final class Outputs extends Forwarding<ReaderOutput<Row>> implements ReaderOutput<Row> {
     Outputs(ReaderOutput<Row> output) {
-      this.output = output;
+      super(output);
     }
 
     @Override
@@ -197,38 +195,34 @@ final class TopicReader implements SourceReader<Row, KafkaPartitionSplit> {
     public void collect(Row row) {
       throw new IllegalStateException("a record of no split");
     }
-
-    @Override
-    public void collect(Row row, long timestamp) {
-      throw new IllegalStateException("a record of no split");
-    }
-
-    @Override
-    public void emitWatermark(Watermark watermark) {
-      output.emitWatermark(watermark);
-    }
-
-    @Override
-    public void markIdle() {
-      output.markIdle();
-    }
-
-    @Override
-    public void markActive() {
-      output.markActive();
-    }
   }
 
-  private record SplitOutput(Partition partition, SourceOutput<Row> output)
-      implements SourceOutput<Row> {
+  private static final class SplitOutput extends Forwarding<SourceOutput<Row>> {
+    private final Partition partition;
+
+    SplitOutput(Partition partition, SourceOutput<Row> output) {
+      super(output);
+      this.partition = partition;
+    }
+
     @Override
     public void collect(Row row) {
       partition.take(row, output);
     }
+  }
+
+  /** Passes on all but records, whose timestamp is what their partition's clock says. */
+  private abstract static class Forwarding<O extends SourceOutput<Row>>
+      implements SourceOutput<Row> {
+    final O output;
+
+    Forwarding(O output) {
+      this.output = output;
+    }
 
     @Override
-    public void collect(Row row, long timestamp) {
-      partition.take(row, output);
+    public final void collect(Row row, long timestamp) {
+      collect(row);
     }
 
     @Override
