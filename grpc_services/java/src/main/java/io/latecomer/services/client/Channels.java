@@ -8,7 +8,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.TlsChannelCredentials;
 import io.latecomer.services.security.Certificates;
-import io.latecomer.services.security.FileWatch;
+import io.latecomer.services.security.WatchedFiles;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -59,7 +59,7 @@ public final class Channels implements AutoCloseable {
                       "retryableStatusCodes",
                       List.of("UNAVAILABLE")))));
 
-  private final FileWatch files = new FileWatch();
+  private final WatchedFiles files = new WatchedFiles();
   private final ChannelSettings settings;
   private final ChannelCredentials credentials;
   private final CallCredentials token;

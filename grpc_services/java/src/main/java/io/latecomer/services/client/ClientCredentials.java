@@ -1,9 +1,9 @@
 package io.latecomer.services.client;
 
 import io.latecomer.services.SettingsError;
-import io.latecomer.services.security.FileWatch;
 import io.latecomer.services.security.Hosts;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.security.WatchedFiles;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.InstantSource;
@@ -44,7 +44,7 @@ public record ClientCredentials(URI endpoint, String clientId, SettingFile secre
   }
 
   @Override
-  public Source open(FileWatch watch) {
+  public Source open(WatchedFiles watch) {
     readSecret();
     return new TokenEndpoint(this, InstantSource.system(), TokenEndpoint.ANSWER_WITHIN);
   }

@@ -1,7 +1,7 @@
 package io.latecomer.services.client;
 
-import io.latecomer.services.security.FileWatch;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.security.WatchedFiles;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -14,7 +14,7 @@ public record TokenFile(SettingFile file) implements TokenSettings {
   }
 
   @Override
-  public Source open(FileWatch watch) {
+  public Source open(WatchedFiles watch) {
     AtomicReference<String> last = new AtomicReference<>();
     watch.watch(
         List.of(file),

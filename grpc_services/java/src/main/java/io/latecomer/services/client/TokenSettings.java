@@ -1,6 +1,6 @@
 package io.latecomer.services.client;
 
-import io.latecomer.services.security.FileWatch;
+import io.latecomer.services.security.WatchedFiles;
 import java.io.IOException;
 
 /** Where the tokens of the client come from. */
@@ -13,7 +13,7 @@ public sealed interface TokenSettings permits TokenFile, ClientCredentials {
    *
    * @throws io.latecomer.services.SettingsError if a file cannot be used now
    */
-  Source open(FileWatch watch);
+  Source open(WatchedFiles watch);
 
   /** Gives the token of the moment. */
   interface Source {

@@ -4,7 +4,7 @@ import io.latecomer.services.SettingsError;
 import io.latecomer.services.security.SettingFile;
 import io.latecomer.services.server.Access;
 import io.latecomer.services.server.Service;
-import io.latecomer.services.server.Tls;
+import io.latecomer.services.server.TlsSettings;
 import io.latecomer.services.server.TokenRules;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -81,7 +81,7 @@ final class AccessOptions {
     return new Access(tls(), tokens(service), allowPlain);
   }
 
-  private Tls tls() {
+  private TlsSettings tls() {
     if (cert == null && key == null && clientCa == null) {
       return null;
     }
@@ -89,7 +89,7 @@ final class AccessOptions {
       String given = cert != null ? "tls-cert" : key != null ? "tls-key" : "tls-client-ca";
       throw new SettingsError(given + " needs both --tls-cert and --tls-key");
     }
-    return new Tls(
+    return new TlsSettings(
         new SettingFile("tls-cert", cert), new SettingFile("tls-key", key), clientCaFile());
   }
 

@@ -1,6 +1,6 @@
 package io.latecomer.services.command;
 
-import io.latecomer.services.server.Limits;
+import io.latecomer.services.server.LimitSettings;
 import java.time.Duration;
 import picocli.CommandLine.Option;
 
@@ -10,14 +10,14 @@ final class LimitOptions {
       names = "--max-message-bytes",
       paramLabel = "N",
       description = "largest request (${DEFAULT-VALUE})")
-  private int maxMessageBytes = Limits.DEFAULT.maxMessageBytes();
+  private int maxMessageBytes = LimitSettings.DEFAULT.maxMessageBytes();
 
   @Option(
       names = "--max-concurrent-calls",
       paramLabel = "N",
       description =
           "calls answered at a time, open streams included; more are UNAVAILABLE (${DEFAULT-VALUE})")
-  private int maxConcurrentCalls = Limits.DEFAULT.maxConcurrentCalls();
+  private int maxConcurrentCalls = LimitSettings.DEFAULT.maxConcurrentCalls();
 
   @Option(
       names = "--message-timeout",
@@ -56,8 +56,8 @@ final class LimitOptions {
       description = "and let its running calls finish for so long (${DEFAULT-VALUE})")
   private Duration maxConnectionAgeGrace;
 
-  Limits limits() {
-    return new Limits(
+  LimitSettings limits() {
+    return new LimitSettings(
         maxMessageBytes,
         maxConcurrentCalls,
         messageTimeout,

@@ -41,7 +41,7 @@ public final class Certificates {
    *
    * @throws io.latecomer.services.SettingsError if the files cannot be used now
    */
-  public static KeyManager identity(FileWatch watch, SettingFile cert, SettingFile key) {
+  public static KeyManager identity(WatchedFiles watch, SettingFile cert, SettingFile key) {
     AdvancedTlsX509KeyManager manager = new AdvancedTlsX509KeyManager();
     watch.watch(
         List.of(cert, key),
@@ -64,7 +64,7 @@ public final class Certificates {
    *
    * @throws io.latecomer.services.SettingsError if the file cannot be used now
    */
-  public static TrustManager authorities(FileWatch watch, SettingFile file) {
+  public static TrustManager authorities(WatchedFiles watch, SettingFile file) {
     AdvancedTlsX509TrustManager manager;
     try {
       manager = AdvancedTlsX509TrustManager.newBuilder().build();

@@ -9,7 +9,7 @@ import io.latecomer.services.SettingsError;
  * @param tokens {@code null} to take calls without a token
  * @param allowPlain whether plain connections may come from other machines
  */
-public record Access(Tls tls, TokenRules tokens, boolean allowPlain) {
+public record Access(TlsSettings tls, TokenRules tokens, boolean allowPlain) {
   /** This machine only, since nothing is encrypted. */
   public static final Access LOCAL = new Access(null, null, false);
 

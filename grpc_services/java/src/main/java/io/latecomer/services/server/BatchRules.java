@@ -4,11 +4,11 @@ import com.google.protobuf.UnsafeByteOperations;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.latecomer.services.rules.ExactMean;
-import io.latecomer.services.rules.LogisticModel;
+import io.latecomer.services.rules.LogisticRegression;
 import io.latecomer.services.rules.NumberText;
 import io.latecomer.services.rules.Sensors;
 import io.latecomer.services.wire.FeatureMatrix;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import io.latecomer.services.wire.WindowColumns;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
@@ -31,7 +31,7 @@ final class BatchRules {
    * The features of many windows: rows x 4 float32, in the sensors' units; a failed row holds
    * zeros.
    *
-   * @throws InvalidRequest if the batch cannot be taken apart into rows
+   * @throws RequestError if the batch cannot be taken apart into rows
    */
   static FeatureBatch features(WindowBatch batch) {
     WindowColumns windows = new WindowColumns(batch);
@@ -73,22 +73,22 @@ final class BatchRules {
   /**
    * The predictions of many rows of features; a failed row holds an empty string.
    *
-   * @throws InvalidRequest if the batch is no matrix, or a feature of the model is missing or
+   * @throws RequestError if the batch is no matrix, or a feature of the model is missing or
    *     repeated
    */
   static PredictionBatch predictions(FeatureBatch batch) {
-    FeatureMatrix matrix = new FeatureMatrix(batch, LogisticModel.FEATURES);
+    FeatureMatrix matrix = new FeatureMatrix(batch, LogisticRegression.FEATURES);
     PredictionBatch.Builder answer =
         PredictionBatch.newBuilder()
             .addAllEvaluationId(batch.getEvaluationIdList())
-            .setModelId(LogisticModel.ID)
-            .addKey(LogisticModel.RESULT);
+            .setModelId(LogisticRegression.ID)
+            .addKey(LogisticRegression.RESULT);
     for (int row = 0; row < matrix.rows(); row++) {
       stopIfCancelled(row);
       float[] features = matrix.row(row);
       String fault = matrix.fault(row, features);
       if (fault == null) {
-        answer.addValue(NumberText.general(LogisticModel.probability(features)));
+        answer.addValue(NumberText.general(LogisticRegression.probability(features)));
       } else {
         answer.addValue("").addError(error(row, fault));
       }

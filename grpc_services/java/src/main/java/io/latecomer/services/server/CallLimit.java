@@ -1,6 +1,5 @@
 package io.latecomer.services.server;
 
-import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCall.Listener;
@@ -8,7 +7,6 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * How many calls are answered at a time, open streams included, from the first request of each.
@@ -34,10 +32,9 @@ final class CallLimit implements ServerInterceptor {
     return new Counted<>(call, next.startCall(call, headers));
   }
 
-  /** gRPC ends every call by exactly one of the two; the flag holds even if it did not. */
-  private final class Counted<Q> extends SimpleForwardingServerCallListener<Q> {
+  private final class Counted<Q> extends EndListener<Q> {
     private final ServerCall<Q, ?> call;
-    private final AtomicBoolean counts = new AtomicBoolean();
+    private boolean counts;
     private boolean refused;
 
     Counted(ServerCall<Q, ?> call, Listener<Q> next) {
@@ -47,14 +44,14 @@ final class CallLimit implements ServerInterceptor {
 
     @Override
     public void onMessage(Q request) {
-      if (counts.get() || enters()) {
+      if (counts || enters()) {
         super.onMessage(request);
       }
     }
 
     private boolean enters() {
       if (!refused && free.tryAcquire()) {
-        counts.set(true);
+        counts = true;
       } else if (!refused) {
         refused = true;
         call.close(reached, new Metadata());
@@ -70,19 +67,8 @@ final class CallLimit implements ServerInterceptor {
     }
 
     @Override
-    public void onComplete() {
-      release();
-      super.onComplete();
-    }
-
-    @Override
-    public void onCancel() {
-      release();
-      super.onCancel();
-    }
-
-    private void release() {
-      if (counts.compareAndSet(true, false)) {
+    void ended() {
+      if (counts) {
         free.release();
       }
     }

@@ -1,7 +1,6 @@
 package io.latecomer.services.server;
 
 import io.grpc.Attributes;
-import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.ServerCall;
@@ -11,7 +10,6 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * How often one connection may watch the health, which needs no token. Each connection has its own
@@ -46,38 +44,15 @@ final class HealthLimit extends ServerTransportFilter implements ServerIntercept
       return new Listener<>() {};
     }
     try {
-      return new Counted<>(free, next.startCall(call, headers));
+      return new EndListener<>(next.startCall(call, headers)) {
+        @Override
+        void ended() {
+          free.release();
+        }
+      };
     } catch (RuntimeException | Error error) {
       free.release();
       throw error;
-    }
-  }
-
-  private static final class Counted<Q> extends SimpleForwardingServerCallListener<Q> {
-    private final Semaphore free;
-    private final AtomicBoolean released = new AtomicBoolean();
-
-    Counted(Semaphore free, Listener<Q> next) {
-      super(next);
-      this.free = free;
-    }
-
-    @Override
-    public void onComplete() {
-      release();
-      super.onComplete();
-    }
-
-    @Override
-    public void onCancel() {
-      release();
-      super.onCancel();
-    }
-
-    private void release() {
-      if (released.compareAndSet(false, true)) {
-        free.release();
-      }
     }
   }
 }

@@ -5,9 +5,9 @@ import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.RSAKey;
 import com.nimbusds.jose.util.JSONObjectUtils;
 import io.latecomer.services.SettingsError;
-import io.latecomer.services.security.FileWatch;
 import io.latecomer.services.security.SettingFile;
 import io.latecomer.services.security.StrictJson;
+import io.latecomer.services.security.WatchedFiles;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.PublicKey;
@@ -30,7 +30,7 @@ import java.util.logging.Logger;
  *
  * <p>The rules stand in {@code docs/tokens.md}, one table for both languages.
  */
-final class KeySet implements FileWatch.Reader {
+final class KeySet implements WatchedFiles.Reader {
   /**
    * How long the last good keys serve while the file cannot be used: a rotation caught half-way
    * takes seconds, and a key that was taken away because it leaked must not serve for ever.
@@ -78,7 +78,8 @@ final class KeySet implements FileWatch.Reader {
    *
    * @throws SettingsError if it cannot be used now, or holds no key for these signatures
    */
-  KeySet(SettingFile file, List<Signatures> signatures, FileWatch watch, LongSupplier nanoClock) {
+  KeySet(
+      SettingFile file, List<Signatures> signatures, WatchedFiles watch, LongSupplier nanoClock) {
     this.file = file;
     this.signatures = signatures;
     this.nanoClock = nanoClock;

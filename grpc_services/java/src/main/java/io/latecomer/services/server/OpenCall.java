@@ -1,7 +1,6 @@
 package io.latecomer.services.server;
 
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
-import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -89,7 +88,7 @@ final class OpenCall<Q, R> extends SimpleForwardingServerCall<Q, R> {
   }
 
   /** Passes a request on when the whole of it is there: with its end, where there is only one. */
-  private final class Arrival extends SimpleForwardingServerCallListener<Q> {
+  private final class Arrival extends EndListener<Q> {
     private final boolean single = getMethodDescriptor().getType().clientSendsOneMessage();
     private Q whole;
 
@@ -135,15 +134,8 @@ final class OpenCall<Q, R> extends SimpleForwardingServerCall<Q, R> {
     }
 
     @Override
-    public void onComplete() {
+    void ended() {
       calls.remove(OpenCall.this);
-      super.onComplete();
-    }
-
-    @Override
-    public void onCancel() {
-      calls.remove(OpenCall.this);
-      super.onCancel();
     }
   }
 }

@@ -6,11 +6,11 @@ import io.grpc.examples.ml.Prediction;
 import io.grpc.examples.ml.RawEvent;
 import io.grpc.examples.ml.RawEventList;
 import io.latecomer.services.rules.ExactMean;
-import io.latecomer.services.rules.LogisticModel;
+import io.latecomer.services.rules.LogisticRegression;
 import io.latecomer.services.rules.NumberText;
 import io.latecomer.services.rules.Sensors;
 import io.latecomer.services.wire.FeatureNames;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import java.util.List;
 
 /**
@@ -23,18 +23,18 @@ final class OriginalRules {
   /**
    * The mean of each sensor over one window, in the sensors' units.
    *
-   * @throws InvalidRequest if there is no event, or a reading is not finite
+   * @throws RequestError if there is no event, or a reading is not finite
    */
   static FeatureList features(RawEventList window) {
     if (window.getEventCount() == 0) {
-      throw new InvalidRequest("event: the window holds no event");
+      throw new RequestError("event: the window holds no event");
     }
     float[][] columns = columns(window.getEventList());
     FeatureList.Builder answer = FeatureList.newBuilder().setDeviceId(window.getDeviceId());
     for (int sensor = 0; sensor < columns.length; sensor++) {
       float mean = ExactMean.of(columns[sensor], 0, columns[sensor].length);
       if (Float.isNaN(mean)) {
-        throw new InvalidRequest(Sensors.fault(sensor, columns[sensor], 0));
+        throw new RequestError(Sensors.fault(sensor, columns[sensor], 0));
       }
       answer.addFeature(Feature.newBuilder().setName(Sensors.FEATURES.get(sensor)).setValue(mean));
     }
@@ -56,22 +56,24 @@ final class OriginalRules {
   /**
    * The prediction for one device's features.
    *
-   * @throws InvalidRequest if a feature of the model is missing, repeated or not finite
+   * @throws RequestError if a feature of the model is missing, repeated or not finite
    */
   static Prediction prediction(FeatureList request) {
     List<String> names = request.getFeatureList().stream().map(Feature::getName).toList();
-    int[] positions = FeatureNames.positions(names, LogisticModel.FEATURES); // first, as in a batch
+    int[] positions =
+        FeatureNames.positions(names, LogisticRegression.FEATURES); // first, as in a batch
     float[] features = new float[positions.length];
     for (int i = 0; i < features.length; i++) {
       features[i] = request.getFeature(positions[i]).getValue();
       if (!Float.isFinite(features[i])) {
-        throw new InvalidRequest("feature: " + LogisticModel.FEATURES.get(i) + " is not finite");
+        throw new RequestError("feature: " + LogisticRegression.FEATURES.get(i) + " is not finite");
       }
     }
     return Prediction.newBuilder()
-        .setModelId(LogisticModel.ID)
+        .setModelId(LogisticRegression.ID)
         .setDeviceId(request.getDeviceId())
-        .putResult(LogisticModel.RESULT, NumberText.general(LogisticModel.probability(features)))
+        .putResult(
+            LogisticRegression.RESULT, NumberText.general(LogisticRegression.probability(features)))
         .build();
   }
 }

@@ -12,7 +12,12 @@ import io.latecomer.services.wire.Compression;
  * @param compression {@code gzip}: requests may be packed, and answers are, to clients that take it
  */
 public record ServerSettings(
-    Service service, String host, int port, Limits limits, Access access, Compression compression) {
+    Service service,
+    String host,
+    int port,
+    LimitSettings limits,
+    Access access,
+    Compression compression) {
 
   /** This machine only, because the channel is not encrypted unless a certificate is given. */
   public static final String DEFAULT_HOST = "127.0.0.1";
@@ -36,13 +41,14 @@ public record ServerSettings(
   }
 
   /** The settings of a server that compresses nothing. */
-  public ServerSettings(Service service, String host, int port, Limits limits, Access access) {
+  public ServerSettings(
+      Service service, String host, int port, LimitSettings limits, Access access) {
     this(service, host, port, limits, access, Compression.none);
   }
 
   /** The settings of a server that is given nothing but its address. */
   public static ServerSettings of(Service service, String host, int port) {
-    return new ServerSettings(service, host, port, Limits.DEFAULT, Access.LOCAL);
+    return new ServerSettings(service, host, port, LimitSettings.DEFAULT, Access.LOCAL);
   }
 
   /**

@@ -11,7 +11,7 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
-import io.latecomer.services.security.FileWatch;
+import io.latecomer.services.security.WatchedFiles;
 import io.latecomer.services.wire.RequestReader;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -70,15 +70,15 @@ public final class ServiceServer {
 
   private final Object ending = new Object();
   private boolean drained;
-  private final FileWatch files;
+  private final WatchedFiles files;
   private final ExecutorService executor;
   private final Server server;
 
-  private ServiceServer(ServerSettings settings, FileWatch files, ExecutorService executor) {
+  private ServiceServer(ServerSettings settings, WatchedFiles files, ExecutorService executor) {
     this.settings = settings;
     this.files = files;
     this.executor = executor;
-    Limits limits = settings.limits();
+    LimitSettings limits = settings.limits();
     calls = new OpenCalls(limits.messageTimeout(), limits.maxMessageBytes(), requestBytes(limits));
     HealthLimit healthLimit = new HealthLimit();
     NettyServerBuilder builder =
@@ -135,7 +135,7 @@ public final class ServiceServer {
   }
 
   /** A quarter of the memory: what is made of a request can be twice as large as it is. */
-  private static long requestBytes(Limits limits) {
+  private static long requestBytes(LimitSettings limits) {
     return Math.max(limits.maxMessageBytes(), Runtime.getRuntime().maxMemory() / 4);
   }
 
@@ -147,7 +147,7 @@ public final class ServiceServer {
   }
 
   private ServerCredentials credentials() {
-    Tls tls = settings.access().tls();
+    TlsSettings tls = settings.access().tls();
     return tls == null ? InsecureServerCredentials.create() : tls.credentials(files);
   }
 
@@ -169,7 +169,7 @@ public final class ServiceServer {
    * @throws IOException if it cannot, for example because the port is taken
    */
   public static ServiceServer start(ServerSettings settings) throws IOException {
-    FileWatch files = new FileWatch();
+    WatchedFiles files = new WatchedFiles();
     ExecutorService executor =
         Executors.newFixedThreadPool(threads(), work -> daemon(work, "answers"));
     try {

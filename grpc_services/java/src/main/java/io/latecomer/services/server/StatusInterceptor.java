@@ -8,7 +8,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
@@ -24,7 +24,7 @@ final class StatusInterceptor implements ServerInterceptor {
 
   /** Anything unknown is a defect of this server: the caller learns no more, the log has it all. */
   static Status status(RuntimeException error) {
-    if (error instanceof InvalidRequest) {
+    if (error instanceof RequestError) {
       return Status.INVALID_ARGUMENT.withDescription(error.getMessage());
     }
     if (error instanceof StatusRuntimeException known) {

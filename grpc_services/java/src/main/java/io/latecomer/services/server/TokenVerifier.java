@@ -1,8 +1,8 @@
 package io.latecomer.services.server;
 
 import com.google.gson.JsonParseException;
-import io.latecomer.services.security.FileWatch;
 import io.latecomer.services.security.StrictJson;
+import io.latecomer.services.security.WatchedFiles;
 import java.nio.charset.StandardCharsets;
 import java.time.InstantSource;
 import java.util.Base64;
@@ -63,7 +63,7 @@ final class TokenVerifier {
    *
    * @throws io.latecomer.services.SettingsError if they cannot be used now
    */
-  TokenVerifier(TokenRules rules, FileWatch watch, InstantSource clock) {
+  TokenVerifier(TokenRules rules, WatchedFiles watch, InstantSource clock) {
     this.rules = rules;
     this.clock = clock;
     keys = new KeySet(rules.jwks(), rules.signatures(), watch, System::nanoTime);

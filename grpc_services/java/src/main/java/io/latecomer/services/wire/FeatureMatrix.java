@@ -28,7 +28,7 @@ public final class FeatureMatrix {
    * Looks at the shape of a batch.
    *
    * @param wanted names of the features that the model reads; others are ignored
-   * @throws InvalidRequest if the ids do not match, the values are no matrix, a wanted feature is
+   * @throws RequestError if the ids do not match, the values are no matrix, a wanted feature is
    *     missing or repeated
    */
   public FeatureMatrix(FeatureBatch batch, List<String> wanted) {
@@ -37,8 +37,8 @@ public final class FeatureMatrix {
     names = batch.getNameCount();
     long needed = (long) rows * names * Float.BYTES;
     if (batch.getValues().size() != needed) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
+      throw new RequestError(
+          RequestError.text(
               "values: %d bytes are not %d rows of %d names, float32, %d bytes",
               batch.getValues().size(), rows, names, needed));
     }
@@ -47,7 +47,7 @@ public final class FeatureMatrix {
     for (RowError error : batch.getErrorList()) {
       long row = Integer.toUnsignedLong(error.getRow());
       if (row >= rows) {
-        throw new InvalidRequest(InvalidRequest.text("error: row %d of %d", row, rows));
+        throw new RequestError(RequestError.text("error: row %d of %d", row, rows));
       }
       failedBefore.set((int) row);
     }

@@ -11,7 +11,7 @@ public final class FeatureNames {
   /**
    * The position of each wanted name.
    *
-   * @throws InvalidRequest if a wanted name is missing or repeated
+   * @throws RequestError if a wanted name is missing or repeated
    */
   public static int[] positions(List<String> names, List<String> wanted) {
     return wanted.stream().mapToInt(name -> position(names, name)).toArray();
@@ -20,15 +20,15 @@ public final class FeatureNames {
   /**
    * The position of one wanted name.
    *
-   * @throws InvalidRequest if it is missing or repeated
+   * @throws RequestError if it is missing or repeated
    */
   public static int position(List<String> names, String wanted) {
     int position = names.indexOf(wanted);
     if (position < 0) {
-      throw new InvalidRequest("feature: " + wanted + " is missing");
+      throw new RequestError("feature: " + wanted + " is missing");
     }
     if (position != names.lastIndexOf(wanted)) {
-      throw new InvalidRequest("feature: " + wanted + " is repeated");
+      throw new RequestError("feature: " + wanted + " is repeated");
     }
     return position;
   }

@@ -81,7 +81,7 @@ public final class RequestReader {
         input.checkLastTagWas(0);
         return type.cast(message);
       } catch (InvalidProtocolBufferException error) {
-        throw new InvalidRequest("request: these bytes are not a message of this method");
+        throw new RequestError("request: these bytes are not a message of this method");
       } catch (IOException error) {
         throw new IllegalStateException("an array cannot fail to be read", error);
       }

@@ -12,14 +12,13 @@ final class Rows {
 
   static int count(int evaluationIds, int deviceIds) {
     if (deviceIds != evaluationIds) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
+      throw new RequestError(
+          RequestError.text(
               "device_id: %d values, evaluation_id has %d", deviceIds, evaluationIds));
     }
     if (evaluationIds > MOST) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
-              "evaluation_id: %d rows, a request may have %d", evaluationIds, MOST));
+      throw new RequestError(
+          RequestError.text("evaluation_id: %d rows, a request may have %d", evaluationIds, MOST));
     }
     return evaluationIds;
   }

@@ -18,7 +18,7 @@ public final class WholeRequest extends ByteArrayInputStream {
    * Reads a stream to its end, at most as far as gRPC lets it be unpacked.
    *
    * @param maxMessageBytes how far that is, for the text
-   * @throws InvalidRequest if it cannot be unpacked
+   * @throws RequestError if it cannot be unpacked
    * @throws StatusRuntimeException if it is larger
    */
   public static WholeRequest of(InputStream stream, int maxMessageBytes) {
@@ -30,7 +30,7 @@ public final class WholeRequest extends ByteArrayInputStream {
           stream instanceof KnownLength ? known(stream) : stream.readAllBytes());
     } catch (IOException | StackOverflowError error) {
       // The JDK's reader calls itself for each empty member, of twenty bytes, that gzip may hold.
-      throw new InvalidRequest("request: these bytes are not gzip");
+      throw new RequestError("request: these bytes are not gzip");
     } catch (StatusRuntimeException error) {
       throw Status.RESOURCE_EXHAUSTED
           .withDescription("request: larger than " + maxMessageBytes + " bytes once unpacked")

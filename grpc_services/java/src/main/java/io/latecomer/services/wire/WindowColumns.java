@@ -30,8 +30,8 @@ public final class WindowColumns {
   /**
    * Looks at the shape of a batch.
    *
-   * @throws InvalidRequest if the batch cannot be taken apart into rows, or its windows hold too
-   *     many events in all
+   * @throws RequestError if the batch cannot be taken apart into rows, or its windows hold too many
+   *     events in all
    */
   public WindowColumns(WindowBatch batch) {
     int windows = Rows.count(batch.getEvaluationIdCount(), batch.getDeviceIdCount());
@@ -51,8 +51,8 @@ public final class WindowColumns {
 
   private static long[] bounds(String field, ByteString bytes, int windows) {
     if (bytes.size() != windows * Integer.BYTES) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
+      throw new RequestError(
+          RequestError.text(
               "%s: %d bytes are not %d uint32, one for each window", field, bytes.size(), windows));
     }
     return Column.unsignedInts(bytes);
@@ -65,8 +65,8 @@ public final class WindowColumns {
 
   private void checkLength(String field, ByteString bytes, String type, int width) {
     if (bytes.size() != (long) size * width) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
+      throw new RequestError(
+          RequestError.text(
               "%s: %d bytes are not %d %s, one for each event", field, bytes.size(), size, type));
     }
   }
@@ -77,8 +77,8 @@ public final class WindowColumns {
       events += fault(row) == null ? ends[row] - starts[row] : 0;
     }
     if (events > MOST_EVENTS) {
-      throw new InvalidRequest(
-          InvalidRequest.text(
+      throw new RequestError(
+          RequestError.text(
               "ends: the windows hold %d events in all, those of a request may hold %d",
               events, MOST_EVENTS));
     }
@@ -98,7 +98,7 @@ public final class WindowColumns {
     }
     return ends[row] <= size
         ? null
-        : InvalidRequest.text(
+        : RequestError.text(
             "ends: the window ends at %d, out of range: the columns hold %d values",
             ends[row], size);
   }

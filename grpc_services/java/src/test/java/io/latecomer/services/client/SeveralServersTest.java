@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.latecomer.services.Failure;
 import io.latecomer.services.server.Access;
-import io.latecomer.services.server.Limits;
+import io.latecomer.services.server.LimitSettings;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
@@ -103,9 +103,9 @@ final class SeveralServersTest {
   @EnumSource(Asking.Rpc.class)
   void aConnectionThatIsTooOldIsReplacedAndCostsNoAnswer(Asking.Rpc rpc) throws Exception {
     Duration second = Duration.ofSeconds(1);
-    Limits usual = Limits.DEFAULT;
-    Limits limits =
-        new Limits(
+    LimitSettings usual = LimitSettings.DEFAULT;
+    LimitSettings limits =
+        new LimitSettings(
             usual.maxMessageBytes(),
             usual.maxConcurrentCalls(),
             usual.messageTimeout(),

@@ -9,8 +9,8 @@ import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.latecomer.services.SettingsError;
 import io.latecomer.services.security.Authority;
-import io.latecomer.services.security.FileWatch;
 import io.latecomer.services.security.SettingFile;
+import io.latecomer.services.security.WatchedFiles;
 import io.latecomer.services.server.LogLines;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
@@ -38,7 +38,7 @@ final class TokenFileTest {
   void aTokenThatChangesIsReadAgainAndAnEmptyFileIsNot() throws Exception {
     TokenFile settings = holding("first\n");
     Path file = settings.file().path();
-    try (FileWatch watch = new FileWatch();
+    try (WatchedFiles watch = new WatchedFiles();
         LogLines log = new LogLines()) {
       TokenSettings.Source tokens = settings.open(watch);
       assertEquals("first", tokens.token());
@@ -56,7 +56,7 @@ final class TokenFileTest {
   @ValueSource(strings = {"", "  \n", "two words", "two\nlines", "t\u00f6ken"})
   void aFileThatHoldsNoTokenIsASettingsErrorThatDoesNotQuoteIt(String text) throws Exception {
     TokenFile settings = holding(text);
-    try (FileWatch watch = new FileWatch()) {
+    try (WatchedFiles watch = new WatchedFiles()) {
       String message = assertThrows(SettingsError.class, () -> settings.open(watch)).getMessage();
       assertEquals(
           "token-file: "

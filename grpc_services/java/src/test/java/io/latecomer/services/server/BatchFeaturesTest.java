@@ -8,7 +8,7 @@ import io.grpc.Context;
 import io.grpc.StatusRuntimeException;
 import io.grpc.examples.ml.FeatureList;
 import io.latecomer.services.rules.Sensors;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.WindowBatch;
 import java.util.List;
@@ -31,7 +31,7 @@ final class BatchFeaturesTest {
 
   private static String refusal(WindowBatch.Builder batch) {
     WindowBatch request = batch.build();
-    return assertThrows(InvalidRequest.class, () -> BatchRules.features(request)).getMessage();
+    return assertThrows(RequestError.class, () -> BatchRules.features(request)).getMessage();
   }
 
   @Test

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Mutated batches are answered or refused, by one row each, in bounded time, and by nothing but
- * InvalidRequest.
+ * RequestError.
  */
 final class BatchFuzzTest {
   private static final int TRIALS = 20_000;
@@ -82,7 +82,7 @@ final class BatchFuzzTest {
       assertEquals(features.getEvaluationIdCount(), predictions.getValueCount());
       assertEquals(features.getErrorCount(), predictions.getErrorCount());
       answered++;
-    } catch (InvalidRequest error) {
+    } catch (RequestError error) {
       refused++;
     }
   }
@@ -117,7 +117,7 @@ final class BatchFuzzTest {
         assertEquals(odd.getEvaluationIdCount(), predictions.getValueCount());
         assertAscending(predictions.getErrorList(), odd.getEvaluationIdCount());
         answered++;
-      } catch (InvalidRequest | InvalidProtocolBufferException error) {
+      } catch (RequestError | InvalidProtocolBufferException error) {
         refused++;
       }
     }
@@ -130,7 +130,7 @@ final class BatchFuzzTest {
     assertEquals(0, sharing(events, (1 << 22) / events).getErrorCount());
     assertEquals(
         "ends: the windows hold 10200000000 events in all, those of a request may hold 4194304",
-        assertThrows(InvalidRequest.class, () -> sharing(events, 60_000)).getMessage());
+        assertThrows(RequestError.class, () -> sharing(events, 60_000)).getMessage());
   }
 
   /** The answer to windows that all hold the same events, within seconds. */

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.grpc.examples.ml.FeatureList;
 import io.grpc.examples.ml.RawEvent;
 import io.grpc.examples.ml.RawEventList;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import org.junit.jupiter.api.Test;
 
 final class OriginalFeaturesTest {
@@ -15,7 +15,7 @@ final class OriginalFeaturesTest {
   }
 
   private static String refusal(RawEventList.Builder list) {
-    return assertThrows(InvalidRequest.class, () -> OriginalRules.features(list.build()))
+    return assertThrows(RequestError.class, () -> OriginalRules.features(list.build()))
         .getMessage();
   }
 

@@ -7,7 +7,7 @@ import io.grpc.examples.ml.Feature;
 import io.grpc.examples.ml.FeatureList;
 import io.grpc.examples.ml.Prediction;
 import io.latecomer.services.rules.Sensors;
-import io.latecomer.services.wire.InvalidRequest;
+import io.latecomer.services.wire.RequestError;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
@@ -28,7 +28,7 @@ final class PredictionsTest {
   }
 
   private static String refusal(FeatureList.Builder list) {
-    return assertThrows(InvalidRequest.class, () -> OriginalRules.prediction(list.build()))
+    return assertThrows(RequestError.class, () -> OriginalRules.prediction(list.build()))
         .getMessage();
   }
 
@@ -41,7 +41,7 @@ final class PredictionsTest {
   }
 
   private static String refusal(FeatureBatch.Builder batch) {
-    return assertThrows(InvalidRequest.class, () -> BatchRules.predictions(batch.build()))
+    return assertThrows(RequestError.class, () -> BatchRules.predictions(batch.build()))
         .getMessage();
   }
 

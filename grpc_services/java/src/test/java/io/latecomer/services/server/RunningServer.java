@@ -23,9 +23,9 @@ final class RunningServer implements AutoCloseable {
 
   static RunningServer of(Service service, int maxMessageBytes, int maxCalls, Duration grace)
       throws IOException {
-    Limits usual = Limits.DEFAULT;
-    Limits limits =
-        new Limits(
+    LimitSettings usual = LimitSettings.DEFAULT;
+    LimitSettings limits =
+        new LimitSettings(
             maxMessageBytes,
             maxCalls,
             usual.messageTimeout(),
@@ -36,7 +36,7 @@ final class RunningServer implements AutoCloseable {
     return of(service, limits, Compression.none);
   }
 
-  static RunningServer of(Service service, Limits limits, Compression compression)
+  static RunningServer of(Service service, LimitSettings limits, Compression compression)
       throws IOException {
     return new RunningServer(
         new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL, compression));

@@ -45,11 +45,13 @@ public final class SecuredServer implements AutoCloseable {
   /** Starts it with rules of its own for tokens, or none for {@code null}. */
   public SecuredServer start(Service service, boolean mutual, TokenRules rules) throws Exception {
     SettingFile ca = mutual ? new SettingFile("tls-client-ca", clientCa) : null;
-    Tls tls = new Tls(new SettingFile("tls-cert", cert), new SettingFile("tls-key", key), ca);
+    TlsSettings tls =
+        new TlsSettings(new SettingFile("tls-cert", cert), new SettingFile("tls-key", key), ca);
     Access access = new Access(tls, rules, false);
     server =
         ServiceServer.start(
-            new ServerSettings(service, "127.0.0.1", 0, Limits.DEFAULT, access, Compression.gzip));
+            new ServerSettings(
+                service, "127.0.0.1", 0, LimitSettings.DEFAULT, access, Compression.gzip));
     return this;
   }
 

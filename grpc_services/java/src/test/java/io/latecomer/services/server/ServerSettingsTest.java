@@ -27,7 +27,7 @@ final class ServerSettingsTest {
         "host " + host + " needs --tls-cert and --tls-key, or --allow-plain: others can reach it",
         error.getMessage());
     Access plain = new Access(null, null, true);
-    new ServerSettings(Service.FEATURES, host, 0, Limits.DEFAULT, plain);
+    new ServerSettings(Service.FEATURES, host, 0, LimitSettings.DEFAULT, plain);
   }
 
   @ParameterizedTest

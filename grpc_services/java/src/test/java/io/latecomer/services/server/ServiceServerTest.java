@@ -26,10 +26,15 @@ import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.FeatureServiceGrpc;
 import io.latecomer.v1.WindowBatch;
 import java.io.ByteArrayInputStream;
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -156,9 +161,9 @@ final class ServiceServerTest {
     }
   }
 
-  private static Limits limits(int maxMessageBytes, Duration messageTimeout) {
-    Limits usual = Limits.DEFAULT;
-    return new Limits(
+  private static LimitSettings limits(int maxMessageBytes, Duration messageTimeout) {
+    LimitSettings usual = LimitSettings.DEFAULT;
+    return new LimitSettings(
         maxMessageBytes,
         usual.maxConcurrentCalls(),
         messageTimeout,
@@ -276,6 +281,25 @@ final class ServiceServerTest {
       } catch (StatusRuntimeException error) {
         assertEquals(Status.Code.UNAVAILABLE, error.getStatus().getCode());
       }
+    }
+  }
+
+  /** RFC 9113, section 6.5: the first frame, whose header is 9 bytes, is of settings of 6 bytes. */
+  @ParameterizedTest
+  @CsvSource({"8, 100", "500, 500"})
+  void aConnectionMayHaveOneHundredStreamsOrAsManyAsAreAnswered(int maxCalls, int expected)
+      throws Exception {
+    try (RunningServer running =
+            RunningServer.of(Service.FEATURES, 1 << 20, maxCalls, Duration.ofSeconds(30));
+        Socket connection = new Socket(InetAddress.getLoopbackAddress(), running.server.port())) {
+      DataInputStream frame = new DataInputStream(connection.getInputStream());
+      int size = frame.readInt() >> 8;
+      frame.skipBytes(5);
+      Map<Integer, Integer> settings = new HashMap<>();
+      for (int i = 0; i < size / 6; i++) {
+        settings.put((int) frame.readShort(), frame.readInt());
+      }
+      assertEquals(expected, settings.get(3)); // SETTINGS_MAX_CONCURRENT_STREAMS
     }
   }
 

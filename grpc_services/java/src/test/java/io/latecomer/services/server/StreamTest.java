@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -72,7 +73,8 @@ final class StreamTest {
             "UNAVAILABLE the limit of 1 concurrent calls is reached", refused.statusText());
       }
       while (running.server.streams.count() > 1) {
-        Thread.onSpinWait(); // the client may know of an end before the server is done with it
+        TimeUnit.MILLISECONDS.sleep(
+            1); // the client may know of an end before the server is done with it
       }
       requests.onCompleted();
     }

@@ -3,7 +3,9 @@ package io.latecomer.services.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
@@ -153,6 +155,15 @@ final class TokenTest {
   void anUnnamedSubjectOrNeitherSubjectNorScopeIsASettingsError() {
     assertThrows(SettingsError.class, () -> secured.rules(null, List.of("one", " ")));
     assertThrows(SettingsError.class, () -> secured.rules(null, List.of()));
+  }
+
+  @Test
+  void aTokenIsLookedAtBeforeTheMessageComes() throws Exception {
+    Received<FeatureBatch> refused = new Received<>();
+    channel
+        .newCall(FeatureServiceGrpc.getStreamFeaturesMethod(), CallOptions.DEFAULT)
+        .start(refused, new Metadata());
+    assertEquals(NOT_VALID, refused.statusText());
   }
 
   @Test

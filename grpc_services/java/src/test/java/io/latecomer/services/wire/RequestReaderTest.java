@@ -71,8 +71,8 @@ final class RequestReaderTest {
 
   @Test
   void aLongRequestThatIsNoMessageIsToldSo() {
-    InvalidRequest error =
-        assertThrows(InvalidRequest.class, () -> read("RawEventList", fields(2, MOST, 1)));
+    RequestError error =
+        assertThrows(RequestError.class, () -> read("RawEventList", fields(2, MOST, 1)));
     assertEquals("request: these bytes are not a message of this method", error.getMessage());
   }
 

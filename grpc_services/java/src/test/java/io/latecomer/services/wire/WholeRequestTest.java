@@ -33,7 +33,7 @@ final class WholeRequestTest {
   @Test
   void membersWithoutNumberAreRefusedAndOverflowNoStack() throws IOException {
     byte[] packed = members(200_000);
-    InvalidRequest error = assertThrows(InvalidRequest.class, () -> read(packed));
+    RequestError error = assertThrows(RequestError.class, () -> read(packed));
     assertEquals("request: these bytes are not gzip", error.getMessage());
   }
 }
