@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.record import OutputRecord, Record
+from dataflows.pipeline.record import OutputRecord
 from tests.oracle import expected_outputs, plain
 from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec
 
@@ -112,8 +112,8 @@ def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[s
     reader = FileLog("-", Metrics(), until_ms).reader()
     devices: dict[str, _Device] = {}
     invalid: list[bytes] = []
-    for number, line in enumerate(lines_of(data)):
-        found = reader.read(Record(0, number, None, None, line))
+    for record in records_of(lines_of(data)):
+        found = reader.read(record)
         if isinstance(found, OutputRecord):
             invalid.append(found.value)
         elif found is not None:

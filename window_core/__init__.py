@@ -13,7 +13,7 @@ Standard library only, and no engine, clock, thread, socket or logger; ``device_
 
 from window_core.columns import BYTES_PER_EVENT, Columns
 from window_core.device_window import DeviceWindow, next_wakeup_ms
-from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
+from window_core.event import EVENT_ERRORS, MAX_TIME_MS, SENSORS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
 from window_core.snapshot import SnapshotError
 from window_core.spec import WindowSpec
@@ -24,6 +24,7 @@ __all__ = [
     "EVENT_ERRORS",
     "MAX_TIME_MS",
     "REASONS",
+    "SENSORS",
     "Cause",
     "Columns",
     "DeviceWindow",

@@ -13,9 +13,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.connectors.locations import STANDARD
-from dataflows.pipeline.record import Record
 from window_core import WindowSpec
 
 __all__ = ["FileSource"]
@@ -117,7 +116,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
 
     def _items_of(self, lines: list[bytes]) -> list[SourceItem]:
         first = self._reader.next_offset
-        items = self._items.of([Record(0, number, None, None, line) for number, line in enumerate(lines, first)])
+        items = self._items.of(records_of(lines, first))
         read = self._reader.next_offset - first
         if read:
             newline = b"" if self._has_ended else b"\n"

@@ -17,6 +17,7 @@ from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
+from dataflows.connectors.file_log import InputError
 from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
@@ -62,7 +63,7 @@ def main() -> None:
         _exit(f"{error.format_message()} (see {command} --help)", 2)
     except (click.Abort, KeyboardInterrupt):
         _exit("interrupted; what was written so far is whole lines", 1)
-    except (BrokerError, DeployError, JobError, ServiceError, SnapshotError) as error:
+    except (BrokerError, DeployError, InputError, JobError, ServiceError, SnapshotError) as error:
         _exit(str(error), 1)
     except OSError as error:
         place = error.filename or ("standard output" if error.errno in _FULL else None)

@@ -4,11 +4,13 @@ What an engine reads a log with is the engine's own, chosen by the type of the l
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.file_log import FileLog, check_content
+from dataflows.connectors.kafka.client import read_properties
 from dataflows.connectors.kafka.log import opened_target, opened_topic
-from dataflows.connectors.locations import Locations, is_kafka
+from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.settings import RunSettings
@@ -39,10 +41,14 @@ def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, sa
     Raises:
         SettingsError: a topic does not exist, the properties are wrong, or authentication failed.
         BrokerError: a broker stays away.
+        InputError: a file is of another format.
     """
+    read_properties(settings.broker.kafka_properties)  # wrong ones are an error, also where nothing is a topic
     for flag, text in (("--output", locations.predictions), ("--rejections", locations.rejections)):
         if is_kafka(text):
             opened_target(flag, text, settings, say)
     if is_kafka(locations.input):
         return opened_topic(settings, locations.input, metrics, say)
+    if not locations.makes_sample and locations.input != STANDARD:
+        check_content(Path(locations.input))
     return FileLog(locations.input, metrics, settings.log.until_ms)

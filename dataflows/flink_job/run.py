@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.connectors.log import Log
 from dataflows.flink_job.causes import first_cause
@@ -21,7 +21,7 @@ from dataflows.flink_job.installation import check_installation
 from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.record import OutputRecord, Record
+from dataflows.pipeline.record import OutputRecord
 from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed
@@ -133,8 +133,8 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
         frames.open("wb") as target,
     ):
         for number, line in enumerate(source):
-            value = line.removesuffix(b"\n")
-            found = reader.read(Record(0, number, None, None, value))
+            [record] = records_of([line.removesuffix(b"\n")], number)
+            found = reader.read(record)
             if reader.has_ended:
                 break
             if isinstance(found, OutputRecord):
@@ -142,7 +142,7 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
                 target.write(encoded_record(rejected))
             elif found is not None:
                 key = found.event.device_id.encode()
-                target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, value)))
+                target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, record.value)))
     reader.count()
     found_here = [count for count in seen.report()["counts"] if count[0] in _COUNTED_BY_READING]
     log.metrics.add({"counts": found_here, "warnings": {}})

@@ -2,20 +2,19 @@
 
 import json
 import re
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal
 
 import msgspec
 from google.protobuf.message import DecodeError
 
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
-from window_core import Event, EventError, checked_event
+from window_core import SENSORS, Event, EventError, checked_event
 
 __all__ = ["EventFormat", "decoded_event", "decoded_line", "encoded_event", "encoded_message"]
 
 EventFormat = Literal["json", "protobuf"]
 
-_SENSORS: Final = ("sensor1", "sensor2", "sensor3", "sensor4")
-_FIELDS: Final = ("device_id", "time", *_SENSORS)
+_FIELDS: Final = ("device_id", "time", *SENSORS)
 
 _NESTING_MAX: Final = 200
 """Deeper JSON does not parse. Without a limit of our own, the depth of the engine's call stack would decide."""
@@ -60,10 +59,7 @@ def decoded_event(value: bytes, key: bytes | None, event_format: EventFormat, ar
         _check_text(value)
         fields = _decode_event(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        values = _loaded_object(value)
-        return checked_event(
-            values["device_id"], values["time"], [values[name] for name in _SENSORS], arrival_ms, key=key
-        )
+        return _event_of_object(_loaded_object(value), arrival_ms, key)
     sensors = (fields.sensor1, fields.sensor2, fields.sensor3, fields.sensor4)
     return checked_event(fields.device_id, fields.time, sensors, arrival_ms, key=key)
 
@@ -82,12 +78,15 @@ def decoded_line(line: bytes) -> tuple[Event, int | None]:
         fields = _decode_line(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         values = _loaded_object(line)
-        arrival = values.get("arrival", 0)
-        event = checked_event(values["device_id"], values["time"], [values[name] for name in _SENSORS], arrival)
-        return event, values.get("arrival")
+        event = _event_of_object(values, values.get("arrival", 0))
+        return event, int(values["arrival"]) if "arrival" in values else None
     arrival_ms = None if fields.arrival is msgspec.UNSET else fields.arrival
     sensors = (fields.sensor1, fields.sensor2, fields.sensor3, fields.sensor4)
     return checked_event(fields.device_id, fields.time, sensors, arrival_ms or 0), arrival_ms
+
+
+def _event_of_object(values: dict[str, Any], arrival: object, key: bytes | None = None) -> Event:
+    return checked_event(values["device_id"], values["time"], [values[name] for name in SENSORS], arrival, key=key)
 
 
 def _event_of_message(value: bytes, key: bytes, arrival_ms: int) -> Event:
@@ -129,17 +128,15 @@ def _loaded_object(value: bytes) -> dict[str, Any]:
     """
     try:
         _check_text(value)
-        values = json.loads(value.decode(), parse_constant=_refuse_constant, parse_int=_integer)
+        values = json.loads(value.decode(), parse_int=_integer)  # NaN and Infinity, too: what is wrong is said of them
     except (ValueError, RecursionError):
         raise EventError("not_an_event") from None
-    if type(values) is not dict or any(name not in values for name in _FIELDS):
+    if type(values) is not dict:
         raise EventError("not_an_event")
+    for name in _FIELDS:
+        if name not in values:
+            raise EventError("not_an_event", name)
     return values
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    """``NaN`` and ``Infinity``, which Python's parser would accept, are no JSON."""
-    raise ValueError(name)
 
 
 def _integer(digits: str) -> int:
@@ -169,5 +166,5 @@ def encoded_event(event: Event, arrival_ms: int | None = None) -> bytes:
 
 def encoded_message(event: Event) -> bytes:
     """An event as a ``RawEvent`` message."""
-    sensors = {name: getattr(event, name) for name in _SENSORS}
+    sensors = {name: getattr(event, name) for name in SENSORS}
     return RawEvent(device_id=event.device_id, time=event.time_ms, **sensors).SerializeToString()

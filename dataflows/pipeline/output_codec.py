@@ -52,6 +52,7 @@ class _InvalidOut(msgspec.Struct, gc=False):
     position: str
     arrival_ms: int | None
     error: str
+    field: str | None
     size: int
     sha256: str
     raw: str
@@ -121,7 +122,9 @@ def encoded_invalid(error: EventError, value: bytes, position: str, arrival_ms: 
     """A record that holds no event."""
     raw = b64encode(value[:_RAW_BYTES_MAX]).decode()
     digest = sha256(value).hexdigest()
-    return _encode(_InvalidOut(None, "INVALID", position, arrival_ms, error.error, len(value), digest, raw))
+    return _encode(
+        _InvalidOut(None, "INVALID", position, arrival_ms, error.error, error.field, len(value), digest, raw)
+    )
 
 
 def encoded_refusal(evaluation: Evaluation, position: str | None, status: str, service: str, message: str) -> bytes:

@@ -25,6 +25,9 @@ __all__ = ["PartitionReader", "RecordFormat"]
 RecordFormat = Literal["line", "json", "protobuf"]
 """A line of a file, which may have its arrival in it, or a value of a topic."""
 
+_JANUARY_1970_MS: Final = 2_678_400_000
+"""The end of that month; in seconds it would be the year 2054, so times in seconds lie below it."""
+
 _JUMP_MS: Final = 86_400_000
 """A producer's clock that goes ahead by a day at once moves the clock of all devices of its partition, and may expire
 their windows: the summary says so."""
@@ -108,6 +111,12 @@ class PartitionReader:
 
         if event is not None and arrival_ms is not None:
             self._records += 1
+            if event.time_ms < _JANUARY_1970_MS:
+                self._metrics.warn(
+                    "January 1970",
+                    f"the time of {record.position}, {event.time_ms}, lies in January 1970: times are in ms; if these "
+                    "are seconds, multiply them by 1,000",
+                )
             return LoggedEvent(event, arrival_ms, record.position)
         if error is None:
             return None

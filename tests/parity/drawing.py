@@ -42,27 +42,28 @@ ODD: Final[tuple[tuple[bytes, str | None], ...]] = (
     (b"null", "not_an_event"),
     (b"[1]", "not_an_event"),
     (b"\xff\xfe\x00", "not_an_event"),
-    (b'{"device_id":"d1"}', "not_an_event"),
+    (b'{"device_id":"d1"}', "not_an_event time"),
     (b'{"device_id":"d1","time":1,%s,"x":"\xff"}' % _S, "not_an_event"),
     (b'{"device_id":"d1","time":1,%s}{}' % _S, "not_an_event"),
-    (b'{"device_id":"d1","time":NaN,%s}' % _S, "not_an_event"),
+    (b'{"device_id":"d1","time":NaN,%s}' % _S, "wrong_type time"),
     (b"[" * 2_000, "not_an_event"),
-    (b'{"device_id":"d1","time":1.0,%s}' % _S, "wrong_type"),
-    (b'{"device_id":7,"time":1,%s}' % _S, "wrong_type"),
-    (b'{"device_id":"d1","time":1,"sensor1":true,"sensor2":1,"sensor3":1,"sensor4":1}', "wrong_type"),
-    (b'{"device_id":"","time":1,%s}' % _S, "device_id"),
-    (b'{"device_id":"%s","time":1,%s}' % (b"x" * 257, _S), "device_id"),
-    (b'{"device_id":"\\ud800","time":1,%s}' % _S, "device_id"),
-    (b'{"device_id":"d1","time":-1,%s}' % _S, "time"),
-    (b'{"device_id":"d1","time":253402300800000,%s}' % _S, "time"),
-    (b'{"device_id":"d1","time":1,"sensor1":1e39,"sensor2":1,"sensor3":1,"sensor4":1}', "sensor"),
-    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":%s}' % (b"9" * 400), "sensor"),
+    (b'{"device_id":"d1","time":1.5,%s}' % _S, "wrong_type time"),
+    (b'{"device_id":7,"time":1,%s}' % _S, "wrong_type device_id"),
+    (b'{"device_id":"d1","time":1,"sensor1":true,"sensor2":1,"sensor3":1,"sensor4":1}', "wrong_type sensor1"),
+    (b'{"device_id":"","time":1,%s}' % _S, "device_id device_id"),
+    (b'{"device_id":"%s","time":1,%s}' % (b"x" * 257, _S), "device_id device_id"),
+    (b'{"device_id":"\\ud800","time":1,%s}' % _S, "device_id device_id"),
+    (b'{"device_id":"d1","time":-1,%s}' % _S, "time time"),
+    (b'{"device_id":"d1","time":253402300800000,%s}' % _S, "time time"),
+    (b'{"device_id":"d1","time":1,"sensor1":1e39,"sensor2":1,"sensor3":1,"sensor4":1}', "sensor sensor1"),
+    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":%s}' % (b"9" * 400), "sensor sensor4"),
+    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":-Infinity,"sensor3":NaN,"sensor4":1}', "sensor sensor2"),
 )  # fmt: skip
-"""What is no event, and the error that it has."""
+"""What is no event, and the error that it has, with the field at fault behind it."""
 
 ODD_LINES: Final = (
-    (b'{"device_id":"d1","time":1,%s,"arrival":1.5}' % _S, "wrong_type"),
-    (b'{"device_id":"d1","time":1,%s,"arrival":-1}' % _S, "time"),
+    (b'{"device_id":"d1","time":1,%s,"arrival":1.5}' % _S, "wrong_type arrival"),
+    (b'{"device_id":"d1","time":1,%s,"arrival":-1}' % _S, "time arrival"),
 )
 
 

@@ -74,7 +74,7 @@ def expectation_of(
         occurred["arrivals that are no time"] += entry.source.no_time_ms is not None
         if entry.error is not None:
             outputs[None].rejected.append(_invalid_line(entry))
-            occurred[f"INVALID {entry.error}"] += 1
+            occurred[f"INVALID {entry.error.split()[0]}"] += 1
         elif entry.event is not None:
             _take(devices, spec, entry, occurred)
     for device in devices.values():
@@ -167,12 +167,15 @@ def _count(
 
 def _invalid_line(entry: Placed) -> bytes:
     value = entry.value
+    assert entry.error is not None
+    error, _, field = entry.error.partition(" ")
     return encoded_json(
         device_id=None,
         reason="INVALID",
         position=entry.position,
         arrival_ms=entry.arrival_ms,
-        error=entry.error,
+        error=error,
+        field=field or None,
         size=len(value),
         sha256=sha256(value).hexdigest(),
         raw=b64encode(value[:65_536]).decode(),

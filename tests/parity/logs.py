@@ -198,8 +198,8 @@ def _keyed(record: Record) -> tuple[bytes | None, bytes | None, Event | None, st
         return None, None, None, None
     if isinstance(record, OddRecord):
         error = record.error or "not_an_event"
-        if record.no_time_ms is not None and error in ("sensor", "key"):  # which come behind it in the list
-            error = "time"
+        if record.no_time_ms is not None and error.split()[0] in ("sensor", "key"):  # which come behind it in the list
+            error = "time arrival"
         return record.device_id.encode() or None, record.data, None, error
     keys = {"own": record.device_id.encode(), "other": b"another device", "none": None}
     key = keys[record.key]
@@ -216,7 +216,7 @@ def _event_of(record: EventRecord, arrival_ms: int, key: bytes | None = None) ->
     try:
         return checked_event(record.device_id, record.time_ms, sensors, arrival_ms, key=key), None
     except EventError as error:
-        return None, error.error
+        return None, error.error if error.field is None else f"{error.error} {error.field}"
 
 
 def combined(logs: Sequence[Log], spec: WindowSpec, start_ms: int, *, overlap: bool = True) -> Combined:

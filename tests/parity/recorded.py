@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from dataflows.connectors.file_log import FileLog
+from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord, Record
@@ -79,11 +79,11 @@ def _placed(data: bytes) -> list[Placed]:
     """The records of a file, as the shipped reader reads it."""
     reader = FileLog("-", Metrics()).reader()
     placed = []
-    for number, line in enumerate(lines_of(data)):
-        record = Record(0, number, None, None, line)
+    for record in records_of(lines_of(data)):
         found = reader.read(record)
         if isinstance(found, OutputRecord):
-            error = json.loads(found.value)["error"]
+            rejection = json.loads(found.value)
+            error = " ".join(filter(None, (rejection["error"], rejection["field"])))
             placed.append(_unread(record, reader, error))
         elif found is None:
             placed.append(_unread(record, reader, None))
@@ -91,7 +91,7 @@ def _placed(data: bytes) -> list[Placed]:
             event, arrival_ms = found.event, found.arrival_ms
             readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
             source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
-            placed.append(Placed(record.position, arrival_ms, arrival_ms, event, None, line, source))
+            placed.append(Placed(record.position, arrival_ms, arrival_ms, event, None, record.value or b"", source))
     return placed
 
 

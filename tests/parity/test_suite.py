@@ -115,7 +115,7 @@ def test_what_is_placed_is_clamped_to_the_clock_of_its_partition() -> None:
         (5, 5, None),
         (9, 9, None),
         (5, 5, None),
-        (-1, 5, "time"),
+        (-1, 5, "time arrival"),
         (9, 9, None),
     ]
     _, placed = as_lines(events)
@@ -123,7 +123,7 @@ def test_what_is_placed_is_clamped_to_the_clock_of_its_partition() -> None:
         (5, None),
         (9, None),
         (9, None),
-        (9, "time"),
+        (9, "time arrival"),
         (9, None),
     ]
 

@@ -13,7 +13,7 @@ GOOD = {"device_id": "d1", "time_ms": 1_000, "sensors": [1.0, 2.0, 3.0, 4.0], "a
 
 # Each error by itself, as changes to a good record.
 FAULTS = [
-    ("wrong_type", {"time_ms": 1_000.0}),
+    ("wrong_type", {"time_ms": 1_000.5}),
     ("device_id", {"device_id": "x" * 257}),
     ("time", {"arrival_ms": -1}),
     ("sensor", {"sensors": [1.0, 2.0, float("nan"), 4.0]}),
@@ -63,7 +63,9 @@ def test_of_two_errors_the_first_of_the_list_is_given(first: tuple, second: tupl
         {"time_ms": "1000"},
         {"time_ms": True},
         {"time_ms": None},
-        {"arrival_ms": 2_000.0},
+        {"arrival_ms": 2_000.5},
+        {"time_ms": float("inf")},
+        {"time_ms": float("nan")},
         {"arrival_ms": False},
         *({"sensors": [1.0, 2.0, 3.0, wrong]} for wrong in ("1", None, True, [1.0], 1j)),
         {"sensors": [None, 2.0, 3.0, 4.0]},
@@ -71,6 +73,39 @@ def test_of_two_errors_the_first_of_the_list_is_given(first: tuple, second: tupl
 )
 def test_each_wrong_type_is_found(changes: dict[str, object]) -> None:
     assert error_of(**changes) == "wrong_type"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"device_id": 7, "time_ms": "1", "sensors": [None] * 4}, ("wrong_type", "device_id")),
+        ({"time_ms": "1", "arrival_ms": "1", "sensors": [None] * 4}, ("wrong_type", "time")),
+        ({"arrival_ms": 1.5, "sensors": [None] * 4}, ("wrong_type", "arrival")),
+        ({"sensors": [1.0, "x", None, 4.0]}, ("wrong_type", "sensor2")),
+        ({"device_id": ""}, ("device_id", "device_id")),
+        ({"device_id": "\ud800"}, ("device_id", "device_id")),
+        ({"time_ms": -1, "arrival_ms": -1}, ("time", "time")),
+        ({"time_ms": 253_402_300_800_000.0}, ("time", "time")),
+        ({"arrival_ms": -1}, ("time", "arrival")),
+        ({"sensors": [1.0, 2.0, float("nan"), 1e39]}, ("sensor", "sensor3")),
+        ({"sensors": [1.0, 10**400, float("inf"), 1.0]}, ("sensor", "sensor2")),
+        ({"sensors": [1.0, 2.0, 3.0, HALFWAY]}, ("sensor", "sensor4")),
+        ({"key": b"d2"}, ("key", None)),
+    ],
+)
+def test_the_first_field_at_fault_is_named(changes: dict[str, object], fault: tuple[str, str | None]) -> None:
+    record = {**GOOD, **changes}
+    with pytest.raises(EventError) as caught:
+        checked_event(
+            record["device_id"], record["time_ms"], record["sensors"], record["arrival_ms"], key=record["key"]
+        )
+    assert (caught.value.error, caught.value.field) == fault
+
+
+def test_a_whole_number_may_be_written_as_a_float() -> None:
+    event = checked_event("d1", 1_000.0, [1, 2, 3, 4], 2_000.0)
+    assert type(event.time_ms) is int
+    assert event == checked_event("d1", 1_000, [1, 2, 3, 4], 2_000)
 
 
 def test_a_device_id_has_1_to_256_bytes_of_utf_8() -> None:

@@ -56,6 +56,15 @@ def read(
 
 @given(drawn_logs(), st.integers(1, 80))
 @SHARED
+def test_a_byte_order_mark_at_the_start_changes_no_item(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
+    path.write_bytes(log.data)
+    items = read(path, log.spec, log.until_ms, 1 << 20)
+    path.write_bytes(b"\xef\xbb\xbf" + log.data)
+    assert read(path, log.spec, log.until_ms, chunk_bytes, restarts=True) == items
+
+
+@given(drawn_logs(), st.integers(1, 80))
+@SHARED
 def test_chunks_change_no_item(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
     path.write_bytes(log.data)
     whole = read(path, log.spec, log.until_ms, 1 << 20)

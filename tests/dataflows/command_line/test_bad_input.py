@@ -1,5 +1,6 @@
 """What is wrong is said in one line, with exit status 2 before anything starts and 1 for a failure."""
 
+import gzip
 import os
 import socket
 import subprocess
@@ -101,6 +102,24 @@ def test_windows_that_are_not_there_are_a_wrong_argument(tmp_path: Path, source:
     finished = latecomer_here("ask", "--input", source, cwd=tmp_path)
     assert (finished.returncode, finished.stdout) == (2, b"")
     assert one_line(finished.stderr) == f"latecomer: --input {source} does not exist, or is no file"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "says"),
+    [
+        ("{".encode("utf-16"), "UTF-16: write it as UTF-8"),
+        ("\ufeff{".encode("utf-16-be"), "UTF-16: write it as UTF-8"),
+        (gzip.compress(b"{}"), "compressed by gzip: "),
+        (b"\x28\xb5\x2f\xfd\x00", "compressed by zstd: "),
+        (b"PAR1\x15", "Parquet: write it as JSON lines"),
+    ],
+)
+def test_a_file_of_another_format_is_told_by_its_name(tmp_path: Path, beginning: bytes, says: str) -> None:
+    (tmp_path / "events").write_bytes(beginning)
+    finished = latecomer_here("run", "--input", "events", "--output", "p.jsonl", cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (1, b"")
+    assert one_line(finished.stderr).startswith(f"latecomer: --input events is {says}")
+    assert not (tmp_path / "p.jsonl").exists()
 
 
 def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ...]) -> None:

@@ -63,8 +63,8 @@ def test_only_what_is_too_late_says_by_how_much() -> None:
 
 
 def test_an_invalid_record_byte_for_byte() -> None:
-    assert encoded_invalid(EventError("sensor"), b"\xff{}", "0/9", None).decode() == (
-        '{"device_id":null,"reason":"INVALID","position":"0/9","arrival_ms":null,"error":"sensor","size":3,'
+    assert encoded_invalid(EventError("sensor", "sensor2"), b"\xff{}", "0/9", None).decode() == (
+        '{"device_id":null,"reason":"INVALID","position":"0/9","arrival_ms":null,"error":"sensor","field":"sensor2","size":3,'
         f'"sha256":"{DIGEST}","raw":"/3t9"}}'
     )
 

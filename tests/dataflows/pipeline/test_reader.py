@@ -173,3 +173,14 @@ def test_a_jump_of_a_day_by_a_timestamp_is_counted_where_it_is_a_producers(has_p
     topic = Partition("json", has_producers_clock=has_producers_clock)
     topic.of_topic(DAY_MS, 2 * DAY_MS, 3 * DAY_MS - 1, 1, -1, MAX_TIME_MS + 1, 4 * DAY_MS)
     assert topic.counted("arrival_jumps") == (2 if has_producers_clock else 0)
+
+
+def test_a_time_that_may_be_in_seconds_is_one_warning() -> None:
+    file = Partition()
+    file.of_lines(line(2_678_400_000))
+    assert file.metrics.warnings == {}
+    file.of_lines(line(1_587_920_555), line(1_587_920_556))
+    [warning] = file.metrics.warnings.values()
+    assert warning.startswith(
+        "the time of 0/0, 1587920555, lies in January 1970: times are in ms; if these are seconds, "
+    )
