@@ -1,7 +1,7 @@
 """How many windows a second the Python feature service answers, and how close that is to what gRPC itself can move.
 
 Ratios of one run on one machine: windows of 300 events, as the original demo's client sends; the server in a process of
-its own, the callers in this one. The floor moves requests and answers of the same sizes and does nothing with them.
+its own, the callers in this one. The ceiling moves requests and answers of the same sizes and does nothing with them.
 
     python -m benchmarks.feature_service
 """
@@ -66,13 +66,13 @@ def measured(seconds: float) -> dict[str, float]:
             * WINDOWS,
         }
     size = len(answer.SerializeToString())
-    with _server(f"floor {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
+    with _server(f"ceiling {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
         data = many.SerializeToString()
-        rates["floor of batch unary"] = (
-            calls_rate(channel.unary_unary("/floor/unary", None, None), data, seconds, 2) * WINDOWS
+        rates["ceiling of batch unary"] = (
+            calls_rate(channel.unary_unary("/ceiling/unary", None, None), data, seconds, 2) * WINDOWS
         )
-        rates["floor of batch stream"] = (
-            _stream_rate(channel.stream_stream("/floor/stream", None, None), data, seconds) * WINDOWS
+        rates["ceiling of batch stream"] = (
+            _stream_rate(channel.stream_stream("/ceiling/stream", None, None), data, seconds) * WINDOWS
         )
     return rates
 
@@ -163,7 +163,7 @@ def _server(what: str) -> Iterator[str]:
         process.stdin.close()
 
 
-def _serve_floor(answer_bytes: int) -> None:
+def _serve_ceiling(answer_bytes: int) -> None:
     """Answer each request with so many bytes, until standard input ends."""
     answer = bytes(answer_bytes)
     handlers = {
@@ -171,17 +171,17 @@ def _serve_floor(answer_bytes: int) -> None:
         "stream": grpc.stream_stream_rpc_method_handler(lambda requests, context: (answer for _ in requests)),  # noqa: ARG005
     }
     server = grpc.server(ThreadPoolExecutor(CALLERS), options=_OPTIONS)
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("floor", handlers)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("ceiling", handlers)])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(f"floor: listening on 127.0.0.1:{port}", flush=True)
+    print(f"ceiling: listening on 127.0.0.1:{port}", flush=True)
     sys.stdin.read()
     server.stop(None)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["floor"]:
-        _serve_floor(int(sys.argv[2]))
+    if sys.argv[1:2] == ["ceiling"]:
+        _serve_ceiling(int(sys.argv[2]))
     elif sys.argv[1:2] == ["features"]:
         from grpc_services.python.serve import serve
         from grpc_services.python.settings import ServerSettings

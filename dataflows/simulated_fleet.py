@@ -1,4 +1,4 @@
-"""A fleet that does not exist: readings with everything that goes wrong in one that does."""
+"""A simulated fleet: readings with everything that goes wrong in a real one."""
 
 import math
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ _REPEATED_AFTER_MS: Final = (500, 120_000)
 class SimulatedFleet:
     """What to simulate; the same numbers give the same readings. Shares are of all events, together at most 1."""
 
-    devices: int = setting(50, "Devices of the fleet.", kind="integer")
-    duration_ms: int = setting(86_400_000, "How long the devices send.", flag="--duration", kind="duration")
+    devices: int = setting(50, "Number of devices in the fleet.", kind="integer")
+    duration_ms: int = setting(86_400_000, "Time for which the devices send.", flag="--duration", kind="duration")
     every_ms: int = setting(120_000, "Time between two readings of a device.", flag="--every", kind="duration")
     start_ms: int = setting(
         1_587_920_555_000,
@@ -38,7 +38,7 @@ class SimulatedFleet:
         36_000_000, "Length of the window; what is older is too late.", flag="--interval", kind="duration"
     )
     late: float = setting(0.05, "Share of events that arrive a minute to three hours late.", kind="share")
-    too_late: float = setting(0.005, "Share of events that arrive later than the window is long.", kind="share")
+    too_late: float = setting(0.005, "Share of events that arrive too late for the window.", kind="share")
     duplicates: float = setting(0.01, "Share of events that are sent twice.", kind="share")
     wrong_clock: float = setting(
         0.005, "Share of events with a clock that is ahead by ten minutes to two days.", kind="share"

@@ -1,4 +1,4 @@
-"""What a run says at its end, for a person."""
+"""The summary that a run prints at its end, for a person."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ def print_summary(console: Terminal, metrics: Metrics, locations: Locations, sec
     """Counts, rate, and where the outputs are."""
     records = metrics.value("latecomer_records_total")
     rows = {
-        "events": f"{records:,} in {seconds:.1f} s, {records / max(seconds, 1e-3):,.0f} events/s",
+        "records": f"{records:,} in {seconds:.1f} s, {records / max(seconds, 1e-3):,.0f} records/s",
         "evaluations": _counts(metrics.by_cause()),
         "rejections": _counts(metrics.by_reason()),
         "predictions in": "standard output" if locations.predictions == STANDARD else locations.predictions,
@@ -32,9 +32,9 @@ def _warnings(metrics: Metrics) -> Iterator[str]:
     jumps = metrics.total("latecomer_arrival_jumps_total")
     if jumps:
         yield (
-            f"{jumps:,} arrivals by producers' clocks went ahead by a day or more at once: if a clock was wrong there, "
-            "windows of other devices were expired by it; take the broker's timestamps (LogAppendTime), and give the "
-            "lines of a file an arrival"
+            f"{jumps:,} arrivals by producers' clocks went ahead by a day or more at once: a wrong clock may have "
+            "expired the windows of other devices; use the broker's timestamps (LogAppendTime), and give each line of "
+            "a file an arrival"
         )
     yield from metrics.warnings.values()
 

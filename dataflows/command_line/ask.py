@@ -40,13 +40,13 @@ class AskSettings:
 
     rpc: Literal["unary", "batch", "stream"] = setting(
         "unary",
-        "Kind of call: one window a call, as the original demo does, many a call, or many a message of a stream.",
+        "Kind of call: one window in a call, many in a call (batch), or many in each message of a stream.",
         kind="choice",
         choices=("unary", "batch", "stream"),
     )
-    as_json: bool = setting(False, "Print one line of JSON, for programs.", flag="--json", kind="switch")
+    as_json: bool = setting(False, "Print the prediction as one line of JSON.", flag="--json", kind="switch")
     input: str | None = setting(
-        None, "Windows as lines of JSON, from a file or standard input; prints one line of JSON for each.",
+        None, "Windows to ask about, one line of JSON each; - for standard input. Prints one line of JSON for each.",
         shows="FILE|-",
     )  # fmt: skip
     deadline_ms: int = setting(
@@ -60,10 +60,10 @@ class AskSettings:
 @click.argument("inference", default="localhost:10011", metavar="[INFERENCE]")
 @settings_options(AskSettings, "LATECOMER_ASK_")
 def ask(features: str, inference: str, **options: Any) -> int:
-    """Ask both services: features of a window, then a prediction.
+    """Ask both services for the prediction of a window.
 
-    FEATURES and INFERENCE are HOST:PORT of services in any language, or several with commas between. Without --input
-    the window is that of the original demo's client, 300 events of device_123.
+    FEATURES and INFERENCE are the addresses of services in any language: HOST:PORT[,HOST:PORT...]. Without --input the
+    window is that of the original demo's client: 300 events of device_123.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     asked = composed(AskSettings, options)

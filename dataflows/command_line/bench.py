@@ -28,7 +28,8 @@ _PARTS: Final = {
 @click.option(
     "--only",
     type=click.Choice(list(_PARTS)),
-    help="One part; without it, the first three. The next two need the Java services, the last Java and ten minutes.",
+    help="Measure one part only: languages and security need the Java services, kafka needs Java and ten minutes. "
+    "Default: core, services and pipeline.",
 )
 def bench(only: str | None) -> None:
     """Measure the core, the services and the whole pipeline on this machine."""

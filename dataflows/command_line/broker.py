@@ -16,15 +16,33 @@ __all__ = ["broker"]
 
 
 @click.command()
-@click.option("--dir", "folder", metavar="DIR", help="Where the data stay.  [default: a folder that goes with it]")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--partitions", type=click.IntRange(1), default=4, show_default=True, help="Of each topic.")
-@click.option("--retention", type=DURATION, default="7d", show_default=True, help="Age of kept records; 0: for ever.")
-@click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends.")
+@click.option(
+    "--dir", "folder", metavar="DIR", help="Folder for the data. Default: a temporary folder, removed at the end."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--partitions", type=click.IntRange(1), default=4, show_default=True, help="Partitions of each topic.")
+@click.option(
+    "--retention",
+    type=DURATION,
+    default="7d",
+    show_default=True,
+    help="Age at which records are deleted; 0 keeps them for ever.",
+)
+@click.option(
+    "--stop-with-input",
+    is_flag=True,
+    help="Stop when standard input ends, as it does when the process that started this one dies.",
+)
 def broker(folder: str | None, port: int, partitions: int, retention: int, stop_with_input: bool) -> None:
-    """Run Apache Kafka on this machine until told to stop by SIGTERM or Ctrl-C.
+    """Run Apache Kafka on this machine until Ctrl-C or SIGTERM.
 
-    It has the topics raw-events, predictions and rejections. It needs Java 17 or newer and, on first use, Maven.
+    It creates the topics raw-events, predictions and rejections. It needs Java 17 or newer and, on first use, Maven.
     """
     from dataflows.kafka_broker.broker import running_broker
     from dataflows.kafka_broker.topics import PIPELINE_TOPICS, make_topics

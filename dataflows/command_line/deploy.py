@@ -21,27 +21,35 @@ _FROM_SAVEPOINT = click.option(
     "--from-savepoint", "savepoint", metavar="PATH", help="Start the job from this savepoint or checkpoint."
 )
 _TIMEOUT = click.option(
-    "--timeout", type=DURATION, default="10m", show_default=True, help="Wait for so long until everything is ready."
+    "--timeout", type=DURATION, default="10m", show_default=True, help="How long to wait until everything is ready."
 )
 
 
 @click.group()
 def deploy() -> None:
-    """Bring the pipeline to a Kubernetes cluster, by kubectl, and keep it there.
+    """Deploy the pipeline to a Kubernetes cluster, with kubectl.
 
-    With the Flink Kubernetes Operator, or without: the overlay decides.
+    The overlay decides whether the Flink Kubernetes Operator runs the job.
     """
 
 
 def _on_an_overlay(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what is deployed where; it gets the cluster and the rendered manifests."""
 
-    @click.option("--overlay", default="local", show_default=True, metavar="NAME|DIR", help="What is deployed.")
-    @click.option("--context", metavar="NAME", help="Cluster, of your kubeconfig.  [default: the current one]")
-    @click.option("--namespace", metavar="NAME", help="Where.  [default: the overlay's]")
-    @click.option("--image", metavar="[REGISTRY/PATH:]TAG", help="Images of the project.  [default: the overlay's]")
+    @click.option("--overlay", default="local", show_default=True, metavar="NAME|DIR", help="Overlay to deploy.")
+    @click.option("--context", metavar="NAME", help="Context of your kubeconfig. Default: the current one.")
+    @click.option("--namespace", metavar="NAME", help="Namespace to deploy to. Default: the overlay's.")
     @click.option(
-        "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the job, as tick=5m; repeatable."
+        "--image",
+        metavar="[REGISTRY/PATH:]TAG",
+        help="Registry, path and tag of the project's images. Default: the overlay's.",
+    )
+    @click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Change a setting of the job, for example tick=5m; repeatable.",
     )
     @wraps(command)
     def with_manifests(
@@ -61,14 +69,14 @@ def _on_an_overlay(command: Callable[..., Any]) -> Callable[..., Any]:
 @deploy.command(name="render")
 @_on_an_overlay
 def _render(kubectl: Kubectl, manifests: Manifests) -> None:
-    """Print the manifests that apply would apply; no cluster is asked."""
+    """Print the manifests that apply would apply, without contacting a cluster."""
     click.echo(manifests.text, nl=False)
 
 
 @deploy.command(name="manifests")
 @click.argument("folder", type=click.Path(path_type=Path))
 def _manifests(folder: Path) -> None:
-    """Copy the manifests into a new FOLDER, for overlays of your own."""
+    """Copy the manifests to a new FOLDER, for overlays of your own."""
     copied_to(folder)
     show(f"an overlay of your own: {folder / 'overlays' / 'NAME' / 'kustomization.yaml'}")
 
@@ -78,7 +86,7 @@ def _manifests(folder: Path) -> None:
 @_FROM_SAVEPOINT
 @_TIMEOUT
 def _apply(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
-    """Make the cluster hold the overlay, and wait until everything runs."""
+    """Apply an overlay, and wait until everything is ready."""
     _roll_out(apply, kubectl, manifests, **more)
 
 
@@ -87,7 +95,7 @@ def _apply(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
 @_FROM_SAVEPOINT
 @_TIMEOUT
 def _upgrade(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
-    """Change a running job, its settings, image or code, by a savepoint: no window is lost."""
+    """Change the settings, image or code of a running job; it resumes from a savepoint, so no window is lost."""
     _roll_out(upgrade, kubectl, manifests, **more)
 
 
@@ -102,9 +110,9 @@ def _roll_out(
 @deploy.command(name="status")
 @_on_an_overlay
 def _status(kubectl: Kubectl, manifests: Manifests) -> int:
-    """Show what is ready, how far the job is behind, its last checkpoint, and restarts.
+    """Show what is ready, the job's lag, its last checkpoint and its restarts.
 
-    Exit status: 0 if all is well, 1 if not.
+    Exit status: 0 if everything is well, 1 if not.
     """
     kubectl.check_reachable()
     lines, is_well = status_lines(kubectl, manifests)
@@ -114,8 +122,8 @@ def _status(kubectl: Kubectl, manifests: Manifests) -> int:
 
 @deploy.command(name="delete")
 @_on_an_overlay
-@click.option("--with-state", is_flag=True, help="Remove the volumes and the namespace, too: all windows are lost.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--with-state", is_flag=True, help="Remove the volumes and the namespace as well: all windows are lost.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def _delete(kubectl: Kubectl, manifests: Manifests, with_state: bool, yes: bool) -> int:
     """Stop the job with a savepoint and remove everything but the state."""
     kubectl.check_reachable()

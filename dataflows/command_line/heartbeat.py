@@ -31,10 +31,10 @@ class HeartbeatSettings:
 @click.argument("topic", metavar="kafka://HOST:PORT/TOPIC")
 @settings_options(HeartbeatSettings, "LATECOMER_HEARTBEAT_")
 def heartbeat(topic: str, **options: Any) -> None:
-    """Write a record with neither key nor value to each partition, now and then, until Ctrl-C or SIGTERM.
+    """Write heartbeats to each partition of a topic until Ctrl-C or SIGTERM.
 
-    It tells a pipeline how late it is where no device speaks. Without it, ticks of silent devices come late, never
-    wrong.
+    A heartbeat is a record with neither key nor value. It moves the clock of its partition, so that devices tick in
+    time even if none of them sends. Without heartbeats their ticks come late, but are never wrong.
     """
     from dataflows.connectors.kafka.client import kafka_location, read_properties
     from dataflows.connectors.kafka.input_topic import Heartbeats

@@ -29,12 +29,16 @@ class ParitySettings:
         None, "A recorded log of JSON lines, compared in place of generated logs.", shows="FILE"
     )
     until_ms: int | None = setting(
-        None, "With --input: the last arrival that is read, in ms since the Unix epoch.", flag="--until",
-        kind="integer", shows="MS",
+        None, "With --input: the last arrival to read, in ms since the Unix epoch. Default: the largest in the log.",
+        flag="--until", kind="integer", shows="MS",
     )  # fmt: skip
-    features_from: str | None = setting(None, "Features of your own.", shows="MODULE:NAME")
-    model: str | None = setting(None, "Model of your own.", shows="FILE|MODULE:NAME")
-    report: str | None = setting(None, "Write the report to this file, too, as JSON.", shows="FILE")
+    features_from: str | None = setting(
+        None, "Features of your own, as for `latecomer serve`. Default: the mean of each sensor.", shows="MODULE:NAME"
+    )
+    model: str | None = setting(
+        None, "Model of your own, as for `latecomer serve`. Default: log_reg_model/v2.", shows="FILE|MODULE:NAME"
+    )
+    report: str | None = setting(None, "Also write the report to this file, as JSON.", shows="FILE")
     keep: str = setting(
         "latecomer-output/parity", "Folder that keeps each log on which two engines differ.", shows="DIR"
     )
@@ -54,8 +58,8 @@ class ParitySettings:
 def parity(**options: Any) -> int:
     """Compare Bytewax, Flink and a plain loop, byte by byte.
 
-    Generated logs go through every engine, many at once; or a recorded one does, with features and a model of your
-    own. A log on which two engines differ is shrunk, shown and kept. Exit status: 0 identical, 1 different.
+    Every engine reads the same logs, generated or recorded, if you like with features and a model of your own. A log on
+    which two engines differ is shrunk, shown and kept. Exit status: 0 if all outputs are identical, 1 if not.
     """
     settings = composed(ParitySettings, options)
     if not (_ROOT / "tests" / "parity").is_dir():

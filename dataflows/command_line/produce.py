@@ -30,13 +30,15 @@ class ProduceSettings:
     """The settings of ``latecomer produce``."""
 
     output: str = setting(
-        "events.jsonl", "Where the events go: a file, standard output, or a topic.", shows="FILE|-|kafka://..."
+        "events.jsonl",
+        "Where to write the events: a file, - for standard output, or a topic.",
+        shows="FILE|-|kafka://...",
     )
     format: EventFormat = setting(
         "json", "Encoding of the value of a Kafka record.", kind="choice", choices=("json", "protobuf")
     )
     rate: float | None = setting(
-        None, "Events per second, to Kafka. Default: as fast as the broker takes them.", kind="number"
+        None, "Events per second, to Kafka only. Default: as fast as the broker accepts them.", kind="number"
     )
     fleet: SimulatedFleet = group(SimulatedFleet, "Fleet")
     broker: BrokerSettings = group(BrokerSettings, "Kafka brokers")
@@ -51,10 +53,10 @@ class ProduceSettings:
 @click.command(cls=GroupedCommand)
 @settings_options(ProduceSettings, "LATECOMER_PRODUCE_")
 def produce(**options: Any) -> None:
-    """Write the events of a simulated fleet, with late, duplicate, too late and wrong-clock ones.
+    """Write the events of a simulated fleet: some late, too late, duplicate, or with a wrong clock.
 
-    A line of a file is JSON with the arrival; a record of a topic has the device id as its key, and the arrival as its
-    timestamp, if the topic takes timestamps from producers (message.timestamp.type=CreateTime).
+    Each line of a file is a JSON object with the arrival. Each record of a topic has the device id as its key; the
+    arrival is its timestamp if the topic accepts timestamps from producers (message.timestamp.type=CreateTime).
     """
     settings = composed(ProduceSettings, options)
     fleet, output = settings.fleet, settings.output

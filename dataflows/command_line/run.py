@@ -38,8 +38,8 @@ _REFRESH_S: Final = 0.2
 def run(**options: Any) -> None:
     """Turn events into predictions.
 
-    Without options: a sample fleet over a day, services of its own, predictions in latecomer-output. Every option can
-    also be set in the environment, as LATECOMER_RUN_INTERVAL=10h.
+    Without options it simulates a day of a fleet, starts both services, and writes to latecomer-output. Every option
+    can also be set in the environment, for example LATECOMER_RUN_INTERVAL=10h.
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # both end a run from its first step on, also one in the background
         signal.signal(number, signal.default_int_handler)
@@ -127,7 +127,7 @@ def _progress(messages: Terminal, metrics: Metrics, log: Log) -> Iterator[None]:
             while not ended.wait(_REFRESH_S):
                 records = metrics.value("latecomer_records_total")
                 evaluations = sum(metrics.by_cause().values())
-                progress.update(task, description=f"{records:,} events, {evaluations:,} evaluations")
+                progress.update(task, description=f"{records:,} records, {evaluations:,} evaluations")
 
         thread = Thread(target=show, daemon=True)
         thread.start()

@@ -11,7 +11,7 @@ from runtime.settings import flag_of, setting
 __all__ = ["CallSettings", "ChannelSettings"]
 
 _LONGEST_WAIT_MS: Final = 86_400_000
-"""A day. Whoever watches a longer wait sees a run that stands still; gRPC overflows far above."""
+"""A day. A longer wait would look like a run that hangs; gRPC overflows far above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class CallSettings:
     )
     rpc: Literal["stream", "batch", "unary"] = setting(
         "batch",
-        "Kind of call: many windows a call, many windows a message of a stream, or one window a call as the original "
-        "demo does. A service that knows only the last is called that way in any case.",
+        "Kind of call: many windows in a call (batch), many in each message of a stream (stream), or one window in a "
+        "call (unary). A service that implements only unary, as the original demo does, is always called that way.",
         kind="choice",
         choices=("stream", "batch", "unary"),
     )
@@ -35,7 +35,7 @@ class CallSettings:
         1_024, "Largest number of windows in one call; an event that several of them hold is sent once.", kind="integer"
     )
     batch_bytes: int = setting(
-        3_500_000, "Largest size of one call in bytes, below the 4 MiB that a gRPC server takes by default.",
+        3_500_000, "Largest size of one call in bytes, below the 4 MiB that a gRPC server accepts by default.",
         kind="integer",
     )  # fmt: skip
     batch_wait_ms: int = setting(
@@ -46,7 +46,7 @@ class CallSettings:
         10_000, "Deadline of one call; on a stream, of each answer.", flag="--timeout", kind="duration"
     )
     attempts: int = setting(
-        4, "Attempts of one call before the run fails. By default the pauses between them are 3.5 s in all.",
+        4, "Attempts of one call before the run fails. By default the pauses between them add up to 3.5 s.",
         kind="integer",
     )  # fmt: skip
     pause_ms: int = setting(
@@ -100,12 +100,13 @@ class ChannelSettings:
     token_file: str | None = setting(None, "File with the access token for the services.", shows="FILE")
     token_endpoint: str | None = setting(
         None,
-        "Where to get access tokens in place of --token-file (OAuth 2.0, client credentials); https, or this machine.",
+        "Where to get access tokens (OAuth 2.0 client credentials), in place of --token-file: an https URL, or http to "
+        "this machine.",
         shows="URL",
     )
     client_id: str | None = setting(None, "Client id at the token endpoint.", shows="ID")
     client_secret_file: str | None = setting(None, "File with the client secret.", shows="FILE")
-    token_scope: str | None = setting(None, "Scopes to ask tokens for, separated by spaces.", shows="TEXT")
+    token_scope: str | None = setting(None, "Scopes to request, separated by spaces.", shows="TEXT")
     compression: Literal["none", "gzip"] = setting(
         "none",
         "gzip: compress requests and accept compressed answers; the servers need the same option. It pays on slow "

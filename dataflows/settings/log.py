@@ -49,15 +49,15 @@ class LogSettings:
         choices=("json", "protobuf"),
     )  # fmt: skip
     start: Literal["earliest", "latest"] = setting(
-        "earliest", "Where to begin in a topic without a saved state.", flag="--from", kind="choice",
+        "earliest", "Where a run without a saved state begins to read a topic.", flag="--from", kind="choice",
         choices=("earliest", "latest"),
     )  # fmt: skip
     bounded: bool = setting(
-        False, "Stop at the end that the topic has at the start of the run. A file is always bounded.", kind="switch"
+        False, "Read what the topic holds at the start of the run, then stop. A file is always bounded.", kind="switch"
     )
     until_ms: int | None = setting(
         None,
-        "Instant up to which a bounded run reads and its clock runs: an arrival in ms since the Unix epoch. "
+        "Last arrival that a bounded run reads, and up to which its clock runs, in ms since the Unix epoch. "
         "Default: the largest arrival in the log.",
         flag="--until",
         kind="integer",
@@ -70,7 +70,7 @@ class LogSettings:
     )
     end_clock_ms: int | None = setting(
         None,
-        "With --end-offsets: instant up to which the clock runs once all is read, in ms since the Unix epoch. "
+        "With --end-offsets: instant up to which the clock runs at the end, in ms since the Unix epoch. "
         "Default: --until, or the largest arrival below the ends.",
         flag="--end-clock",
         kind="integer",

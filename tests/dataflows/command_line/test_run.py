@@ -43,7 +43,7 @@ def test_a_run_with_services_of_its_own_writes_the_reference_and_a_summary(tmp_p
     summary = finished.stdout.decode()
     lines = data.count(b"\n")
     predictions = sum(len(device.predictions) for device in outputs.values())
-    assert f"events          {lines:,} in " in summary
+    assert f"records         {lines:,} in " in summary
     assert f"evaluations     {predictions:,}: event " in summary
     assert "predictions in  o/p.jsonl" in summary
 
