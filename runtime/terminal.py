@@ -3,6 +3,8 @@
 What is shown may hold what others wrote, and so goes through ``printable``; markup of rich is made here alone.
 """
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -11,7 +13,7 @@ from rich.markup import escape
 
 from runtime.printable import printable
 
-__all__ = ["Terminal", "say", "show"]
+__all__ = ["Terminal", "drop_unwritten", "say", "show"]
 
 
 def say(*lines: str) -> None:
@@ -24,6 +26,16 @@ def show(*lines: str) -> None:
     """Lines that are the output, for a person."""
     for line in lines:
         click.echo(printable(line))
+
+
+def drop_unwritten() -> None:
+    """Drop what standard output cannot take: Python would try again at its end, and say so in two lines more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Terminal(Console):

@@ -22,7 +22,7 @@ from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
 from dataflows.services.errors import ServiceError
-from runtime.terminal import say
+from runtime.terminal import drop_unwritten, say
 from window_core import SnapshotError
 
 __all__ = ["latecomer", "main"]
@@ -53,6 +53,7 @@ def main() -> None:
         # Not by its ``main``, which puts an empty line in front of what is said of an interrupt.
         with latecomer.make_context("latecomer", sys.argv[1:]) as context:
             status = latecomer.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as end:
         status = end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -74,5 +75,6 @@ def main() -> None:
 
 
 def _exit(line: str, status: int) -> None:
+    drop_unwritten()
     say(f"latecomer: {' '.join(line.split())}")
     sys.exit(status)

@@ -9,6 +9,7 @@ from grpc_services.python.settings import SERVICES, ServerSettings
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import arguments_of
+from runtime.terminal import drop_unwritten
 
 __all__ = ["serve"]
 
@@ -39,6 +40,7 @@ def serve(service: str, language: str, **options: Any) -> int:
     try:
         return serve_until_stopped(settings)
     except BrokenPipeError:  # who started it has gone before it listened: nobody is left to be told
+        drop_unwritten()
         return 1
 
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from signal import SIGINT, SIGTERM, raise_signal, signal
+from threading import current_thread, main_thread
 from typing import Final
 
 from dataflows.services.answers import ServiceName
@@ -39,22 +41,40 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
         "--stop-with-input",
         *options,
     ]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=python_environment(),
-        start_new_session=True,
-    )
     with ExitStack() as stack:
-        stack.callback(_stop, process)
+        with _without_interrupts():  # one in the midst of a start would leave a process that nobody stops
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=python_environment(),
+                start_new_session=True,
+            )
+            stack.callback(_stop, process)
         assert process.stdout is not None
         first_line = process.stdout.readline()
         _, listening, address = first_line.strip().partition("listening on ")
         if not listening:
             raise ServiceError(f"the {name} service of this run did not start")
         yield address
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM wait for the end of the context. Python handles signals in its main thread."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal(number, lambda number, _: came.append(number)) for number in (SIGINT, SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal(number, handler)
+    for waiting in came:
+        raise_signal(waiting)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

@@ -29,7 +29,8 @@ def command_of(*arguments: object) -> list[str]:
 
 def environment(**variables: str) -> dict[str, str]:
     """That of a user: without what the tests set for themselves."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LATECOMER_", "GRPC_"))}
+    ours = ("LATECOMER_", "GRPC_", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **variables}
 
 

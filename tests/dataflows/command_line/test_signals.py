@@ -7,10 +7,12 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 import pytest
 
-from tests.dataflows.commands import one_line, sample_log, started
+from dataflows.services.embedded import embedded_service
+from tests.dataflows.commands import command_of, environment, one_line, sample_log, started
 from tests.dataflows.misbehaving import Status, misbehaving
 
 RUN = ("run", "--input", "events.jsonl", "--output", "p.jsonl", "--quiet")
@@ -86,6 +88,41 @@ def test_a_run_told_to_end_while_its_services_start_ends_as_well(
     assert (process.returncode, output) == (1, b"")
     assert one_line(errors).startswith("latecomer: interrupted")
     assert all_gone(services)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_midst_of_the_start_of_a_service_still_stops_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started_here: list[subprocess.Popen[str]] = []
+
+    class Interrupted(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            started_here.append(self)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), embedded_service("features"):
+            pass
+    finally:
+        signal.signal(number, before)
+    [process] = started_here
+    assert process.poll() is not None
+
+
+def test_a_service_whose_starter_has_gone_says_nothing(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = command_of("serve", "features", "--port", 0, "--stop-with-input")
+    finished = subprocess.run(
+        command, cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE,
+        check=False, timeout=60,
+    )  # fmt: skip
+    os.close(write)
+    assert (finished.returncode, finished.stderr) == (1, b"")
 
 
 def test_a_run_that_waits_for_a_silent_service_ends_at_once(
