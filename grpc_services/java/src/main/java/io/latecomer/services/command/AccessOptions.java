@@ -16,65 +16,78 @@ final class AccessOptions {
   @Option(
       names = "--tls-cert",
       paramLabel = "FILE",
-      description = "certificate chain in PEM form, read again when it changes; turns TLS on")
+      description =
+          "Certificate of the server and those between it and its authority, PEM; turns "
+              + "TLS on.")
   private Path cert;
 
   @Option(
       names = "--tls-key",
       paramLabel = "FILE",
-      description =
-          "its private key: PEM, PKCS #8; RSA of 2048 bits or more, or EC on P-256 or P-384")
+      description = "Private key of the certificate, PEM, not encrypted.")
   private Path key;
 
   @Option(
       names = "--tls-client-ca",
       paramLabel = "FILE",
-      description = "clients must show a certificate of this CA")
+      description =
+          "Authorities of clients, PEM; each client then has to show a certificate of one "
+              + "of them.")
   private Path clientCa;
 
   @Option(
       names = "--allow-plain",
-      description = "listen without TLS where other machines can reach it")
+      description = "Listen without TLS where other machines can connect.")
   private boolean allowPlain;
 
   @Option(
       names = "--jwks",
       paramLabel = "FILE",
       description =
-          "calls must bring a token signed by a key of this set, read again when it changes")
+          "Public keys of the issuer of tokens, a JSON Web Key Set (RFC 7517), read again "
+              + "when it changes; each call then needs a token, health excepted. Needs TLS.")
   private Path jwks;
 
-  @Option(names = "--issuer", paramLabel = "TEXT", description = "whose tokens these must be")
+  @Option(
+      names = "--issuer",
+      paramLabel = "TEXT",
+      description = "Required issuer (iss) of a token.")
   private String issuer;
 
-  @Option(names = "--audience", paramLabel = "TEXT", description = "for whom they must be")
+  @Option(
+      names = "--audience",
+      paramLabel = "TEXT",
+      description = "Audience (aud) that a token must be for.")
   private String audience;
 
   @Option(
       names = "--jwt-algorithms",
       paramLabel = "NAMES",
       split = ",",
-      description = "signatures that are taken (RS256,ES256)")
+      description = "Accepted JWS algorithms. [default: RS256,ES256]")
   private List<String> algorithms;
 
   @Option(
       names = "--clock-skew",
       paramLabel = "TIME",
-      description = "how far the issuer's clock may be off (30s)")
+      description =
+          "Accepted difference between the issuer's clock and this machine's. [default: " + "30s]")
   private Duration clockSkew;
 
   @Option(
       names = "--scope",
       paramLabel = "NAME",
       description =
-          "what they must allow (latecomer.features, latecomer.inference; with --subject, nothing)")
+          "Scope that a token must hold. Default: latecomer.SERVICE, or none with " + "--subject.")
   private String scope;
 
   @Option(
       names = "--subject",
       paramLabel = "NAMES",
       split = ",",
-      description = "whose they must be, one of these (anybody's)")
+      description =
+          "Accepted subjects (sub) of tokens, for issuers without scopes, such as "
+              + "Kubernetes service accounts. Default: any.")
   private List<String> subjects;
 
   Access access(Service service) {

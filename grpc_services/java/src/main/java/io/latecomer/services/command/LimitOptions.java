@@ -9,14 +9,15 @@ final class LimitOptions {
   @Option(
       names = "--max-message-bytes",
       paramLabel = "N",
-      description = "largest request (${DEFAULT-VALUE})")
+      description = "Largest request in bytes. [default: ${DEFAULT-VALUE}]")
   private int maxMessageBytes = LimitSettings.DEFAULT.maxMessageBytes();
 
   @Option(
       names = "--max-concurrent-calls",
       paramLabel = "N",
       description =
-          "calls answered at a time, open streams included; more are UNAVAILABLE (${DEFAULT-VALUE})")
+          "Calls and streams that are open at once, each from its first message on; one "
+              + "above that is UNAVAILABLE. [default: ${DEFAULT-VALUE}]")
   private int maxConcurrentCalls = LimitSettings.DEFAULT.maxConcurrentCalls();
 
   @Option(
@@ -24,21 +25,26 @@ final class LimitOptions {
       paramLabel = "TIME",
       defaultValue = "10s",
       description =
-          "longest wait for the first message of a call; a call that sends none in time is DEADLINE_EXCEEDED (${DEFAULT-VALUE})")
+          "Longest wait for the first message of a call; a call that sends none in time "
+              + "is DEADLINE_EXCEEDED. [default: ${DEFAULT-VALUE}]")
   private Duration messageTimeout;
 
   @Option(
       names = "--drain",
       paramLabel = "TIME",
       defaultValue = "0s",
-      description = "told to stop, take calls for so long while NOT_SERVING (${DEFAULT-VALUE})")
+      description =
+          "How long a server that is asked to stop still takes calls, so that load "
+              + "balancers see NOT_SERVING and turn away. [default: ${DEFAULT-VALUE}]")
   private Duration drain;
 
   @Option(
       names = "--grace",
       paramLabel = "TIME",
       defaultValue = "30s",
-      description = "then let running calls finish for so long (${DEFAULT-VALUE})")
+      description =
+          "How long running calls then have to finish before they are cancelled. "
+              + "[default: ${DEFAULT-VALUE}]")
   private Duration grace;
 
   @Option(
@@ -46,14 +52,17 @@ final class LimitOptions {
       paramLabel = "TIME",
       defaultValue = "5m",
       description =
-          "then have a client connect anew, where it may find more servers, up to a tenth sooner or later (${DEFAULT-VALUE})")
+          "Age, give or take a tenth, at which a connection takes no new calls, so that "
+              + "its client looks for servers anew. [default: ${DEFAULT-VALUE}]")
   private Duration maxConnectionAge;
 
   @Option(
       names = "--max-connection-age-grace",
       paramLabel = "TIME",
       defaultValue = "30s",
-      description = "and let its running calls finish for so long (${DEFAULT-VALUE})")
+      description =
+          "How long the calls on such a connection have to finish. [default: "
+              + "${DEFAULT-VALUE}]")
   private Duration maxConnectionAgeGrace;
 
   LimitSettings limits() {

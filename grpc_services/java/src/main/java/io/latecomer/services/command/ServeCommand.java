@@ -31,13 +31,15 @@ public abstract class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--host",
       paramLabel = "HOST",
-      description = "name or address to listen on (${DEFAULT-VALUE})")
+      description =
+          "Name or address to listen on. One that other machines can reach needs TLS, or "
+              + "--allow-plain. [default: ${DEFAULT-VALUE}]")
   private String host = ServerSettings.DEFAULT_HOST;
 
   @Option(
       names = "--port",
       paramLabel = "N",
-      description = "0 takes a free one (features 9001, inference 9011)")
+      description = "Port; 0 takes a free one. Default: 9001 for features, 9011 for inference.")
   private Integer port;
 
   @Option(
@@ -45,26 +47,34 @@ public abstract class ServeCommand implements Callable<Integer> {
       paramLabel = "KIND",
       defaultValue = "none",
       description =
-          "gzip: accept packed requests, and pack answers to clients that take it; or none (${DEFAULT-VALUE})")
+          "gzip accepts compressed requests, and compresses answers to clients that "
+              + "accept it; with none, a compressed request is UNIMPLEMENTED. [default: "
+              + "${DEFAULT-VALUE}]")
   private Compression compression;
 
   @Option(
       names = "--metrics-port",
       paramLabel = "N",
-      description = "where to serve metrics in Prometheus' format; 0 takes a free one (nowhere)")
+      description =
+          "Port that serves metrics in Prometheus' format; 0 takes a free one. Default: "
+              + "no metrics.")
   private Integer metricsPort;
 
   @Option(
       names = "--metrics-host",
       paramLabel = "HOST",
-      description = "name or address that the metrics listen on (--host)")
+      description = "Name or address that --metrics-port listens on. Default: --host.")
   private String metricsHost;
 
   @Mixin private LimitOptions limits;
 
   @Mixin private AccessOptions access;
 
-  @Option(names = "--stop-with-input", description = "stop when standard input ends")
+  @Option(
+      names = "--stop-with-input",
+      description =
+          "Stop when standard input ends, as it does when the process that started this "
+              + "one dies.")
   private boolean stopWithInput;
 
   @Spec private CommandSpec spec;

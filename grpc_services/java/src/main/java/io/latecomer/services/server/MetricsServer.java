@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -42,8 +43,11 @@ public final class MetricsServer implements AutoCloseable {
   private final PrometheusRegistry registry;
   private final ServerSocket listening;
   private final ExpositionFormats formats = ExpositionFormats.init();
+  private final Thread acceptor = ServiceServer.daemon(this::accept, "metrics");
+
+  /** As many as connections: those of the ones that were closed are free at once. */
   private final ExecutorService threads =
-      Executors.newCachedThreadPool(work -> ServiceServer.daemon(work, "metrics"));
+      Executors.newFixedThreadPool(MOST_CONNECTIONS, work -> ServiceServer.daemon(work, "metrics"));
 
   /** The oldest first; guarded by itself. */
   private final Deque<Socket> open = new ArrayDeque<>();
@@ -70,7 +74,7 @@ public final class MetricsServer implements AutoCloseable {
       throw error;
     }
     MetricsServer made = new MetricsServer(registry, listening);
-    made.threads.execute(made::accept);
+    made.acceptor.start();
     return made;
   }
 
@@ -88,7 +92,7 @@ public final class MetricsServer implements AutoCloseable {
         Socket connection = listening.accept();
         makeRoomFor(connection);
         threads.execute(() -> serve(connection));
-      } catch (IOException error) {
+      } catch (IOException | RejectedExecutionException error) {
         pause(); // closed, or without a descriptor
       }
     }
@@ -187,6 +191,7 @@ public final class MetricsServer implements AutoCloseable {
     } catch (IOException error) {
       throw new IllegalStateException("a socket that listens cannot fail to close", error);
     }
+    acceptor.interrupt();
     threads.shutdownNow();
     synchronized (open) {
       open.forEach(MetricsServer::end);
