@@ -1,6 +1,6 @@
-"""The folder of a run's state: it says whose it is, is never taken for another run's, and serves one run at a time.
+"""The folder of a run's state: it names the run that it belongs to, is refused to any other, and serves one at a time.
 
-Whoever can write there decides what a run takes for its windows, and what code it loads: so nobody but its owner can.
+Write access to it decides what a run takes for its windows, and what code it loads: so only its owner has it.
 """
 
 import fcntl
@@ -43,7 +43,7 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
 
     Raises:
         SettingsError: it belongs to another engine, input or output, or it holds something else.
-        SnapshotError: it does not say whose it is.
+        SnapshotError: it does not name its run.
     """
     if folder.exists():
         _check_rights(folder)
@@ -52,7 +52,7 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
         return True
     others = folder.exists() and any(path.name != _LOCK_FILE for path in folder.iterdir())
     if others and not (folder / _BEGUN_FILE).is_file():
-        raise SettingsError(f"--state {folder} holds other files, and no state of latecomer")
+        raise SettingsError(f"--state {folder} holds other files, and no state of latecomer: name another folder")
     return False
 
 
@@ -72,7 +72,7 @@ def held(folder: Path, identity: dict[str, str]) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SettingsError(
-                f"--state {folder} is in use by another run: end that one, or name another folder"
+                f"--state {folder} is in use by another run: stop that run, or name another folder"
             ) from None
         yield
 
@@ -97,14 +97,14 @@ def _check_rights(folder: Path) -> None:
     is_closed = stat.S_IMODE(folder_rights.st_mode) & (stat.S_IRWXG | stat.S_IRWXO) == 0
     for path, rights in ((folder, folder_rights), *((path, path.lstat()) for path in folder.iterdir())):
         if stat.S_ISLNK(rights.st_mode):
-            raise SettingsError(f"--state {folder}: {path.name} is a link: a state is in its folder")
+            raise SettingsError(f"--state {folder}: {path.name} is a link: all files of a state must be in its folder")
         if rights.st_uid != os.geteuid():
             raise SettingsError(
-                f"--state {folder}: {path} belongs to another user: run as that one, or name another folder"
+                f"--state {folder}: {path} belongs to another user: run as that user, or name another folder"
             )
         out_of_reach = is_closed and stat.S_ISDIR(rights.st_mode)  # Flink's own, made as the umask says
         if rights.st_mode & _WRITABLE_BY_OTHERS and not out_of_reach:
-            raise SettingsError(f"--state {folder}: {path} may be written by others: take that right away (chmod go-w)")
+            raise SettingsError(f"--state {folder}: {path} may be written by others: remove that right (chmod go-w)")
 
 
 def write_note(file: Path, note: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ def check_cluster(kubectl: Kubectl, manifests: Manifests) -> None:
 
     Raises:
         SettingsError: the context does not exist.
-        DeployError: the cluster does not answer, or lacks something.
+        DeployError: the cluster does not answer, or something is missing.
     """
     kubectl.check_reachable()
     for kind, (definition, advice) in _DEFINITIONS.items():
@@ -35,7 +35,7 @@ def check_cluster(kubectl: Kubectl, manifests: Manifests) -> None:
             continue
         found = kubectl.get("customresourcedefinition", definition)
         if found is None:
-            raise DeployError(f"the cluster knows no {kind} (CRD {definition}): {advice}")
+            raise DeployError(f"the cluster has no {kind} (CRD {definition}): {advice}")
         if kind == "FlinkDeployment":
             _check_version(found, wanted[0])
     namespace = manifests.namespace
@@ -46,13 +46,13 @@ def check_cluster(kubectl: Kubectl, manifests: Manifests) -> None:
         missing = [f"{kind} {name}" for kind, name in _needed(manifests)]
         if missing:
             raise DeployError(
-                f"the pods need {', '.join(missing)}, and there is no namespace {namespace}: make it, and these in it"
+                f"the pods need {', '.join(missing)}, and there is no namespace {namespace}: create it, and these in it"
             )
         return
     for (kind, name), keys in _needed(manifests).items():
         found = kubectl.get(kind, name)
         if found is None:
-            raise DeployError(f"namespace {namespace} has no {kind} {name}, which the pods need: make it first")
+            raise DeployError(f"namespace {namespace} has no {kind} {name}, which the pods need: create it first")
         lacking = keys - found.get("data", {}).keys() - found.get("binaryData", {}).keys()
         if lacking:
             raise DeployError(f"the {kind} {name} in namespace {namespace} has no {', '.join(sorted(lacking))}")

@@ -54,7 +54,7 @@ def stopped_with_savepoint(kubectl: Kubectl) -> str:
     """
     pod = job_manager_pod(kubectl)
     if pod is None:
-        raise DeployError("no job manager runs: there is nothing to take a savepoint of")
+        raise DeployError("no job manager is running: there is no job to take a savepoint of")
     try:
         answer = _asked(kubectl, pod, "stop", _STOP_WITHIN_S)
     except DeployError as error:
@@ -62,13 +62,11 @@ def stopped_with_savepoint(kubectl: Kubectl) -> str:
     if answer.get("savepoint"):
         return str(answer["savepoint"])
     if answer.get("failure"):
-        raise DeployError(f"the job did not stop, and goes on: {first_cause(answer['failure'])}")
+        raise DeployError(f"the job did not stop, and is still running: {first_cause(answer['failure'])}")
     if "state" in answer:
-        raise DeployError(
-            f"the job is {answer['state'] or 'not there yet'}: only one that runs has a savepoint to take"
-        )
+        raise DeployError(f"the job is {answer['state'] or 'not started yet'}: only a running job can take a savepoint")
     # It was gone before it answered: it has written where its savepoint is.
     found = _SAVEPOINT.findall(kubectl.run("logs", pod, f"--container={_CONTAINER}", "--tail=300"))
     if not found:
-        raise DeployError(f"the job manager {pod} went before it named its savepoint: {answer.get('away')}")
+        raise DeployError(f"the job manager {pod} ended before it named its savepoint: {answer.get('away')}")
     return str(found[-1])

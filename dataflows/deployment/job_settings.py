@@ -33,7 +33,7 @@ def variable_of(name: str) -> str:
     """
     variable = VARIABLE_PREFIX + name.removeprefix(VARIABLE_PREFIX).removeprefix("--").replace("-", "_").upper()
     if variable not in _command()[1]:
-        raise SettingsError(f"--set {name}: there is no such setting; `latecomer run --help` has them all")
+        raise SettingsError(f"--set {name}: there is no such setting; `latecomer run --help` lists them")
     return variable
 
 
@@ -50,7 +50,7 @@ def checked_settings(variables: dict[str, str]) -> RunSettings:
             continue
         option = options.get(variable)
         if option is None:
-            raise SettingsError(f"{variable} in the ConfigMap latecomer-settings is no setting of `latecomer run`")
+            raise SettingsError(f"{variable} in the ConfigMap latecomer-settings is not a setting of `latecomer run`")
         arguments += _as_arguments(option, value)
     try:
         with command.make_context("latecomer deploy", arguments) as context:
@@ -84,6 +84,8 @@ def _check_for_a_cluster(settings: RunSettings) -> None:
         if address is None:
             raise SettingsError(f"{flag} must be given on a cluster: HOST:PORT of the service")
     if settings.state.folder is not None:
-        raise SettingsError("--state is for one machine: on a cluster Flink's configuration says where checkpoints go")
+        raise SettingsError(
+            "--state is for runs on one machine: on a cluster, Flink's configuration says where checkpoints go"
+        )
     if settings.log.heartbeat_ms is not None:
         raise SettingsError("--heartbeat is not for the job on a cluster: add the component heartbeats")

@@ -59,7 +59,7 @@ class Kubectl:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise DeployError(f"kubectl {arguments[0]} did not end within {within_s:.0f} s") from None
+            raise DeployError(f"kubectl {arguments[0]} did not finish within {within_s:.0f} s") from None
         if ended.returncode != 0:
             said = [line for line in ended.stderr.splitlines() if line.strip()] or ["it said nothing"]
             raise DeployError(f"kubectl {arguments[0]}: {said[-1].removeprefix('error: ')}")

@@ -117,7 +117,7 @@ def copied_to(folder: Path) -> None:
         OSError: it cannot be made.
     """
     if folder.exists():
-        raise SettingsError(f"{folder} exists: name a folder that is to be made")
+        raise SettingsError(f"{folder} exists: name a new folder")
     shutil.copytree(_shipped(), folder)
 
 
@@ -157,7 +157,7 @@ def _kustomization(choice: Choice) -> dict[str, Any]:
     top: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     if choice.namespace is not None:
         if not _NAMESPACE.fullmatch(choice.namespace):
-            raise SettingsError(f"--namespace {choice.namespace}: small letters, digits and -, at most 63")
+            raise SettingsError(f"--namespace {choice.namespace}: must be lower-case letters, digits and -, at most 63")
         top["namespace"] = choice.namespace
     if choice.image is not None:
         match = _IMAGE.fullmatch(choice.image)
@@ -173,7 +173,7 @@ def _kustomization(choice: Choice) -> dict[str, Any]:
         for setting in choice.settings:
             name, equals, value = setting.partition("=")
             if not equals:
-                raise SettingsError(f"--set {setting}: write NAME=VALUE, as tick=5m")
+                raise SettingsError(f"--set {setting}: write NAME=VALUE, for example tick=5m")
             literals.append(f"{variable_of(name)}={value}")
         top["configMapGenerator"] = [{"name": SETTINGS, "behavior": "merge", "literals": literals}]
     return top

@@ -1,4 +1,4 @@
-"""Which pod does not come up, and why, in one line."""
+"""Finds a pod that does not become ready, and says why, in one line."""
 
 from typing import Any, Final
 

@@ -49,11 +49,11 @@ def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, sav
         running = kubectl.get("job", JOB_MANAGER)
         if running is not None:
             if savepoint is not None:
-                raise DeployError(f"the Job {JOB_MANAGER} is there: `latecomer deploy upgrade` changes what it runs")
-            if running["metadata"].get("annotations", {}).get(_DIGEST) != _digest(manifests):
                 raise DeployError(
-                    "the job would change, and a savepoint has to be taken: use `latecomer deploy upgrade`"
+                    f"the Job {JOB_MANAGER} exists: use `latecomer deploy upgrade` to change what it runs"
                 )
+            if running["metadata"].get("annotations", {}).get(_DIGEST) != _digest(manifests):
+                raise DeployError("the job would change, which needs a savepoint: use `latecomer deploy upgrade`")
             documents = [one for one in documents if one["metadata"]["name"] != JOB_MANAGER]
         elif savepoint is not None:
             _start_from(kubectl, savepoint)
@@ -99,7 +99,7 @@ def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, s
     except (DeployError, KeyboardInterrupt) as error:
         cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         raise DeployError(
-            f"{cause}; the job was stopped, and its state is in {savepoint}: when that is put right, "
+            f"{cause}; the job was stopped, and its state is in {savepoint}: when that is fixed, run "
             f"`latecomer deploy upgrade --from-savepoint {savepoint}`"
         ) from None
 
@@ -107,7 +107,7 @@ def upgrade(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, s
 def delete(kubectl: Kubectl, manifests: Manifests, say: Say, *, with_state: bool) -> None:
     """Remove what the manifests made: all but the state, or everything.
 
-    Without the state going, the job is first stopped with a savepoint, and the next ``apply`` goes on from it.
+    If the state stays, the job is first stopped with a savepoint, and the next ``apply`` resumes from it.
     """
     if not with_state and job_manager_pod(kubectl) is not None:
         _keep(kubectl, manifests, say)
@@ -121,7 +121,7 @@ def delete(kubectl: Kubectl, manifests: Manifests, say: Say, *, with_state: bool
 
 
 def _keep(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
-    """Stop the job in such a way that another can go on."""
+    """Stop the job with a savepoint, so that another can resume from it."""
     if manifests.uses_operator:
         suspended = '{"spec":{"job":{"state":"suspended"}}}'
         kubectl.run("patch", "flinkdeployment", JOB, "--type=merge", f"--patch={suspended}")
@@ -129,12 +129,12 @@ def _keep(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
         kubectl.run(*waiting, f"--timeout={_GONE_WITHIN_S}s", within_s=2 * _GONE_WITHIN_S)
         status = (kubectl.get("flinkdeployment", JOB) or {}).get("status", {}).get("jobStatus", {})
         path = status.get("upgradeSavepointPath") or (status.get("savepointInfo") or {}).get("lastSavepoint")
-        say(f"savepoint {path}: `latecomer deploy apply --from-savepoint` goes on from it")
+        say(f"the job has stopped; resume with `latecomer deploy apply --from-savepoint {path}`")
         return
     savepoint = stopped_with_savepoint(kubectl)
     _start_from(kubectl, savepoint)
     _wait_for_the_end(kubectl)
-    say(f"the job has stopped; the next `latecomer deploy apply` goes on from {savepoint}")
+    say(f"the job has stopped; the next `latecomer deploy apply` resumes from {savepoint}")
 
 
 def _remove_state(kubectl: Kubectl) -> None:

@@ -1,4 +1,4 @@
-"""A real Kafka of one node, for tests and for trying things out. It ends with whoever started it, however that ends."""
+"""A real Kafka of one node, for tests and for trying things out. It ends with the process that started it."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ kill "$watch" 2>/dev/null
 [ ! -e "$LEFTOVERS/orphaned" ] || rm -rf "$LEFTOVERS"
 exit "$status"
 """
-"""Java reads no standard input. This shell does: told to stop, it ends Java; left alone, it also removes the folder."""
+"""Java reads no standard input; this shell does. Asked to stop, it ends Java; abandoned, it also removes the folder."""
 
 
 class Broker:
@@ -58,7 +58,7 @@ class Broker:
             folder: where its data are, or will be.
             port: where it listens; 0 takes a free one.
             users: names and passwords; with any, it also listens on a second port, for them.
-            is_temporary: the folder goes, too, if whoever started the broker ends without stopping it.
+            is_temporary: the folder is removed, too, if the process that started the broker ends without stopping it.
         Raises:
             BrokerError: no Java, no jars, or the port is taken.
         """
@@ -163,7 +163,7 @@ class Broker:
         result = subprocess.run([*self._java, *format_data], capture_output=True, text=True, check=False)
         if result.returncode != 0:
             said = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
-            raise BrokerError(f"the broker's folder {self._folder} cannot be made ready: {said[-1][:300]}")
+            raise BrokerError(f"the broker's folder {self._folder} cannot be prepared: {said[-1][:300]}")
 
     def _wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
         client = AdminClient(client_settings(self.address, {}))
@@ -176,7 +176,7 @@ class Broker:
                     return
             except KafkaException:
                 continue
-        raise BrokerError(f"the broker did not come up within {_START_WITHIN_S} s; see {self._folder}/broker.log")
+        raise BrokerError(f"the broker did not start within {_START_WITHIN_S} s; see {self._folder}/broker.log")
 
 
 @contextmanager

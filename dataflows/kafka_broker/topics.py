@@ -46,10 +46,10 @@ def make_topics(
         try:
             made.result(_MADE_WITHIN_S)
         except TimeoutError:
-            raise BrokerError(f"the topic {name} cannot be made: no Kafka broker answers at {address}") from None
+            raise BrokerError(f"the topic {name} cannot be created: no Kafka broker answers at {address}") from None
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise BrokerError(f"the topic {name} cannot be made: {error.args[0].str()}") from None
+                raise BrokerError(f"the topic {name} cannot be created: {error.args[0].str()}") from None
 
 
 @click.command()

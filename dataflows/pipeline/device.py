@@ -1,7 +1,7 @@
-"""One device between the log and its window: where it begins, what comes of an event or of time, where it ends.
+"""One device between the log and its window: where it begins, what an event or an instant gives, where it ends.
 
-Both engines keep a ``Device`` for each device id, and nothing else of it: its snapshot is what they store, its next
-wake-up is when they call it next. The rules of the window are the core's.
+Both engines keep one ``Device`` for each device id, and nothing else: they store its snapshot, and call it at its next
+wake-up. The rules of the window are the core's.
 """
 
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from window_core import DeviceWindow, Evaluation, Output, WindowSpec
 __all__ = ["Device", "DeviceInput", "LocatedOutput"]
 
 DeviceInput: TypeAlias = LoggedEvent | int
-"""What a device is told: an event of its own, or an arrival watermark in ms."""
+"""What a device takes: an event of its own, or an arrival watermark in ms."""
 
 LocatedOutput: TypeAlias = tuple[Output, str | None]
 """An output of the core and the position of the record that it came from; a tick comes from none."""
@@ -40,12 +40,12 @@ class Device:
 
     @property
     def device_id(self) -> str:
-        """Its id, once it has been told an event or was restored."""
+        """Its id, once it has taken an event or was restored."""
         assert self._window is not None
         return self._window.device_id
 
     def take(self, told: DeviceInput) -> list[LocatedOutput]:
-        """What comes of an event, or of the time that has passed.
+        """Take an event, or the time that has passed.
 
         Returns:
             The ticks that are due; for an event then exactly one evaluation or rejection, with its position.
@@ -66,7 +66,7 @@ class Device:
         return located
 
     def next_wakeup_ms(self) -> int | None:
-        """The arrival watermark at which it has to be told the time; none while there is nothing to keep of it."""
+        """The arrival watermark at which it must be called; ``None`` while an engine has nothing to keep of it."""
         return None if self._window is None else self._window.next_wakeup_ms()
 
     def snapshot(self) -> bytes:
@@ -75,14 +75,14 @@ class Device:
         return self._window.snapshot()
 
     def _see_partition(self, logged: LoggedEvent) -> None:
-        """Warn, once a run, of a device whose events stand in two partitions."""
+        """Warn, once a run, if events of the device are in two partitions."""
         partition = logged.position.partition("/")[0]
         if self._partition is None:
             self._partition = f"{partition}/"
             return
         self._metrics.warn(
             "two partitions",
-            f"device {logged.event.device_id} stands in partitions {self._partition[:-1]} and {partition}: each has a "
-            "clock of its own, so the outputs of such a device depend on which is read first; let its records have one "
-            "key, the device id, and their producers one partitioner",
+            f"device {logged.event.device_id} has records in partitions {self._partition[:-1]} and {partition}: each "
+            "has a clock of its own, so its outputs depend on which is read first; use the device id as the key of all "
+            "its records, and one partitioner in all producers",
         )

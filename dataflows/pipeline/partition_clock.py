@@ -25,11 +25,13 @@ class PartitionClock:
         self._now_ms = -1
         self._heard_ms: dict[str, int] = {}  # the arrival of each device's last record
         self._due_ms: dict[str, int] = {}  # the instant at which each is called next
-        self._tickless: set[str] = set()  # those that this instant finds silent, so that an earlier tick may follow
+        self._tickless: set[str] = (
+            set()
+        )  # devices whose next deadline is expiry; a new event may bring a tick before it
         self._calls: list[tuple[int, str]] = []  # a heap of these; one that is no longer due is passed over
 
     def due_before(self, arrival_ms: int) -> Iterable[tuple[str, int]]:
-        """The devices with something due before a record of this arrival, and the watermark they are to be told."""
+        """The devices with something due before a record of this arrival, and the watermark to call them with."""
         return self.due_at(arrival_ms - 1)  # the next record may share the millisecond of this one
 
     def due_at(self, now_ms: int) -> Iterable[tuple[str, int]]:
@@ -51,7 +53,7 @@ class PartitionClock:
                 self._call(device_id, self._next_ms(device_id, self._heard_ms[device_id], now_ms))
 
     def before(self, logged: LoggedEvent) -> list[tuple[str, LoggedEvent | int]]:
-        """What is due before the event of a record, and the event itself: for each device, what it is told in order."""
+        """What is due before the event of a record, then the event itself: for each device, what it takes, in order."""
         device_id = logged.event.device_id
         items: list[tuple[str, LoggedEvent | int]] = [*self.due_before(logged.arrival_ms)]
         if device_id in self._heard_ms or self._makes_a_window(logged):
@@ -75,7 +77,7 @@ class PartitionClock:
                 self._call(device_id, next_ms)
 
     def snapshot(self) -> tuple[int, dict[str, int]]:
-        """The state, from which ``restore`` goes on: the watermark, and the last arrival of each device."""
+        """The state that ``restore`` takes: the watermark, and the last arrival of each device."""
         return self._now_ms, dict(self._heard_ms)
 
     def restore(self, now_ms: int, heard_ms: dict[str, int]) -> None:

@@ -8,8 +8,8 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 - A line without an arrival arrived at the larger of its time and the clock. An ``INVALID`` line moves no clock, for its
   arrival, if it has one, is part of what is wrong; an ``INVALID`` record of a topic does, if its timestamp is valid.
 - A heartbeat moves the clock and nothing else; with a timestamp that is no valid time, it does nothing.
-- ``until`` cuts a prefix: the first record with a later arrival ends the partition for this run. It is not read, nor is
-  what stands behind it; ``next_offset`` and ``clock_ms`` are what they were before it, for the next run to go on from.
+- ``until`` cuts a prefix: the first record with a later arrival ends the partition for this run. Neither it
+  nor what is behind it is read; ``next_offset`` and ``clock_ms`` stay as before it, so that the next run resumes there.
 """
 
 from typing import Final, Literal

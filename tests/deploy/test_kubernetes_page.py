@@ -28,7 +28,7 @@ EXPECTED = (
     ('"model_id":"log_reg_model/v2"',),
     ("running in namespace latecomer",),
     ("latecomer-taskmanager scaled", "successfully rolled out"),
-    ("goes on from file:/", "running in namespace latecomer"),
+    ("resumes from file:/", "running in namespace latecomer"),
     ("an overlay of your own",),
     (),
     ("secret/features-tls created", "secret/latecomer-job-tls created"),

@@ -41,7 +41,7 @@ def test_a_missing_kubectl_is_said(tmp_path: Path, command: str) -> None:
     [
         (("--overlay", "nowhere"), "--overlay nowhere: neither one of local, production, nor a folder with"),
         (("--overlay", "."), "--overlay .: neither one of"),
-        (("--namespace", "No_Such"), "--namespace No_Such: small letters, digits and -"),
+        (("--namespace", "No_Such"), "--namespace No_Such: must be lower-case letters, digits and -"),
         (("--image", "a b"), "--image a b: write TAG, or REGISTRY/PATH:TAG"),
         (("--image", ":"), "--image :: write TAG"),
         (("--set", "tick"), "--set tick: write NAME=VALUE"),
@@ -58,7 +58,7 @@ def test_a_missing_kubectl_is_said(tmp_path: Path, command: str) -> None:
         (("--set", "input=events.jsonl"), "--input must be a topic on a cluster"),
         (("--set", "output=-"), "--output must be a topic on a cluster"),
         (("--set", "rejections=kafka://a:1/"), "--rejections must be written kafka://"),
-        (("--set", "state=/tmp/state"), "--state is for one machine"),
+        (("--set", "state=/tmp/state"), "--state is for runs on one machine"),
         (("--set", "heartbeat=5s"), "--heartbeat is not for the job on a cluster: add the component heartbeats"),
         (("--set", "token-file=/token"), "--token-file needs --tls-ca"),
         (("--set", "batch-windows=0"), "--batch-windows must be above 0"),

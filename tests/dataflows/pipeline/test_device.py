@@ -148,5 +148,5 @@ def test_a_device_in_two_partitions_is_warned_of_once_with_both() -> None:
     for position in ("1/0", "1/7", "12/0", "1/8", "0/3"):
         device.take(logged(1, position=position))
     [warning] = said
-    assert warning.startswith(f"device {DEVICE} stands in partitions 1 and 12: ")
+    assert warning.startswith(f"device {DEVICE} has records in partitions 1 and 12: ")
     assert list(metrics.warnings.values()) == said

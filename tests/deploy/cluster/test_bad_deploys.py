@@ -1,4 +1,4 @@
-"""A deployment that goes wrong says where the state is, and what is deployed next goes on from there."""
+"""A deployment that goes wrong says where the state is, and what is deployed next resumes from there."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline
 
 SAVEPOINT = re.compile(
     r"latecomer: pod \S+ has ended \d+ times: .*there is no such topic.*; "
-    r"the job was stopped, and its state is in (\S+): when that is put right, "
+    r"the job was stopped, and its state is in (\S+): when that is fixed, run "
     r"`latecomer deploy upgrade --from-savepoint (\S+)`"
 )
 
@@ -60,6 +60,6 @@ def test_what_is_deleted_without_its_state_goes_on_when_it_is_applied_again(pipe
 
 def test_a_job_that_would_change_is_not_applied_over_a_running_one(pipeline: Pipeline) -> None:
     line = refused(pipeline, "apply", "--set", "tick=7m")
-    assert line == "latecomer: the job would change, and a savepoint has to be taken: use `latecomer deploy upgrade`"
+    assert line == "latecomer: the job would change, which needs a savepoint: use `latecomer deploy upgrade`"
     savepoint = "file:///var/lib/latecomer/savepoints/none"
     assert "`latecomer deploy upgrade`" in refused(pipeline, "apply", "--from-savepoint", savepoint)

@@ -63,7 +63,7 @@ def said(finished: Finished) -> str:
 
 def test_a_cluster_without_the_operator_is_named(cluster: list[str], without_crd: str, tmp_path: Path) -> None:
     line = said(deployed(cluster, tmp_path, overlay="production"))
-    assert f"the cluster knows no FlinkDeployment (CRD {without_crd}): install the Flink Kubernetes Operator" in line
+    assert f"the cluster has no FlinkDeployment (CRD {without_crd}): install the Flink Kubernetes Operator" in line
 
 
 def test_an_operator_that_does_not_know_the_version_of_flink_is_named(
