@@ -1,13 +1,18 @@
 """Certificates and keys for both ends of a channel, checked before they are used."""
 
+import logging
+from datetime import UTC, datetime
+from functools import cache
 from typing import Final, NamedTuple
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from runtime.errors import SettingsError
 from runtime.watched_files import WatchedFiles
@@ -17,6 +22,10 @@ __all__ = ["TlsFiles", "server_credentials", "watched_tls_files"]
 _RSA_BITS_MIN: Final = 2_048
 _CURVES: Final = ("secp256r1", "secp384r1")
 """gRPC's library signs no handshake by another key: a server with one would listen and take no connection."""
+
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+
+_logger = logging.getLogger(__name__)
 
 
 class TlsFiles(NamedTuple):
@@ -32,23 +41,30 @@ class TlsFiles(NamedTuple):
 
 
 def watched_tls_files(cert: str | None, key: str | None, authorities: str | None) -> WatchedFiles[TlsFiles]:
-    """The files of one end, by their names.
+    """The files of one end, by their names. Once the authorities were all taken out of theirs, nobody is believed.
 
     Raises:
         SettingsError: one cannot be read, holds something else, or key and certificate do not fit each other.
     """
     paths = [path for path in (cert, key, authorities) if path is not None]
+    has_begun = False
 
     def parsed(contents: list[bytes]) -> TlsFiles:
         by_path = dict(zip(paths, contents, strict=True))
-        if authorities is not None:
-            _certificates(authorities, by_path[authorities])
+        believed = None if authorities is None else by_path[authorities]
+        if authorities is not None and believed is not None:
+            if has_begun and _BEGIN not in believed:
+                _logger.error("%s: holds no certificate: nobody new is let in", authorities)
+                believed = _nobody()
+            _certificates(authorities, believed)
         if cert is None or key is None:
-            return TlsFiles(None, by_path.get(authorities or ""))
+            return TlsFiles(None, believed)
         _check_pair(cert, by_path[cert], key, by_path[key])
-        return TlsFiles((by_path[key], by_path[cert]), by_path.get(authorities or ""))
+        return TlsFiles((by_path[key], by_path[cert]), believed)
 
-    return WatchedFiles(paths, parsed)
+    files = WatchedFiles(paths, parsed)
+    has_begun = True
+    return files
 
 
 def server_credentials(files: WatchedFiles[TlsFiles]) -> grpc.ServerCredentials:
@@ -74,6 +90,16 @@ def server_credentials(files: WatchedFiles[TlsFiles]) -> grpc.ServerCredentials:
     )
 
 
+@cache
+def _nobody() -> bytes:
+    """An authority that has signed nothing and never will: its key is gone. gRPC takes no empty list of them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+
+
 def _certificates(path: str, data: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
@@ -84,7 +110,7 @@ def _certificates(path: str, data: bytes) -> list[x509.Certificate]:
 def _is_usable(key: CertificatePublicKeyTypes) -> bool:
     if isinstance(key, RSAPublicKey):
         return key.key_size >= _RSA_BITS_MIN
-    return isinstance(key, EllipticCurvePublicKey) and key.curve.name in _CURVES
+    return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES
 
 
 def _check_pair(cert: str, cert_data: bytes, key: str, key_data: bytes) -> None:

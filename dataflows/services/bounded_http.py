@@ -102,11 +102,5 @@ class _SeenHttp(HTTPConnection):
         self._sockets.append(self.sock)
 
 
-class _SeenHttps(HTTPSConnection):
-    def __init__(self, sockets: list[socket.socket], *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._sockets = sockets
-
-    def connect(self) -> None:
-        super().connect()
-        self._sockets.append(self.sock)
+class _SeenHttps(_SeenHttp, HTTPSConnection):
+    """What ``super`` is above, is HTTPS here."""

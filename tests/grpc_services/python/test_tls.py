@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from runtime.errors import SettingsError
+from runtime.tls import watched_tls_files
 from tests.authority import DAY, Authority, Pair, replace
 from tests.grpc_services.python.guarded import asked
 
@@ -68,10 +69,51 @@ def test_with_mutual_tls_only_a_certificate_of_the_clients_authority_is_let_in(g
     server.stop(0.0)
 
 
+def test_once_the_clients_authorities_are_taken_out_of_their_file_nobody_new_is_let_in(guarded, tmp_path, caplog):
+    clients = Authority(tmp_path, "clients")
+    own = Path(clients.path).read_bytes()
+    server = start(
+        ServerSettings.of(
+            "features", port=0, tls_cert=guarded.pair.cert, tls_key=guarded.pair.key, tls_client_ca=clients.path
+        )
+    )
+    allowed = clients.issue("allowed")
+
+    def answers():
+        with guarded.new_channel(pair=allowed, port=server.port) as channel:
+            return asked(channel)
+
+    for emptied in (b"", b"# none of them may come any more\n"):
+        assert answers() is None
+        replace(clients.path, emptied)
+        assert answers()[0] is grpc.StatusCode.UNAVAILABLE
+        assert caplog.messages == [f"{clients.path}: holds no certificate: nobody new is let in"]
+        caplog.clear()
+        replace(clients.path, own)
+    assert answers() is None
+    replace(clients.path, own[:-100])  # caught in the midst of a rotation
+    assert answers() is None
+    server.stop(0.0)
+
+
+def test_once_the_servers_authorities_are_taken_out_of_their_file_a_client_believes_no_server(guarded, tmp_path):
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_bytes(Path(guarded.authority.path).read_bytes())
+    files = watched_tls_files(None, None, str(authorities))
+    token = [("authorization", f"Bearer {guarded.issuer.token()}")]
+    for emptied in (False, True):
+        if emptied:
+            replace(authorities, b"")
+        credentials = grpc.ssl_channel_credentials(files.current().authorities)
+        with grpc.secure_channel(f"127.0.0.1:{guarded.server.port}", credentials) as channel:
+            assert (asked(channel, token) is None) is not emptied
+
+
 def bad_files(folder: Path, pair: Pair) -> dict[str, dict[str, str]]:
     """Settings that name files with something else in them."""
     (folder / "text").write_text("secret text\n")
     (folder / "oct.json").write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}))
+    (folder / "empty").write_bytes(b"")
     (folder / "none.json").write_text('{"keys": []}')
     other = Authority(folder, "third").issue("third")
     return {
@@ -80,6 +122,7 @@ def bad_files(folder: Path, pair: Pair) -> dict[str, dict[str, str]]:
         "no key": {"tls_key": str(folder / "text")},
         "the key of another": {"tls_key": other.key},
         "no authority": {"tls_client_ca": pair.key},
+        "an empty file": {"tls_client_ca": str(folder / "empty")},
         "no key set": {"jwks": str(folder / "text")},
         "a secret key": {"jwks": str(folder / "oct.json")},
         "no key in the set": {"jwks": str(folder / "none.json")},
