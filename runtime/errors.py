@@ -1,4 +1,4 @@
-"""What is the operator's to mend."""
+"""Errors that are the operator's to fix."""
 
 __all__ = ["SettingsError"]
 

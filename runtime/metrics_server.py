@@ -1,7 +1,6 @@
-"""Serves the metrics of a process to Prometheus, on few threads that nobody can hold.
+"""Serves the metrics of a process to Prometheus, on a few threads that no client can keep busy.
 
-When as many connections are open as there are threads, the oldest is closed for the next one: who asks in earnest is
-done within milliseconds.
+When all threads have a connection, the oldest is closed for the next one: a real scrape takes milliseconds.
 """
 
 import socket
@@ -78,7 +77,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a caller who goes in the middle is no event of ours."""
+        """Log nothing: a client that leaves early is no event of ours."""
 
 
 def _end(connection: Any) -> None:
@@ -102,4 +101,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: neither is one who asks."""
+        """Log nothing: nor is a scrape."""

@@ -1,7 +1,7 @@
-"""What others wrote, as it may be shown: a message of a service, a device id, a file name cannot steer a terminal.
+"""Makes text from outside safe to show: a message of a service, a device id or a file name cannot control a terminal.
 
-Control characters (C0, DEL, C1), line breaks, what overrides the direction of text, and halves of characters become
-escapes that can be read. Output for programs is no business of this module: JSON has escapes of its own.
+Control characters (C0, DEL, C1), line breaks, direction overrides and halves of characters become readable escapes.
+Output for programs does not pass this module: JSON has escapes of its own.
 """
 
 import logging

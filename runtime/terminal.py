@@ -1,4 +1,4 @@
-"""The one way to a person's terminal, for all but output that is meant for programs.
+"""The only way to a person's terminal; output for programs does not pass here.
 
 What is shown may hold what others wrote, and so goes through ``printable``; markup of rich is made here alone.
 """

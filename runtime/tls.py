@@ -29,11 +29,11 @@ _logger = logging.getLogger(__name__)
 
 
 class TlsFiles(NamedTuple):
-    """What one end of a channel shows and trusts, PEM.
+    """What one end of a channel presents and trusts, PEM.
 
     Attributes:
-        pair: its private key and its certificate, with those between it and its authority.
-        authorities: whom it believes about the other end; ``None`` nobody, and it does not ask.
+        pair: its private key, and its certificate with the intermediate ones.
+        authorities: the authorities that must have signed the other end's certificate; ``None``: it asks for none.
     """
 
     pair: tuple[bytes, bytes] | None
@@ -68,7 +68,7 @@ def watched_tls_files(cert: str | None, key: str | None, authorities: str | None
 
 
 def server_credentials(files: WatchedFiles[TlsFiles]) -> grpc.ServerCredentials:
-    """TLS by these files as they are at each handshake; with authorities, clients have to show a certificate."""
+    """TLS by these files as they are at each handshake; with authorities, clients must present a certificate."""
     given = files.current()
 
     def configuration(held: TlsFiles) -> grpc.ServerCertificateConfiguration:

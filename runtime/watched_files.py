@@ -1,7 +1,7 @@
 """Files that are read again when they change: certificates, keys, tokens.
 
-What is read anew is used only if it is whole and valid; until then the last that was stays in use, so that a rotation
-caught half-way fails no call. The log has one line for each change between readable and unreadable, not one a look.
+New content is used only if it is complete and valid. Until then the last valid content stays in use, so that an
+incomplete rotation fails no call. Each change between readable and unreadable is logged once.
 """
 
 import logging

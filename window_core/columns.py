@@ -39,7 +39,7 @@ class Columns:
     The owner says which rows count; the columns themselves know no start and no end.
 
     Attributes:
-        device_id: whose they are.
+        device_id: the device that they belong to.
         session_ms: the arrival that opened the session.
         times: int64, shape ``(capacity,)``.
         sensors: four of float32, shape ``(capacity,)`` each.

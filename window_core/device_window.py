@@ -51,7 +51,7 @@ def next_wakeup_ms(spec: WindowSpec, device_id: str, accepted_ms: int, clock_ms:
 
     Args:
         spec: the numbers of the window.
-        device_id: whose ticks.
+        device_id: the device, which decides the phase of the ticks.
         accepted_ms: the arrival of the last accepted event.
         clock_ms: the instant up to which its ticks have fired; below ``accepted_ms``, those before it are history.
     """

@@ -12,7 +12,7 @@ CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 
 Reason: TypeAlias = Literal["INVALID", "AHEAD_OF_CLOCK", "TOO_LATE", "DUPLICATE", "WINDOW_FULL", "REFUSED"]
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
-"""Every reason of a rejection. The first is found by whoever decodes, the last by whoever calls a service."""
+"""Every reason for a rejection. INVALID comes from decoding a record, REFUSED from calling a service."""
 
 
 class Evaluation(NamedTuple):

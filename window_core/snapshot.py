@@ -31,7 +31,7 @@ class Snapshot(NamedTuple):
     """The state of one device.
 
     Attributes:
-        device_id: whose state it is.
+        device_id: the device that the state belongs to.
         session_ms: the arrival that opened the session.
         accepted_ms: the arrival of the last accepted event.
         ticked_ms: the last tick that fired, ``NEVER_MS`` before the first.

@@ -71,7 +71,7 @@ def _as_arguments(option: click.Option, value: str) -> list[str]:
 
 
 def _check_for_a_cluster(settings: RunSettings) -> None:
-    """What a run on one machine makes up for itself, a job has to be told."""
+    """Refuse what a job on a cluster cannot do, and what it needs and a local run would choose itself."""
     for flag, place in (
         ("--input", settings.log.input),
         ("--output", settings.outputs.predictions),

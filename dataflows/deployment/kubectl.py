@@ -1,4 +1,4 @@
-"""Every word with a cluster goes through ``kubectl``, the user's own, with the user's own rights."""
+"""Talks to a cluster through the user's own ``kubectl``, with the user's rights."""
 
 import json
 import shutil
@@ -10,11 +10,11 @@ from runtime.errors import SettingsError
 __all__ = ["DeployError", "Kubectl"]
 
 _ANSWER_WITHIN_S: Final = 60
-"""Above what a cluster that is there needs for anything but a deletion, which has a time-out of its own."""
+"""Above what a cluster that is there needs for anything but a deletion, which has a timeout of its own."""
 
 
 class DeployError(RuntimeError):
-    """The cluster cannot, or did not do it. The message is one line that says which part and why."""
+    """The cluster could not do it. The message says in one line which part failed, and why."""
 
 
 class Kubectl:

@@ -1,4 +1,4 @@
-"""What ``latecomer deploy status`` tells: what is ready, how far behind the job is, its last checkpoint, restarts."""
+"""The lines of ``latecomer deploy status``: what is ready, the lag of the job, its last checkpoint, restarts."""
 
 from collections.abc import Iterator
 from typing import Any

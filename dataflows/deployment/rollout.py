@@ -30,7 +30,7 @@ _KEPT: Final = ("Namespace", "PersistentVolumeClaim")
 
 
 def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, savepoint: str | None = None) -> None:
-    """Make the cluster hold the manifests, and wait until everything is ready.
+    """Apply the manifests, and wait until everything is ready.
 
     Args:
         kubectl: the namespace of the manifests.
@@ -39,7 +39,7 @@ def apply(kubectl: Kubectl, manifests: Manifests, timeout_ms: int, say: Say, sav
         say: takes a line for the user.
         savepoint: the savepoint or checkpoint that the job starts from.
     Raises:
-        DeployError: it did not come up; or a job runs whose change needs an upgrade.
+        DeployError: it did not become ready; or the change of a running job needs an upgrade.
     """
     documents = manifests.documents
     if manifests.uses_operator:

@@ -1,4 +1,4 @@
-"""Waits until everything that was applied is ready, tells how far it is, and stops as soon as something cannot be."""
+"""Waits until everything that was applied is ready, shows progress, and stops once something cannot become ready."""
 
 from collections.abc import Callable
 from time import monotonic, sleep

@@ -11,7 +11,7 @@ from window_core import Evaluation, EventError, Rejection
 __all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection"]
 
 _RAW_BYTES_MAX: Final = 65_536
-"""What an INVALID rejection keeps of its record: enough to see what it was; the whole stands in the input."""
+"""What an INVALID rejection keeps of its record: enough to see what it was; the whole is in the input."""
 
 
 class _EventOut(msgspec.Struct, gc=False):

@@ -1,4 +1,4 @@
-"""What both engines do with the outputs of the windows: ask the services, and write each output as a record."""
+"""What both engines do with the outputs of windows: ask the services, and turn each output into a record."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class PredictionStep:
         self._metrics = metrics
 
     def records(self, located: Sequence[LocatedOutput]) -> list[OutputRecord]:
-        """One record for each output. When it returns, no call is under way.
+        """One record for each output. When it returns, no call is in flight.
 
         Raises:
-            ServiceError: a service could not be worked with.
+            ServiceError: a service failed.
         """
         evaluations = [output for output, _ in located if isinstance(output, Evaluation)]
         answers = self._client.answers(evaluations)

@@ -1,4 +1,4 @@
-"""What goes in and what comes out: a record of a log, and a record to write."""
+"""The records of a log, and the records to write."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ OutputKind = Literal["predictions", "rejections"]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record as it stands in the log: of a topic, or a line of a file.
+    """One record of the log: a record of a topic, or a line of a file.
 
     Attributes:
-        partition: which partition it stands in; a file is one partition, 0.
-        offset: where it stands there; in a file the number of the line, from 0.
-        arrival_ms: the timestamp of a topic's record, whatever it says; ``None`` for a line, which says it itself.
+        partition: its partition; a file is one partition, 0.
+        offset: its offset there; in a file the number of the line, from 0.
+        arrival_ms: the timestamp of a topic's record, unchecked; ``None`` for a line, which may contain its arrival.
         key: the key of a topic's record.
         value: what should be an event.
     """

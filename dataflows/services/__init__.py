@@ -1,10 +1,10 @@
-"""The client of the two services, in the order in which a question goes.
+"""The client of the two services; modules in the order in which a question passes them.
 
 | module | does |
 | --- | --- |
 | ``client`` | evaluations in, answers out: several chunks in flight, by a method that the service knows |
 | ``chunks`` | evaluations cut to the limits; the features of a chunk; answers put together again |
-| ``methods`` | a method as a value; a question that is refused is divided |
+| ``methods`` | a method as a value; dividing a question that is refused |
 | ``batch_methods``, ``original_methods`` | the methods of ``latecomer.v1`` and of the original demo |
 | ``window_request`` | a chunk as the bytes of a request, each event once |
 | ``streams``, ``answer_deadline`` | many chunks on one call to each service; when an answer is overdue |
@@ -14,5 +14,5 @@
 | ``embedded``, ``java``, ``asked_windows`` | services of a run's own; their jar; the windows of ``latecomer ask`` |
 
 Only ``client``, ``streams``, ``calls``, ``channels``, ``access_tokens``, ``embedded`` and ``java`` do I/O.
-Another way to ask is one more module that defines methods.
+Another protocol is one more module that defines methods.
 """

@@ -1,6 +1,6 @@
-"""The token that services ask for: from a file, or from an OAuth 2.0 token endpoint by client credentials (RFC 6749).
+"""Access tokens for the services: from a file, or from an OAuth 2.0 token endpoint by client credentials (RFC 6749).
 
-A token or a secret stands in no message, log or argument.
+No token and no secret appears in a message, a log or an argument.
 """
 
 import base64
@@ -26,23 +26,23 @@ __all__ = ["TokenEndpoint", "TokenError", "TokenSource", "token_source", "watche
 _ANSWER_WITHIN_S: Final = 10.0
 _ANSWER_BYTES_MAX: Final = 65_536
 _LIFE_UNSAID_S: Final = 60.0
-"""How long a token is used whose endpoint does not say how long it lives."""
+"""Lifetime of a token for which the endpoint names none."""
 
 _LIFE_MAX_S: Final = 86_400.0
-"""A token whose issuer says more is renewed after this."""
+"""The longest lifetime that is believed: after it a token is renewed in any case."""
 
 _TOKEN: Final = re.compile(r"[!-~]{1,8192}")
-"""What can stand in metadata, and what a server looks at."""
+"""Characters and length that gRPC metadata and a server accept."""
 
 _RENEWED_AT: Final = 0.75
-"""The part of its life after which a token is renewed: the rest is there for an endpoint that is away."""
+"""The share of its lifetime after which a token is renewed; the rest covers an endpoint that is unavailable."""
 
 _AGAIN_AFTER_S: Final = 2.0
 """Between two attempts to renew a token that is still valid."""
 
 
 class TokenError(Exception):
-    """There is no token to be had, for now."""
+    """No token is available for now."""
 
 
 class TokenSource(Protocol):
@@ -57,10 +57,10 @@ class TokenSource(Protocol):
 
 
 def token_source(channel: ChannelSettings) -> TokenSource | None:
-    """Where the tokens of a run come from; ``None`` if services are asked without.
+    """The source of a run's tokens; ``None`` if calls carry none.
 
     Raises:
-        SettingsError: a file cannot be read, or the endpoint would be told a secret in plain.
+        SettingsError: a file cannot be read, or the endpoint would get a secret unencrypted.
     """
     if channel.token_file is not None:
         return _TokenFile(channel.token_file)
@@ -85,7 +85,7 @@ def watched_secret(path: str, what: str) -> WatchedFiles[str]:
 
 
 class _TokenFile:
-    """A file that whoever issues tokens keeps up to date, as Kubernetes does."""
+    """A file that the issuer of tokens keeps up to date, as Kubernetes does."""
 
     def __init__(self, path: str) -> None:
         self._file = watched_secret(path, "token")
@@ -101,7 +101,7 @@ class _Held(NamedTuple):
 
 
 class TokenEndpoint:
-    """Gets tokens, and a new one before the old one ends. While that is under way, others use the old one."""
+    """Fetches tokens, and renews each before it expires. Meanwhile calls use the old one."""
 
     def __init__(
         self,

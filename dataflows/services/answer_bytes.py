@@ -1,4 +1,4 @@
-"""The bytes of an answer before they become objects: a broken service, or a stranger, must not fill our memory."""
+"""Bounds the bytes of an answer before they become objects: a faulty service must not fill our memory."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ _ANSWER_FIELDS_MAX: Final = 1 << 20
 
 
 def unpacked_answer(answer: bytes) -> bytes:
-    """The message of an answer, as it came over the channel or unpacked.
+    """The message of an answer, decompressed if need be.
 
     Raises:
         WrongAnswerError: it would take more memory than an answer may, or is damaged.

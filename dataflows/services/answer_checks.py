@@ -1,6 +1,6 @@
-"""Whether an answer fits its question: each fault that an answer may have, and what follows from it, as one table.
+"""Checks that an answer fits its question: one table of the faults that an answer may have, with their consequences.
 
-The services may be anybody's. What they answer is trusted only after it has passed this table.
+The services may be third-party. An answer is trusted only after it has passed this table.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -115,7 +115,7 @@ def _failed_rows(answered: Answered) -> Iterator[Finding]:
 
 
 def _repeated_name(answered: Answered) -> Iterator[Finding]:
-    """In an output, one of the two values would be lost."""
+    """A name that occurs twice: an output could hold only one of its values."""
     names = list(answered.names)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -124,7 +124,7 @@ def _repeated_name(answered: Answered) -> Iterator[Finding]:
 
 
 def _values_not_finite(answered: Answered) -> Iterator[Finding]:
-    """JSON has no number for them: an output would hold null in their place."""
+    """Values that JSON has no number for: an output would hold null in their place."""
     finite = np.isfinite(np.frombuffer(answered.values, "<f4"))
     if not finite.all():
         for row, column in zip(*np.nonzero(~finite.reshape(-1, len(answered.names))), strict=True):

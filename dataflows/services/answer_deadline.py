@@ -1,4 +1,4 @@
-"""The deadline of each answer on a stream: gRPC's own is one for the whole call, however many batches go over it."""
+"""A deadline for each answer on a stream: gRPC's own covers the whole call, however many batches it carries."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

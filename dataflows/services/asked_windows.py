@@ -1,4 +1,4 @@
-"""Windows that ``latecomer ask`` asks about, and how it shows what came of them; the Java client does the same."""
+"""The windows that ``latecomer ask`` sends, and how it shows the answers; the Java client does the same."""
 
 from array import array
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ _decoder: Final = msgspec.json.Decoder(_Line)
 
 
 def demo_window() -> Evaluation:
-    """What the original demo's client asks about: 300 events two minutes apart, from a generator with a fixed seed."""
+    """The window of the original demo's client: 300 events two minutes apart, from a generator with a fixed seed."""
     readings = _java_floats(_DEMO_SEED)
     rows = [[next(readings) for _ in _SENSORS] for _ in range(_DEMO_EVENTS)]
     times = [_DEMO_FIRST_MS + _DEMO_STEP_MS * index for index in range(_DEMO_EVENTS)]

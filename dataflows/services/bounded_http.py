@@ -1,7 +1,7 @@
-"""An HTTP request whose whole answer has to be there in time.
+"""HTTP requests with one deadline for the whole answer.
 
-The timeout of a socket begins anew with each byte that comes: who sends one now and then holds its reader for ever. A
-timer shuts the connection down, whatever is being read.
+The timeout of a socket starts again with each byte, so a server that sends one now and then could hold its reader for
+ever. Here a timer shuts the connection down at the deadline.
 """
 
 import socket
@@ -16,7 +16,7 @@ __all__ = ["BoundedHttp", "TooLateError", "TooLongError"]
 
 
 class TooLateError(OSError):
-    """The answer was not there in time."""
+    """The answer was not complete in time."""
 
 
 class TooLongError(OSError):

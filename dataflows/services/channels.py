@@ -113,7 +113,7 @@ class Addresses:
             self._give_back(turn, connection)
 
     def any_well(self) -> bool:
-        """Whether there is an address whose last call did not fail."""
+        """Whether the last call to some address did not fail."""
         with self._lock:
             return self._turns.any_well()
 

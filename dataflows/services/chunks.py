@@ -1,4 +1,4 @@
-"""What is asked about in one request: evaluations, and the features of evaluations. Immutable, rows counted from 0."""
+"""The contents of one request: evaluations, or the features of evaluations. Immutable, rows counted from 0."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class Services(NamedTuple):
 
 
 class ServiceClient:
-    """The way from evaluations to answers."""
+    """Gets answers for evaluations."""
 
     def __init__(self, services: Services, settings: RunSettings, metrics: Metrics) -> None:
         """Open channels to both services; nothing is called yet.

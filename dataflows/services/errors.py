@@ -1,4 +1,4 @@
-"""What a call may give instead of an answer, and what follows from each: the table of statuses.
+"""The errors of a call, and the consequence of each gRPC status, as a table.
 
 | what the service says | error | what follows |
 | --- | --- | --- |
@@ -71,7 +71,7 @@ def another_server_may_answer(status: grpc.StatusCode) -> bool:
 
 
 def may_pass(status: grpc.StatusCode) -> bool:
-    """Whether a call that failed with this status is made again."""
+    """Whether a call that failed with this status is retried."""
     return status in _MAY_PASS
 
 

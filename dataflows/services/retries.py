@@ -1,4 +1,4 @@
-"""When a call is made again: how often, after which pause, and how many attempts may follow at once."""
+"""When a call is retried: how often, after which pause, and how many retries may follow without one."""
 
 from threading import Lock
 from typing import Final

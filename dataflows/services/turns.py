@@ -52,7 +52,7 @@ class Turns:
         turn.rests_until_s = now_s + _rest_s(turn.failures) if failed else 0.0
 
     def any_well(self) -> bool:
-        """Whether there is an address whose last call did not fail."""
+        """Whether the last call to some address did not fail."""
         return any(not turn.failures for turn in self._in_turn)
 
 

@@ -1,6 +1,6 @@
-"""Takes a request apart into rows, and says of each row that cannot be answered which field is at fault.
+"""Takes a request apart into rows; for each row that cannot be answered, names the field at fault.
 
-Nothing is read beyond the columns, and the windows of a request may hold so many events in all, so its work is bounded.
+Nothing is read beyond the columns, and the events of all windows of a request are limited, so its work is bounded.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
 """Counts the calls of a server: which are at work, which wait for their caller, and when a drain has finished.
 
-A call is at work while the server computes for it. It waits while it is its caller's turn: to send the first message,
-the next one of a stream, or to take an answer. A call that waits holds a thread and no more. When all threads are held,
-the call that has waited longest is ended for the next one, so silent callers cannot keep others out: they would have to
-take all threads anew within the milliseconds in which a message follows its headers. A stream that waits for its next
-request can be ended without losing anything, so a drain does not wait for it.
+A call is at work while the server computes for it. It waits while its caller has to act: send the first message, send
+the next one of a stream, or receive an answer. A waiting call holds a thread and nothing else. When all threads are
+held, the call that has waited longest is ended for the next one. So silent callers cannot keep others out: they would
+have to take all threads again within the milliseconds in which a message follows its headers. A stream that waits for
+its next request loses nothing when it is ended, so a drain does not wait for it.
 """
 
 import threading
@@ -42,7 +42,7 @@ class Place:
         self.has_given_up = False
         self.state: Literal["begins", "waits for request", "waits for reader", "at work", "ended"] = "begins"
         self.ended_with = grpc.StatusCode.CANCELLED
-        """What its caller is told where the gate ended it."""
+        """The status for its caller if the gate ended it."""
 
     def wait(self, *, for_request: bool = True) -> None:
         """It is the caller's turn: to send a request, or to take an answer."""
@@ -52,12 +52,12 @@ class Place:
         """The caller has sent a request.
 
         Raises:
-            UnavailableError: too many calls are at work, or the server was told to stop meanwhile.
+            UnavailableError: too many calls are at work, or the server was asked to stop meanwhile.
         """
         self._gate._begin_work(self)
 
     def end(self, code: grpc.StatusCode, why: str) -> None:
-        """End it from another thread. ``context.cancel`` gives no status, and a CANCELLED call is not made again."""
+        """End it from another thread. ``context.cancel`` gives no status, and a CANCELLED call is not retried."""
         self.ended_with = code
         self._context._rpc_event.call.cancel(code.value[0], why)  # type: ignore[attr-defined]
 
@@ -85,7 +85,7 @@ class CallGate:
         self._message_timeout_s = message_timeout_s
         self._clock_s = clock_s
         self._changed = threading.Condition()
-        self._inside = 0  # calls that were let in and whose handlers have not ended
+        self._inside = 0  # admitted calls that have a running handler
         self._holding = 0  # those of them that have not given up their threads
         self._at_work = 0
         self._waiting: dict[Place, None] = {}  # the one that has waited longest is first
@@ -94,7 +94,7 @@ class CallGate:
         self._draining = False
 
     def let_in(self) -> None:
-        """Let a call in, before a thread is taken for it; its handler then has to enter ``call``.
+        """Admit a call, before a thread is taken for it; its handler must then enter ``call``.
 
         Raises:
             UnavailableError: too many calls are at work or about to begin, or the server is about to stop.
@@ -115,7 +115,7 @@ class CallGate:
 
     @contextmanager
     def call(self, context: grpc.ServicerContext) -> Iterator[Place]:
-        """Around the handler of one call that was let in. It begins with the wait for its first message.
+        """Around the handler of one admitted call. It begins with the wait for its first message.
 
         Raises:
             AbandonedError: the call waited for its thread until nobody waited for it.
@@ -147,7 +147,7 @@ class CallGate:
             place.end(grpc.StatusCode.DEADLINE_EXCEEDED, f"no request came within {self._message_timeout_s:g} s")
 
     def drain(self) -> None:
-        """Let no new call or request in; those that run go on."""
+        """Admit no new call or request; running calls continue."""
         with self._changed:
             self._draining = True
 

@@ -1,4 +1,4 @@
-"""What can go wrong in a call, and the one table that says which gRPC status the caller is told.
+"""The errors of a call, and the one table that gives each its gRPC status.
 
 The same table serves a call that fails whole, a stream that ends, and a row of a batch that fails alone.
 """
@@ -36,7 +36,7 @@ class TooLargeError(ValueError):
 
 
 class PluginError(RuntimeError):
-    """A feature or a model failed on a valid row; the message says which one, never how its code looks."""
+    """A feature or a model failed on a valid row; the message says which one, but nothing about its code."""
 
 
 class UnusableValueError(ValueError):
@@ -52,7 +52,7 @@ class AbandonedError(RuntimeError):
 
 
 class UnauthenticatedError(Exception):
-    """The caller shows no token that is valid; it is told no more, since it may be guessing."""
+    """The caller has no valid token. The answer says no more, since the caller may be guessing."""
 
     def __init__(self) -> None:
         super().__init__("the token is missing or not valid")

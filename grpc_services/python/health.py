@@ -1,8 +1,8 @@
 """Whether a server takes calls, for balancers and probes: ``grpc.health.v1``.
 
 The servicer of grpcio-health-checking (1.65 and before it) holds one lock while it sends, and takes the same lock where
-gRPC's only thread for events tells it that a watcher is gone: a watcher that goes while another is told something stops
-the whole server for ever. Here nothing that gRPC waits for is ever held while sending.
+gRPC's only event thread reports that a watcher is gone. So a watcher that leaves while another is being notified stops
+the whole server for ever. Here no lock that gRPC waits for is held while sending.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ _WATCHERS_OF_A_CONNECTION: Final = 8
 """A client watches the server as a whole, or its services, once. A watcher takes some 10 kB and needs no token."""
 
 _TOLD_WITHIN_S: Final = 1.0
-"""What is waited for watchers that do not read; they learn of the end by their connection."""
+"""The wait for watchers that do not read; they notice the end by their connection."""
 
 Status: TypeAlias = health_pb2.HealthCheckResponse
 

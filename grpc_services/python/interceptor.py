@@ -1,11 +1,11 @@
-"""Where calls are let in, requests are unpacked, bounded and parsed, and errors become statuses.
+"""Admits calls, unpacks, bounds and parses requests, and turns errors into statuses.
 
-gRPC takes a thread for a call before its message is there. So the token and the limits are looked at in the
-interceptor itself, which runs when the headers have arrived: what is refused costs neither a thread nor the message.
-Every method is registered as one that takes a stream of messages, whatever its contract says: on the wire that is the
-same, and the handler runs before the message is read, so that it is known which calls wait for their caller.
+gRPC takes a thread for a call before its message has arrived. So the interceptor checks the token and the limits when
+the headers arrive: a refused call costs neither a thread nor its message. Every method is registered as a stream of
+requests, whatever its contract says: on the wire that is the same, and the handler runs before the message is read, so
+that the gate knows which calls wait for their caller.
 
-What gRPC itself does with bytes that are no message is an INTERNAL status and a stack trace on the console.
+Left alone, gRPC answers bytes that are no message with INTERNAL, and prints a stack trace.
 """
 
 from collections import deque
@@ -33,7 +33,7 @@ _Continuation = Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, 
 
 
 class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it is generic in its stubs only
-    """Lets calls in by their tokens and by the gate, and translates what is raised by the table."""
+    """Admits calls by their tokens and by the gate, and translates errors by the table in ``errors``."""
 
     def __init__(
         self, gate: CallGate, metrics: ServiceMetrics, token_check: TokenCheck | None, max_message_bytes: int

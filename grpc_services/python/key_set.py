@@ -1,6 +1,6 @@
-"""The public keys of whoever issues tokens: a JSON Web Key Set (RFC 7517) in a file that may change.
+"""The public keys of the issuer of tokens: a JSON Web Key Set (RFC 7517) in a file that may change.
 
-The rules stand in ``docs/tokens.md``, one table for both languages.
+``docs/tokens.md`` has the rules, one table for both languages.
 """
 
 import json
@@ -78,7 +78,7 @@ class KeySet:
             raise SettingsError(f"{path}: holds no key for {', '.join(algorithms)}")
 
     def current(self) -> list[Key]:
-        """None where the set was emptied, or has been unreadable for too long: then nobody is let in."""
+        """None where the set was emptied, or has been unreadable for too long: then every call is refused."""
         try:
             return self._file.current()
         except StaleFilesError:

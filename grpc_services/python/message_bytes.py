@@ -1,7 +1,7 @@
-"""The bytes of a message before they become objects: unpacked up to a bound, and its fields counted.
+"""Bounds a message before it becomes objects: it is decompressed up to a limit, and its fields are counted.
 
-Both ends use it. gRPC unpacks without a bound (a request of 600 kB was 1.2 GB), so it is told to leave messages packed.
-And an empty element of a repeated field is two bytes on the wire and some hundred in memory.
+Both ends use it. gRPC decompresses without a limit (a request of 600 kB became 1.2 GB), so it is configured to leave
+messages compressed. And an empty element of a repeated field is two bytes on the wire and some hundred in memory.
 """
 
 import zlib

@@ -96,7 +96,7 @@ class RunningServer:
         return address_of(self.host, self.port)
 
     def stop_being_healthy(self) -> None:
-        """Say NOT_SERVING to whoever asks or watches, and go on serving."""
+        """Report NOT_SERVING to health checks and watchers, but keep serving."""
         self._health.stop_being_healthy()
 
     def stop(self, grace_s: float | None = None) -> bool:

@@ -53,7 +53,7 @@ def test_the_layout_is_fixed() -> None:
     assert window.snapshot().hex() == GOLDEN.hex()
 
 
-def test_stored_bytes_of_version_1_are_taken_up() -> None:
+def test_stored_bytes_of_version_1_are_restored() -> None:
     window = DeviceWindow.restore(SPEC, GOLDEN)
     window.check()
     assert window.device_id == "aß"

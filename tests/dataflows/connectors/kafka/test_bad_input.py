@@ -83,7 +83,7 @@ def test_records_that_together_are_too_large_for_a_batch_are_written(
     assert len(kafka_pipelines.run(log, SPEC, rejections=rejections)[None].rejected) == 20
 
 
-def test_a_state_is_not_taken_up_with_other_partitions(
+def test_a_state_is_refused_with_other_partitions(
     topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
     log, more = (
