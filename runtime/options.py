@@ -1,6 +1,7 @@
 """How settings become options of a command: each is declared once, as a field of a dataclass."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -8,6 +9,7 @@ import click
 from runtime.durations import duration_text, parsed_duration_ms
 from runtime.errors import SettingsError
 from runtime.settings import Option, options_of
+from runtime.settings_file import check_variables, read_settings
 
 __all__ = ["DURATION", "GroupedCommand", "settings_options"]
 
@@ -87,12 +89,33 @@ def settings_options(
     """
 
     def decorated(command: Command) -> Command:
-        for option in reversed(tuple(options_of(settings))):
-            if option.name not in leaving_out:
-                command = _click_option(option, prefix)(command)
-        return command
+        options = [option for option in options_of(settings) if option.name not in leaving_out]
+        for option in reversed(options):
+            command = _click_option(option, prefix)(command)
+        return _config_option(options, prefix)(command)
 
     return decorated
+
+
+def _config_option(options: list[Option], prefix: str) -> Callable[[Command], Command]:
+    """The option that names a file of settings; it is looked at first."""
+
+    def read(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
+        flags = [flag for parameter in context.command.params for flag in parameter.opts]
+        check_variables(prefix, [_variable(flag, prefix) for flag in flags])
+        if file is not None:
+            context.default_map = read_settings(file, options)
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar=prefix + "CONFIG",
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=read,
+        help='Settings in TOML, such as interval = "12h": what neither the command line nor the environment sets.',
+    )
 
 
 def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
@@ -107,7 +130,7 @@ def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
         option.name,
         cls=_SettingOption,
         heading=option.heading,
-        envvar=prefix + option.flag.removeprefix("--").replace("-", "_").upper(),
+        envvar=_variable(option.flag, prefix),
         type=click.Choice(option.choices) if option.kind == "choice" else _TYPES[option.kind],
         is_flag=is_switch,
         default=default,
@@ -115,3 +138,8 @@ def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
         metavar=option.shows or ("DURATION" if option.kind == "duration" else None),
         help=option.text,
     )
+
+
+def _variable(flag: str, prefix: str) -> str:
+    """The variable of an option in the environment."""
+    return prefix + flag.removeprefix("--").replace("-", "_").upper()

@@ -53,8 +53,11 @@ def run(**options: Any) -> None:
         if locations.makes_sample:
             write_events(SimulatedFleet(interval_ms=settings.window.interval_ms), locations.input, messages)
         compression = ("--compression", settings.channel.compression)
-        features = settings.calls.features or stack.enter_context(embedded_service("features", *compression))
-        inference = settings.calls.inference or stack.enter_context(embedded_service("inference", *compression))
+        calls = settings.calls
+        own = () if calls.features_from is None else ("--features-from", calls.features_from)
+        features = calls.features or stack.enter_context(embedded_service("features", *compression, *own))
+        own = () if calls.model is None else ("--model", calls.model)
+        inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
         services = Services(features, inference)
         if settings.log.heartbeat_ms is not None:
             topic = kafka_location("--input", locations.input)

@@ -73,6 +73,8 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
             rejections=locations.rejections,
             features=services.features,
             inference=services.inference,
+            features_from=None,
+            model=None,
         )
         job = _with_log(log, job, folder)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))

@@ -24,6 +24,14 @@ class CallSettings:
     inference: str | None = setting(
         None, "Address of the inference service. Default: the run starts one of its own.", shows="HOST:PORT[,...]"
     )
+    features_from: str | None = setting(
+        None, "Features of your own, for the service that the run starts: a Feature, or a sequence of them.",
+        shows="MODULE:NAME",
+    )  # fmt: skip
+    model: str | None = setting(
+        None, "Model of your own, for the service that the run starts: a file with a logistic regression, or a Model.",
+        shows="FILE|MODULE:NAME",
+    )  # fmt: skip
     rpc: Literal["stream", "batch", "unary"] = setting(
         "batch",
         "Kind of call: many windows in a call (batch), many in each message of a stream (stream), or one window in a "
@@ -66,6 +74,11 @@ class CallSettings:
         for name in ("features", "inference"):
             if (addresses := getattr(self, name)) is not None:
                 parsed_addresses(addresses, flag_of(CallSettings, name))
+        for own, name in (("features_from", "features"), ("model", "inference")):
+            if getattr(self, own) is not None and getattr(self, name) is not None:
+                raise SettingsError(
+                    f"{flag_of(CallSettings, own)} is for a service that the run starts, and --{name} names another one"
+                )
 
     @property
     def calls_in_flight(self) -> int:
