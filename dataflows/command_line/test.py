@@ -36,7 +36,6 @@ FAST_TESTS: Final = (
         for name in ("answer_deadline", "client", "statuses", "streams")
     ),
     "tests/dataflows/test_settings.py",
-    "tests/dataflows/test_settings_text.py",
     "tests/dataflows/flink_job/test_frames.py",
     "tests/dataflows/flink_job/test_held_devices.py",
     *(

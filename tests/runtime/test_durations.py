@@ -1,10 +1,9 @@
-"""Durations and addresses as people write them."""
+"""Durations as people write them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.addresses import parsed_addresses
 from runtime.durations import duration_text, parsed_duration_ms
 from runtime.errors import SettingsError
 
@@ -29,10 +28,18 @@ def test_a_duration_beyond_all_times_is_refused(text: str) -> None:
         parsed_duration_ms(text)
 
 
+def test_the_longest_duration_is_read() -> None:
+    assert parsed_duration_ms("1000000000000000ms") == 10**15
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [(86_400_000, "1d"), (36_000_000, "10h"), (5_400_000, "90m"), (61_000, "61s"), (1_001, "1001ms"), (0, "0")],
+)
+def test_a_duration_is_written_in_the_largest_unit_that_divides_it(milliseconds: int, text: str) -> None:
+    assert duration_text(milliseconds) == text
+
+
 @given(st.integers(0, 10**12))
 def test_a_duration_is_read_as_it_is_written(milliseconds: int) -> None:
     assert parsed_duration_ms(duration_text(milliseconds)) == milliseconds
-
-
-def test_several_addresses_are_read() -> None:
-    assert parsed_addresses("a:1, b.c:65535", "--features") == [("a", 1), ("b.c", 65_535)]
