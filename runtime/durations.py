@@ -7,7 +7,7 @@ from runtime.errors import SettingsError
 
 __all__ = ["duration_text", "parsed_duration_ms"]
 
-_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _LONGEST_MS: Final = 10**15
 """31,000 years: longer than all times that an event can have, and added to one of them far below what int64 holds."""
 

@@ -16,7 +16,7 @@ def test_a_duration_is_read(text: str, milliseconds: int) -> None:
     assert parsed_duration_ms(text) == milliseconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "5 m", "1.5h", "-1h", "h", "1m1h", "1H", "5min", "00", "1m\n"])
+@pytest.mark.parametrize("text", ["", "5", "5 m", "1.5h", "-1h", "h", "1m1h", "1H", "5min", "00", "1m\n", "\u0661h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a duration"):
         parsed_duration_ms(text)
