@@ -1,5 +1,5 @@
 #!/bin/bash
-# Starts what it is told to. The operator brings Flink's configuration with it; without the operator it is made here, of
+# Starts the command that it is given. The operator brings Flink's configuration with it; without the operator it is made here, of
 # folders with a file for each option (FLINK_OPTIONS) and for each file of logging (FLINK_LOGGING), as ConfigMaps are mounted.
 set -euo pipefail
 if [ -n "${FLINK_OPTIONS:-}" ]; then

@@ -24,8 +24,8 @@ ENV PATH=/opt/venv/bin:$PATH
 COPY requirements/flink.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement /source/requirements/flink.txt
-# Flink in its own place, without what no job of ours touches: the planner of SQL, Scala, the other reporters. Then the
-# Python packages without the other engine, the makers of stubs, tests and headers.
+# Flink in its own folder, without what our job does not use: the SQL planner, Scala, the other reporters. Then the
+# Python packages without the other engine, the stub generators, tests and headers.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
@@ -44,7 +44,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
         -exec strip --strip-unneeded {} + \
     && python -m compileall -q $site
 
-# The project, apart: it changes more often than all else.
+# The project, in a layer of its own: it changes most often.
 FROM debian:bookworm-slim AS project
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3.11-venv \
@@ -64,7 +64,7 @@ RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-d
     && /opt/build/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
 FROM debian:bookworm-slim
-# The library of Python is what Flink's thread mode loads.
+# Flink's thread mode loads the shared library of Python.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libpython3.11 python3.11-minimal python3.11 \
     && rm -rf /var/lib/apt/lists/* \
@@ -78,7 +78,7 @@ COPY --chmod=755 deploy/docker/flink-entrypoint.sh /docker-entrypoint.sh
 ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITEBYTECODE=1 \
     PATH=/opt/venv/bin:/opt/latecomer/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/latecomer PYTHONSAFEPATH=1
-# Flink puts the current folder on the class path: one in which nobody can write.
+# Flink puts the current folder on the class path, so it must be one that nobody can write to.
 WORKDIR /opt/flink
 USER 9999:9999
 ENTRYPOINT ["/docker-entrypoint.sh"]

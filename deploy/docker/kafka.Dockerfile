@@ -1,4 +1,4 @@
-# Kafka of one node, to try things out: the broker's jars, as Maven brings them. No command line tools.
+# Kafka of one node, to try things out: the broker's jars from Maven, without command line tools.
 # Built from the root of the project: docker build -f deploy/docker/kafka.Dockerfile -t latecomer/kafka:0.1.0 .
 
 FROM debian:bookworm-slim AS jars

@@ -7,14 +7,14 @@ ENV PATH=/opt/venv/bin:$PATH
 COPY requirements/run.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement /source/requirements/run.txt
-# Without the engine, Parquet, the makers of stubs, tests and headers.
+# Without the engine, Parquet, the stub generators, tests and headers.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
     && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} +
 
-# The project, apart: it changes more often than all else.
+# The project, in a layer of its own: it changes most often.
 FROM python:3.11-slim-bookworm AS project
 RUN python3 -m venv /opt/build
 COPY requirements/build.txt /source/requirements/
