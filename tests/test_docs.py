@@ -9,7 +9,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[a-z]*/**/README.md")])
+_PLACES = ("*.md", "docs/**/*.md", "deploy/**/README.md", "requirements/README.md", "tests/**/README.md")
+
+PAGES = sorted(page for place in _PLACES for page in ROOT.glob(place))
 
 PLACE = re.compile(r"`([\w/]+\.(?:py|java)):([\w.]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#([\w-]+))?\)")
