@@ -124,7 +124,7 @@ def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
     if option.kind == "duration" and default is not None:
         default = duration_text(default)
     elif option.kind == "names":
-        default = ",".join(default) or None
+        default = ",".join(default) or ()
     return click.option(
         option.flag,
         option.name,
@@ -134,7 +134,7 @@ def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
         type=click.Choice(option.choices) if option.kind == "choice" else _TYPES[option.kind],
         is_flag=is_switch,
         default=default,
-        show_default=not is_switch,
+        show_default=not is_switch and default != (),
         metavar=option.shows or ("DURATION" if option.kind == "duration" else None),
         help=option.text,
     )

@@ -30,8 +30,7 @@ def serve(service: str, language: str, **options: Any) -> int:
     SERVICE is features (a window becomes features) or inference (features become a prediction). Every option can also
     be set in the environment, as LATECOMER_SERVE_PORT=10001.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = ServerSettings.of(service, **given)
+    settings = ServerSettings.of(service, **options)
     if language == "java":
         _become_java(settings)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or each stranger who speaks no TLS is a line in the log

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import Record
@@ -35,17 +36,19 @@ class FileLog:
         path: where it stands; ``-`` is standard input.
         metrics: what it counts.
         until_ms: the first record with a later arrival ends it; ``None``: it is read to its end.
+        layout: of lines in another form than ours.
         partitions: there is one.
     """
 
     path: str
     metrics: Metrics
     until_ms: int | None = None
+    layout: EventLayout | None = None
     partitions: int = 1
 
     def reader(self, number: int = 0) -> PartitionReader:
         """A reader from its first line on."""
-        return PartitionReader(number, "line", self.metrics, self.until_ms)
+        return PartitionReader(number, "line", self.metrics, self.until_ms, layout=self.layout)
 
     def identity(self) -> dict[str, str]:
         return {"input": str(Path(self.path).resolve())}

@@ -51,4 +51,4 @@ def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, sa
         return opened_topic(settings, locations.input, metrics, say)
     if not locations.makes_sample and locations.input != STANDARD:
         check_content(Path(locations.input))
-    return FileLog(locations.input, metrics, settings.log.until_ms)
+    return FileLog(locations.input, metrics, settings.log.until_ms, settings.log.layout)

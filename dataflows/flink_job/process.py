@@ -102,7 +102,8 @@ class PipelineFunction(ProcessFunction):
             return OutputRecord("rejections", "", record.value or b"")
         reader = self._readers.get(partition)
         if reader is None:
-            reader = self._readers[partition] = PartitionReader(partition, self._settings.log.format, metrics)
+            log = self._settings.log
+            reader = self._readers[partition] = PartitionReader(partition, log.format, metrics, layout=log.layout)
         return reader.read(record)
 
     def _now_ms(self, watermark_ms: int) -> int | None:

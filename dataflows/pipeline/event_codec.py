@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 from google.protobuf.message import DecodeError
 
+from dataflows.pipeline.event_layout import EventLayout
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
 from window_core import SENSORS, Event, EventError, checked_event
 
@@ -41,7 +42,13 @@ _decode_event: Final = msgspec.json.Decoder(_EventFields).decode
 _decode_line: Final = msgspec.json.Decoder(_LineFields).decode
 
 
-def decoded_event(value: bytes, key: bytes | None, event_format: EventFormat, arrival_ms: int = 0) -> Event:
+def decoded_event(
+    value: bytes,
+    key: bytes | None,
+    event_format: EventFormat,
+    arrival_ms: int = 0,
+    layout: EventLayout | None = None,
+) -> Event:
     """The event that a record of a topic holds.
 
     Args:
@@ -49,22 +56,25 @@ def decoded_event(value: bytes, key: bytes | None, event_format: EventFormat, ar
         key: the record's key, which has to be the device id.
         event_format: which of the two it is.
         arrival_ms: the record's timestamp; it is checked like the time.
+        layout: of JSON in another form than ours.
     Raises:
         EventError: with the first error of the closed list that applies.
     """
     key = key or b""  # no device has an empty id: a record without a key fails as one with a wrong key
     if event_format == "protobuf":
         return _event_of_message(value, key, arrival_ms)
+    if layout is not None:
+        return _event_of_layout(layout, layout.values(_loaded_object(value)), arrival_ms, key)
     try:
         _check_text(value)
         fields = _decode_event(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _event_of_object(_loaded_object(value), arrival_ms, key)
+        return _event_of_object(_own_fields(value), arrival_ms, key)
     sensors = (fields.sensor1, fields.sensor2, fields.sensor3, fields.sensor4)
     return checked_event(fields.device_id, fields.time, sensors, arrival_ms, key=key)
 
 
-def decoded_line(line: bytes) -> tuple[Event, int | None]:
+def decoded_line(line: bytes, layout: EventLayout | None = None) -> tuple[Event, int | None]:
     """The event that a line of a file holds, and its arrival in ms, if the line has one.
 
     Raises:
@@ -73,11 +83,15 @@ def decoded_line(line: bytes) -> tuple[Event, int | None]:
     >>> decoded_line(b'{"device_id":"d1","time":5,"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4,"arrival":7}')
     (Event(device_id='d1', time_ms=5, sensor1=1.0, sensor2=2.0, sensor3=3.0, sensor4=4.0), 7)
     """
+    if layout is not None:
+        values = layout.values(_loaded_object(line))
+        event = _event_of_layout(layout, values, values.get("arrival", 0))
+        return event, int(values["arrival"]) if "arrival" in values else None
     try:
         _check_text(line)
         fields = _decode_line(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        values = _loaded_object(line)
+        values = _own_fields(line)
         event = _event_of_object(values, values.get("arrival", 0))
         return event, int(values["arrival"]) if "arrival" in values else None
     arrival_ms = None if fields.arrival is msgspec.UNSET else fields.arrival
@@ -87,6 +101,13 @@ def decoded_line(line: bytes) -> tuple[Event, int | None]:
 
 def _event_of_object(values: dict[str, Any], arrival: object, key: bytes | None = None) -> Event:
     return checked_event(values["device_id"], values["time"], [values[name] for name in SENSORS], arrival, key=key)
+
+
+def _event_of_layout(layout: EventLayout, values: dict[str, Any], arrival: object, key: bytes | None = None) -> Event:
+    try:
+        return _event_of_object(values, arrival, key)
+    except EventError as error:
+        raise EventError(error.error, layout.path(error.field)) from None
 
 
 def _event_of_message(value: bytes, key: bytes, arrival_ms: int) -> Event:
@@ -124,7 +145,7 @@ def _loaded_object(value: bytes) -> dict[str, Any]:
     """The fields of a JSON object that the fast decoder refused, for whatever reason, as they stand.
 
     Raises:
-        EventError: ``not_an_event``: it is no JSON, no object, or lacks a field.
+        EventError: ``not_an_event``: it is no JSON, or no object.
     """
     try:
         _check_text(value)
@@ -133,6 +154,16 @@ def _loaded_object(value: bytes) -> dict[str, Any]:
         raise EventError("not_an_event") from None
     if type(values) is not dict:
         raise EventError("not_an_event")
+    return values
+
+
+def _own_fields(value: bytes) -> dict[str, Any]:
+    """The fields of an object in our own form, which has them all.
+
+    Raises:
+        EventError: ``not_an_event``.
+    """
+    values = _loaded_object(value)
     for name in _FIELDS:
         if name not in values:
             raise EventError("not_an_event", name)

@@ -15,6 +15,7 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 from typing import Final, Literal
 
 from dataflows.pipeline.event_codec import decoded_event, decoded_line
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.output_codec import encoded_invalid
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
@@ -49,6 +50,7 @@ class PartitionReader:
         metrics: Metrics,
         until_ms: int | None = None,
         *,
+        layout: EventLayout | None = None,
         has_producers_clock: bool = False,
     ) -> None:
         """Begin at the first record.
@@ -58,6 +60,7 @@ class PartitionReader:
             record_format: what its records hold.
             metrics: what ``count`` adds to.
             until_ms: the last arrival that is read; ``None``: all are.
+            layout: of JSON in another form than ours.
             has_producers_clock: its timestamps are not the broker's word; those of lines never are.
         """
         self.next_offset = 0
@@ -65,6 +68,7 @@ class PartitionReader:
         self.has_ended = False
         self._partition = str(partition)
         self._format = record_format
+        self._layout = layout
         self._metrics = metrics
         self._until_ms = until_ms
         self._has_producers_clock = has_producers_clock
@@ -84,11 +88,11 @@ class PartitionReader:
                 if not value or value.isspace():
                     self.next_offset = record.offset + 1
                     return None
-                event, stamp_ms = decoded_line(value)
+                event, stamp_ms = decoded_line(value, self._layout)
                 if stamp_ms is None:
                     stamp_ms, is_chosen = event.time_ms, True
             elif value is not None:
-                event = decoded_event(value, record.key, self._format, stamp_ms or 0)
+                event = decoded_event(value, record.key, self._format, stamp_ms or 0, self._layout)
             elif not record.is_heartbeat:
                 raise EventError("not_an_event")
         except EventError as fault:
@@ -115,7 +119,7 @@ class PartitionReader:
                 self._metrics.warn(
                     "January 1970",
                     f"the time of {record.position}, {event.time_ms}, lies in January 1970: times are in ms; if these "
-                    "are seconds, multiply them by 1,000",
+                    "are seconds, give --time-unit s",
                 )
             return LoggedEvent(event, arrival_ms, record.position)
         if error is None:

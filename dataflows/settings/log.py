@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dataflows.pipeline.event_layout import EVENT_FIELDS, EventLayout, TimeUnit
 from runtime.errors import SettingsError
 from runtime.settings import setting
 from window_core import MAX_TIME_MS
@@ -47,6 +49,21 @@ class LogSettings:
     format: EventFormat = setting(
         "json", "Encoding of the value of a Kafka record; lines of a file are JSON.", kind="choice",
         choices=("json", "protobuf"),
+    )  # fmt: skip
+    fields: tuple[str, ...] = setting(
+        (),
+        "Where the fields of an event stand, if under other names: device_id, time, arrival and the sensors. A path "
+        "with dots leads into nested objects.",
+        kind="names",
+        shows="NAME=FIELD[,...]",
+    )
+    time_unit: TimeUnit = setting(
+        "ms", "Unit of times and arrivals: a number since the Unix epoch, or iso for a text of ISO 8601.",
+        kind="choice", choices=get_args(TimeUnit),
+    )  # fmt: skip
+    time_zone: str | None = setting(
+        None, "With --time-unit iso: time zone of texts without one, such as Europe/Berlin. Default: they are INVALID.",
+        shows="ZONE",
     )  # fmt: skip
     start: Literal["earliest", "latest"] = setting(
         "earliest", "Where a run without a saved state begins to read a topic.", flag="--from", kind="choice",
@@ -109,10 +126,19 @@ class LogSettings:
                 raise SettingsError(f"--end-offsets must be a number for each partition, not {self.end_offsets!r}")
         elif self.end_clock_ms is not None:
             raise SettingsError("--end-clock needs --end-offsets")
+        self._check_layout()
         if self.is_topic:
             self._check_topic()
         else:
             self._check_file()
+
+    @property
+    def layout(self) -> EventLayout | None:
+        """Where the fields of an event stand and what its times are; ``None``: as in our own form."""
+        if not self.fields and self.time_unit == "ms":
+            return None
+        zone = None if self.time_zone is None else ZoneInfo(self.time_zone)
+        return EventLayout(dict(field.split("=", 1) for field in self.fields), self.time_unit, zone)
 
     @property
     def is_topic(self) -> bool:
@@ -127,6 +153,25 @@ class LogSettings:
     def last_instant_ms(self) -> int | None:
         """The instant up to which the clock of a bounded log runs; ``None``: none was given."""
         return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
+
+    def _check_layout(self) -> None:
+        names = [field.partition("=")[0] for field in self.fields]
+        for field, name in zip(self.fields, names, strict=True):
+            if name not in EVENT_FIELDS or not field.partition("=")[2]:
+                raise SettingsError(
+                    f"--fields must be NAME=FIELD, NAME one of {', '.join(EVENT_FIELDS)}, not {field!r}"
+                )
+            if names.count(name) > 1:
+                raise SettingsError(f"--fields names {name} twice")
+        if self.format == "protobuf" and (self.fields or self.time_unit != "ms"):
+            raise SettingsError("--fields and --time-unit are for JSON: a RawEvent message has its own")
+        if self.time_zone is not None:
+            if self.time_unit != "iso":
+                raise SettingsError("--time-zone needs --time-unit iso")
+            try:
+                ZoneInfo(self.time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise SettingsError(f"--time-zone {self.time_zone}: there is no such time zone") from None
 
     def _check_topic(self) -> None:
         if not self.bounded:

@@ -7,6 +7,7 @@ from typing import Final
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
 from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
 from dataflows.pipeline.event_codec import EventFormat
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.settings import RunSettings
@@ -32,6 +33,7 @@ class KafkaLog:
         properties: those of the user's file.
         metrics: what it counts.
         format: what a value is.
+        layout: of JSON in another form than ours.
         partitions: how many the topic has; each is a log with a clock of its own.
         first_offsets: where each partition is read from without a state.
         bounded: how far it is read; ``None``: for ever.
@@ -45,6 +47,7 @@ class KafkaLog:
     properties: dict[str, str]
     metrics: Metrics
     format: EventFormat
+    layout: EventLayout | None
     partitions: int
     first_offsets: tuple[int, ...]
     bounded: BoundedLog | None
@@ -55,7 +58,12 @@ class KafkaLog:
     def reader(self, number: int) -> PartitionReader:
         """A reader of a partition, from where it is read without a state."""
         reader = PartitionReader(
-            number, self.format, self.metrics, self.until_ms, has_producers_clock=self.has_producers_clock
+            number,
+            self.format,
+            self.metrics,
+            self.until_ms,
+            layout=self.layout,
+            has_producers_clock=self.has_producers_clock,
         )
         reader.next_offset = self.first_offsets[number]
         return reader
@@ -104,6 +112,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         properties,
         metrics,
         read.format,
+        read.layout,
         traits.partitions,
         reader.first_offsets(traits.partitions, read.start),
         reader.bounded(traits, read.last_instant_ms, read.end_offsets) if read.bounded else None,

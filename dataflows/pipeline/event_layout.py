@@ -1,0 +1,98 @@
+"""Events in another form than ours: other names of fields, nested ones, and times in another unit."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Final, Literal, NamedTuple
+
+from window_core import SENSORS, EventError
+
+__all__ = ["EVENT_FIELDS", "EventLayout", "TimeUnit"]
+
+EVENT_FIELDS: Final = ("device_id", "time", *SENSORS, "arrival")
+"""The fields of an event in our own form; the last one only in a line of a file, and not in each."""
+
+TimeUnit = Literal["ms", "s", "us", "ns", "iso"]
+
+_MS: Final[dict[str, Decimal]] = {"ms": Decimal(1), "s": Decimal(1_000), "us": Decimal("1e-3"), "ns": Decimal("1e-6")}
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ONE_MS: Final = timedelta(milliseconds=1)
+
+
+class EventLayout(NamedTuple):
+    """Where the fields of an event stand in a JSON object, and what its times are.
+
+    Attributes:
+        paths: for each of our fields the name of theirs, or a path into nested objects, with dots.
+        time_unit: of the time and of an arrival: a number since the Unix epoch, or ``iso``, a text of ISO 8601.
+        zone: that of texts without one; ``None``: such a text is ``wrong_type``.
+    """
+
+    paths: Mapping[str, str]
+    time_unit: TimeUnit
+    zone: tzinfo | None
+
+    def values(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields under our names, times in ms, rounded down; an arrival only where there is one.
+
+        Raises:
+            EventError: one is missing, or a time is none.
+
+        >>> EventLayout({"time": "at.s"}, "s", None).values({"device_id": "d", "at": {"s": 1.5}})
+        Traceback (most recent call last):
+        window_core.event.EventError: not_an_event
+        """
+        values: dict[str, Any] = {}
+        for name in EVENT_FIELDS:
+            value = _at(found, self.path(name))
+            if value is not _MISSING:
+                values[name] = value
+            elif name != "arrival":
+                raise EventError("not_an_event", self.path(name))
+        for name in ("time", "arrival"):
+            if name in values and type(values["device_id"]) is str:  # else that comes first
+                values[name] = self._ms(values[name], name)
+        return values
+
+    def path(self, name: str | None) -> str | None:
+        """Where one of our fields stands; ``None`` where there is none."""
+        return None if name is None else self.paths.get(name, name)
+
+    def _ms(self, value: object, name: str) -> object:
+        """A time in ms, or as it stands where ``checked_event`` finds what is wrong with it."""
+        if self.time_unit == "iso":
+            return self._ms_of_text(value, name)
+        if self.time_unit == "ms" or type(value) not in (int, float):
+            return value
+        number = Decimal(repr(value))
+        if not number.is_finite():
+            return value
+        return int((number * _MS[self.time_unit]).to_integral_value(ROUND_FLOOR))
+
+    def _ms_of_text(self, value: object, name: str) -> int:
+        if type(value) is not str:
+            raise EventError("wrong_type", self.path(name))
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            raise EventError("wrong_type", self.path(name)) from None
+        if instant.tzinfo is None:
+            if self.zone is None:
+                raise EventError("wrong_type", self.path(name))
+            instant = instant.replace(tzinfo=self.zone)
+        return (instant - _EPOCH) // _ONE_MS
+
+
+_MISSING: Final = object()
+
+
+def _at(found: Mapping[str, Any], path: str | None) -> Any:
+    """What stands at a path: a field of that very name, or one of a nested object."""
+    assert path is not None
+    if path in found:
+        return found[path]
+    first, dot, rest = path.partition(".")
+    if not dot or type(found.get(first)) is not dict:
+        return _MISSING
+    return _at(found[first], rest)

@@ -1,0 +1,103 @@
+"""Events in another form: their names, their places, their unit of time, and which of their fields is at fault."""
+
+import json
+from datetime import timedelta, timezone
+from typing import Any
+
+import pytest
+
+from dataflows.pipeline.event_codec import decoded_event, decoded_line
+from dataflows.pipeline.event_layout import EventLayout, TimeUnit
+from window_core import EventError
+
+READINGS = {"sensor1": 1, "sensor2": 2, "sensor3": 3, "sensor4": 4}
+NAMES = {"device_id": "asset", "time": "at.ts", "sensor1": "t1", "arrival": "in"}
+
+
+def layout(time_unit: TimeUnit = "ms", zone: timezone | None = None, **paths: str) -> EventLayout:
+    return EventLayout(paths, time_unit, zone)
+
+
+def time_of(text: str, time_unit: TimeUnit, zone: timezone | None = None) -> int:
+    line = b'{"device_id":"d","time":%s,"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4}' % text.encode()
+    event, _ = decoded_line(line, layout(time_unit, zone))
+    return event.time_ms
+
+
+def fault(value: dict[str, Any], of: EventLayout) -> tuple[str, str | None]:
+    with pytest.raises(EventError) as caught:
+        decoded_line(json.dumps(value).encode(), of)
+    return caught.value.error, caught.value.field
+
+
+def test_fields_stand_under_other_names_and_in_nested_objects() -> None:
+    line = b'{"asset":"d","at":{"ts":5},"t1":9,"sensor2":2,"sensor3":3,"sensor4":4,"in":7}'
+    event, arrival_ms = decoded_line(line, layout(**NAMES))
+    assert (event.device_id, event.time_ms, event.sensor1, arrival_ms) == ("d", 5, 9.0, 7)
+    assert decoded_event(line, b"d", "json", 1, layout(**NAMES)) == event
+
+
+def test_a_field_whose_name_has_a_dot_comes_before_a_nested_one() -> None:
+    line = b'{"device_id":"d","at.ts":5,"at":{"ts":6},"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4}'
+    assert decoded_line(line, layout(time="at.ts"))[0].time_ms == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "ms"),
+    [
+        ("1587920555", "s", 1_587_920_555_000),
+        ("1587920555.123", "s", 1_587_920_555_123),
+        ("1587920555.9999", "s", 1_587_920_555_999),  # rounded down, as the others
+        ("1e9", "s", 1_000_000_000_000),
+        ("1587920555123999", "us", 1_587_920_555_123),
+        ("1587920555123999999", "ns", 1_587_920_555_123),
+        ('"2020-04-26T17:02:35Z"', "iso", 1_587_920_555_000),
+        ('"2020-04-26 19:02:35.1239+02:00"', "iso", 1_587_920_555_123),
+        ('"20200426T170235Z"', "iso", 1_587_920_555_000),
+        ('"1970-01-01T00:00:00Z"', "iso", 0),
+        ('"9999-12-31T23:59:59.999999Z"', "iso", 253_402_300_799_999),
+    ],
+)
+def test_times_of_each_unit_are_ms_rounded_down(text: str, unit: TimeUnit, ms: int) -> None:
+    assert time_of(text, unit) == ms
+
+
+def test_a_text_without_a_zone_is_of_the_zone_that_was_given() -> None:
+    assert time_of('"2020-04-26T19:02:35"', "iso", timezone(timedelta(hours=2))) == 1_587_920_555_000
+    assert time_of('"2020-04-26T17:02:35Z"', "iso", timezone(timedelta(hours=2))) == 1_587_920_555_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit", "found"),
+    [
+        ({"at": {}}, "ms", ("not_an_event", "at.ts")),
+        ({"at": 5}, "ms", ("not_an_event", "at.ts")),
+        ({"at": {"ts": "5"}}, "ms", ("wrong_type", "at.ts")),
+        ({"at": {"ts": "5"}}, "s", ("wrong_type", "at.ts")),
+        ({"at": {"ts": True}}, "s", ("wrong_type", "at.ts")),
+        ({"at": {"ts": float("nan")}}, "s", ("wrong_type", "at.ts")),
+        ({"at": {"ts": 10**400}}, "s", ("time", "at.ts")),
+        ({"at": {"ts": -0.5}}, "s", ("time", "at.ts")),
+        ({"at": {"ts": 5}}, "iso", ("wrong_type", "at.ts")),
+        ({"at": {"ts": "yesterday"}}, "iso", ("wrong_type", "at.ts")),
+        ({"at": {"ts": "2020-04-26T17:02:35"}}, "iso", ("wrong_type", "at.ts")),
+        ({"at": {"ts": "1969-12-31T23:59:59Z"}}, "iso", ("time", "at.ts")),
+        ({"asset": 7, "at": {"ts": "yesterday"}}, "iso", ("wrong_type", "asset")),
+        ({"asset": ""}, "ms", ("device_id", "asset")),
+        ({"in": 1.5}, "ms", ("wrong_type", "in")),
+        ({"in": -1}, "s", ("time", "in")),
+        ({"t1": 1e39}, "ms", ("sensor", "t1")),
+        ({"sensor2": 1e39}, "ms", ("sensor", "sensor2")),
+    ],
+)
+def test_the_field_at_fault_has_the_name_that_it_has_in_the_record(
+    changes: dict[str, Any], unit: TimeUnit, found: tuple[str, str | None]
+) -> None:
+    valid = {"asset": "d", "at": {"ts": 5}, "t1": 1, **READINGS}
+    assert fault(valid | changes, layout(unit, **NAMES)) == found
+
+
+def test_the_key_is_still_the_device_id() -> None:
+    line = json.dumps({"asset": "d", "at": {"ts": 5}, "t1": 1, **READINGS}).encode()
+    with pytest.raises(EventError, match=r"^key$"):
+        decoded_event(line, b"e", "json", 0, layout(**NAMES))
