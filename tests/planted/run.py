@@ -25,7 +25,7 @@ from time import monotonic
 
 import yaml
 
-__all__ = ["Outcome", "PlantedError", "load_planted", "places", "plant", "planted_files", "run_all"]
+__all__ = ["Outcome", "PlantedError", "load_planted", "places", "plant", "planted_files", "run_all", "run_maven"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent
@@ -135,7 +135,7 @@ def run_maven(command: Sequence[str], root: Path) -> tuple[int, str]:
     """As pytest's exit status, and the tests that failed; any other status where the copy does not compile."""
     status, output = run_command(command, root, dict(os.environ))
     failed = re.findall(r"^\[ERROR\]   (\w+\.\w+)", output, re.MULTILINE)
-    return (_TESTS_FAILED, f"FAILED {failed[0]}") if status > 0 and failed else (-status, output)
+    return (_TESTS_FAILED, f"FAILED {failed[0]}") if status > 0 and failed else (-abs(status), output)
 
 
 def run_tests(error: PlantedError, root: Path) -> tuple[int, str]:

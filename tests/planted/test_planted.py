@@ -1,11 +1,12 @@
 """A sample of the planted errors on each run; ``python -m tests.planted.run`` plants them all."""
 
+from pathlib import Path
 from random import Random
 from zlib import crc32
 
 import pytest
 
-from tests.planted.run import FOLDER, ROOT, PlantedError, load_planted, places, plant, planted_files
+from tests.planted.run import FOLDER, ROOT, PlantedError, load_planted, places, plant, planted_files, run_maven
 
 SAMPLE = 3
 
@@ -46,3 +47,9 @@ def test_every_rule_of_the_window_has_planted_errors() -> None:
 
 def test_no_two_planted_errors_share_a_name() -> None:
     assert len({error.name for error in ERRORS}) == len(ERRORS)
+
+
+@pytest.mark.parametrize("end", ["exit 1", "kill -HUP $$"], ids=["does not compile", "is stopped, as after too long"])
+def test_a_run_in_java_without_a_failed_test_is_neither_red_nor_green(end: str, tmp_path: Path) -> None:
+    status, _ = run_maven(["sh", "-c", end], tmp_path)
+    assert status < 0
