@@ -27,7 +27,7 @@ _BELOW_ENGINES = {
 }
 
 DATAFLOWS_MAY_USE = {
-    "settings": {"settings"},
+    "settings": {"pipeline", "settings"},  # how an event is laid out is a setting, and a value of the pipeline
     "pipeline": {"pipeline", "services"},
     "services": {"java_tools", "pipeline", "services", "settings"},
     "connectors": {"connectors", "pipeline", "settings"},
