@@ -36,6 +36,8 @@ FAST_TESTS: Final = (
         for name in ("answer_deadline", "client", "statuses", "streams")
     ),
     "tests/dataflows/test_settings.py",
+    "tests/dataflows/deployment/test_pods.py",
+    "tests/dataflows/flink_job/test_causes.py",
     "tests/dataflows/flink_job/test_frames.py",
     "tests/dataflows/flink_job/test_held_devices.py",
     *(
