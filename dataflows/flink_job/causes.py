@@ -11,6 +11,9 @@ _CAUSE: Final = re.compile(
 
 
 def first_cause(output: str) -> str:
-    """The innermost cause in what a failing job printed, in one line."""
+    """The innermost cause in what a failing job printed, in one line; with its class, if its message is one word."""
     causes = _CAUSE.findall(output)
-    return causes[-1][1] if causes else " ".join(output.split()[-30:])
+    if not causes:
+        return " ".join(output.split()[-30:])
+    name, message = causes[-1]
+    return message if " " in message else f"{name}: {message}"

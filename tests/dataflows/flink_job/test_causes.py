@@ -52,6 +52,13 @@ def test_an_error_of_the_virtual_machine_is_a_cause_too() -> None:
     assert first_cause(HEAD + "Caused by: java.lang.OutOfMemoryError: Java heap space\n") == "Java heap space"
 
 
+@pytest.mark.parametrize(
+    "cause", ["UnknownHostException: kafka-0", "NoSuchFileException: /state/chk-7", "ConnectException: refused"]
+)
+def test_a_message_of_one_word_says_nothing_without_its_class(cause: str) -> None:
+    assert first_cause(f"{HEAD}Caused by: java.net.{cause}\n\t... 9 more\n") == cause
+
+
 def test_a_class_within_another_is_a_cause_too() -> None:
     assert first_cause("Caused by: io.latecomer.Topic$GoneException: the topic is gone\n") == "the topic is gone"
 
