@@ -16,6 +16,7 @@ __all__ = ["checked_settings", "variable_of"]
 def _command() -> tuple[click.Command, dict[str, click.Option]]:
     """A command with the options of a run, and these by the variables that set them."""
     command = click.command("settings")(run_options(lambda: None))
+    command.params = [option for option in command.params if option.expose_value]  # no --config: the job has no file
     options = {str(option.envvar): option for option in command.params if isinstance(option, click.Option)}
     for option in options.values():
         option.envvar = None  # what is set on this machine is not meant for the job

@@ -44,7 +44,7 @@ def test_without_a_job_nothing_is_reported_and_nothing_stopped(answers: dict[str
 
 def test_pending_records_are_summed_over_all_sources(answers: dict[str, Any]) -> None:
     for vertex, pending in (("a", 3.0), ("b", 4.0)):
-        answers[METRICS.format(vertex)] = [{"id": PENDING}, {"id": "0.numRecordsIn"}]
+        answers[METRICS.format(vertex)] = [{"id": PENDING}, {"id": "numLateRecords"}]
         answers[f"{METRICS.format(vertex)}?agg=sum&get={PENDING}"] = [{"id": PENDING, "sum": pending}]
     answers[METRICS.format("sink")] = [{"id": "numRecordsIn"}]
     assert pending_records("new", [{"id": "a"}, {"id": "sink"}, {"id": "b"}]) == 7.0

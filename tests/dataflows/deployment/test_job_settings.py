@@ -1,5 +1,7 @@
 """The environment of a job becomes its settings, or one line that names what is wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from dataflows.deployment.job_settings import checked_settings, variable_of
@@ -58,8 +60,16 @@ def test_what_is_no_setting_of_a_run_may_stand_beside_them() -> None:
 
 
 def test_what_is_set_on_this_machine_is_not_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LATECOMER_RUN_TICK", "never")
+    for name in ("TICK", "TOCK", "CONFIG"):
+        monkeypatch.setenv(PREFIX + name, "never")
     assert settings().window.tick_ms == RunSettings().window.tick_ms
+
+
+def test_a_file_of_this_machine_gives_a_job_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('tick = "1m"')
+    assert "LATECOMER_RUN_CONFIG" in refused(CONFIG=str(tmp_path / "settings.toml"))
+    with pytest.raises(SettingsError, match=r"^--set config: "):
+        variable_of("config")
 
 
 def test_a_variable_of_no_setting_is_named() -> None:
