@@ -157,5 +157,5 @@ def _python_operator(env: StreamExecutionEnvironment, function: ProcessFunction)
 
 
 if __name__ == "__main__":
-    with nullcontext() if REPORT_VARIABLE in os.environ else told_in_one_line(main):
+    with nullcontext() if REPORT_VARIABLE in os.environ else told_in_one_line():
         main(standalone_mode=False)

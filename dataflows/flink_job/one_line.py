@@ -1,6 +1,5 @@
 """How the job ends where its settings are wrong: with one line that says so, as the pod's last word on a cluster."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from typing import Final, NoReturn
 import click
 
 from dataflows.connectors.kafka.client import BrokerError
-from dataflows.settings import VARIABLE_PREFIX
 from runtime.errors import SettingsError
 from runtime.printable import printable
 from runtime.terminal import say
@@ -22,13 +20,12 @@ _LAST_WORD: Final = Path("/dev/termination-log")
 
 
 @contextmanager
-def told_in_one_line(command: click.Command) -> Iterator[None]:
+def told_in_one_line() -> Iterator[None]:
     """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for a broker that is away.
 
     What fails later is Flink's to tell.
     """
     try:
-        _check_variables(command)
         yield
     except click.ClickException as error:
         _end(error.format_message(), 2)
@@ -36,18 +33,6 @@ def told_in_one_line(command: click.Command) -> Iterator[None]:
         _end(str(error), 2)
     except BrokerError as error:
         _end(str(error), 1)
-
-
-def _check_variables(command: click.Command) -> None:
-    """A setting that nobody reads was meant to be another one.
-
-    Raises:
-        SettingsError: there is one.
-    """
-    known = {option.envvar for option in command.params}
-    for name in os.environ:
-        if name.startswith(VARIABLE_PREFIX) and name not in known:
-            raise SettingsError(f"{name} is no setting: each is {VARIABLE_PREFIX} and an option of `latecomer run`")
 
 
 def _end(message: str, status: int) -> NoReturn:
