@@ -114,7 +114,7 @@ def _config_option(options: list[Option], prefix: str) -> Callable[[Command], Co
         is_eager=True,
         expose_value=False,
         callback=read,
-        help='Settings in a TOML file, for example interval = "12h". Command line and environment take precedence.',
+        help="TOML file of settings, named as the options. Command line and environment take precedence.",
     )
 
 

@@ -25,7 +25,7 @@ def read_settings(file: Path, options: Iterable[Option]) -> dict[str, Any]:
     """What a file sets, by the names of fields, each as the command line would say it.
 
     Raises:
-        SettingsError: it cannot be read, or something in it is no setting.
+        SettingsError: it cannot be read, or something in it is not a setting.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def check_variables(prefix: str, known: Iterable[str], environment: Mapping[str,
     known = set(known)
     for name in sorted(environment):
         if name.startswith(prefix) and name not in known:
-            raise SettingsError(f"{name} is no setting{_closest(name, known)}")
+            raise SettingsError(f"{name} is not a setting{_closest(name, known)}")
 
 
 def _as_written(value: object, option: Option) -> object:

@@ -110,12 +110,12 @@ def _check_files(folder: Path, database: Path) -> None:
     """Check what can be told without SQLite."""
     for path in folder.glob("*.sqlite3"):  # Bytewax opens whatever is called so
         if path != database:
-            raise SnapshotError(f"{path.name} does not belong there")
+            raise SnapshotError(f"{path.name} is not a file of the state")
     if not database.is_file():
         raise SnapshotError("it is missing")
     digest = folder / _DIGEST_FILE
     if digest.exists() and digest.read_bytes() != _digest(database).encode():
-        raise SnapshotError("it is not what the last run has left")
+        raise SnapshotError("it has changed since the last run")
     # Another reader, such as a browser of SQLite, takes the log in and removes it when it is the last to close.
     with suppress(FileNotFoundError):
         _check_log((folder / (_DATABASE + "-wal")).read_bytes())

@@ -36,9 +36,9 @@ __all__ = ["run_on_bytewax"]
 
 
 def run_on_bytewax(settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: Log) -> None:
-    """Read the log to its end, or go on from the state of a run that did not come so far.
+    """Read the log to its end, or resume from a saved state.
 
-    A log without an end is read until a signal asks for one. What was read is then finished; a second signal cuts it.
+    An unbounded log is read until a signal stops the run gracefully. A second signal stops it at once.
 
     Raises:
         SettingsError: the state belongs to another run.

@@ -27,8 +27,8 @@ __all__ = ["serve"]
 def serve(service: str, language: str, **options: Any) -> int:
     """Serve features or inference until SIGTERM or Ctrl-C asks for a graceful shutdown.
 
-    SERVICE is features (a window becomes features) or inference (features become a prediction). Every option can also
-    be set in the environment, as LATECOMER_SERVE_PORT=10001.
+    SERVICE is features, which turns windows into features, or inference, which turns features into predictions. Every
+    option can also be set in the environment, for example LATECOMER_SERVE_PORT=10001.
     """
     settings = ServerSettings.of(service, **options)
     if language == "java":

@@ -1,1 +1,1 @@
-"""Where records come from and outputs go: files and topics, as both engines use them."""
+"""Inputs and outputs that both engines use: files and Kafka topics."""

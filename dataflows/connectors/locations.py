@@ -1,4 +1,4 @@
-"""Where a run reads and writes, found out and checked before anything starts.
+"""The inputs and outputs of a run, checked before anything starts.
 
 Whether a topic is there is a question to its broker: see ``kafka.topic``.
 """
@@ -87,7 +87,7 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
         return
     if locations.input == STANDARD:
         if sys.stdin is None:
-            raise SettingsError("--input - needs a standard input, and it is closed")
+            raise SettingsError("--input -: standard input is closed")
         if settings.state.folder is not None:
             raise SettingsError("--state cannot be kept for standard input: it cannot be read a second time")
         return
@@ -106,7 +106,9 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         return
     if path == STANDARD:
         if settings.state.folder is not None:
-            raise SettingsError(f"{flag} - cannot be used with --state: standard output cannot be cut back")
+            raise SettingsError(
+                f"{flag} - cannot be used with --state: standard output cannot be truncated on resuming"
+            )
         return
     if is_parquet(path) and settings.state.folder is not None:
         raise SettingsError(f"{flag} {path}: Parquet cannot be used with --state, because it is written at the end")

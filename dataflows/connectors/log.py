@@ -1,6 +1,6 @@
-"""The log of a run, wherever it stands: what the command line and both engines need of it.
+"""The log of a run, a file or a topic: what the command line and both engines need of it.
 
-What an engine reads a log with is the engine's own, chosen by the type of the log (``functools.singledispatch``).
+Each engine has its own reader for each kind of log, chosen by the type of the log (``functools.singledispatch``).
 """
 
 from collections.abc import Callable
@@ -29,18 +29,18 @@ class Log(Protocol):
         """A reader of a partition, from where it is read without a state."""
 
     def identity(self) -> dict[str, str]:
-        """What a state that was made of it belongs to."""
+        """The identity that a state of this log is bound to."""
 
     def with_end(self, settings: RunSettings) -> RunSettings:
         """The settings with the end of a bounded log, for another process: the end is looked up once."""
 
 
 def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, say: Callable[[str], None]) -> Log:
-    """The log of a run. Every topic is looked at now, those of the outputs included; a broker that is away, waited for.
+    """The log of a run. Every topic is checked now, those of the outputs included; an unavailable broker is waited for.
 
     Raises:
         SettingsError: a topic does not exist, the properties are wrong, or authentication failed.
-        BrokerError: a broker stays away.
+        BrokerError: a broker stays unavailable.
         InputError: a file is of another format.
     """
     read_properties(settings.broker.kafka_properties)  # wrong ones are an error, also where nothing is a topic

@@ -39,7 +39,7 @@ def jars() -> list[Path]:
             if name == CONNECTOR and not _POM.is_file():  # an installed package has its own jar, and no sources of it
                 artifact = f"org.apache.flink:{_CONNECTOR_NAME}:{_CONNECTOR_VERSION}"
                 command = f"mvn dependency:copy -Dartifact={artifact} -DoutputDirectory={_FOLDER}"
-            raise SettingsError(f"{_FOLDER / name} is missing: bring it by `{command}`")
+            raise SettingsError(f"{_FOLDER / name} is missing: build it with `{command}`")
     return [_FOLDER / JAR, _FOLDER / CONNECTOR]
 
 

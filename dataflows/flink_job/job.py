@@ -66,13 +66,13 @@ def main(**options: Any) -> None:
 
 
 def _state_lock(folder: Path) -> Any:
-    """Wait until no other JVM works on a state: that of a killed run outlives it by seconds, and goes on writing."""
+    """Wait until no other JVM uses a state: that of a killed run outlives it by seconds, and keeps writing."""
     file = get_gateway().jvm.java.io.RandomAccessFile(str(folder / "job.lock"), "rw")
     return file.getChannel().lock()
 
 
 def _end_with_input() -> None:
-    """End the process when its standard input does: whoever started this run on this machine is gone."""
+    """End the process when its standard input ends: the process that started this run is gone."""
     while os.read(0, 1):
         pass
     os._exit(1)
@@ -90,7 +90,7 @@ def configuration(settings: RunSettings) -> Configuration:
         options["pipeline.jars"] = ";".join(jar.as_uri() for jar in needed)
     if REPORT_VARIABLE in os.environ or settings.parallelism > 1:  # else a cluster's own
         options["parallelism.default"] = str(settings.parallelism)
-    if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is told at once, and another start goes on
+    if REPORT_VARIABLE in os.environ:  # a run on this machine: a failure is reported at once, and the next run resumes
         options["restart-strategy.type"] = "none"
         options["state.backend.rocksdb.log.dir"] = str(Path(os.environ[REPORT_VARIABLE]).parent)  # else beside Flink
     if settings.state.folder is not None:
@@ -104,7 +104,7 @@ def configuration(settings: RunSettings) -> Configuration:
 
 
 def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
-    """State in a folder of this machine: where checkpoints go, and the one to go on from, if there is one."""
+    """State in a folder of this machine: where checkpoints go, and the one to resume from, if there is one."""
     checkpoints, savepoints = folder / "checkpoints", folder / SAVEPOINTS
     options = {
         "execution.checkpointing.interval": f"{settings.state.epoch_ms} ms",

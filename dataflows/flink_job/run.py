@@ -98,11 +98,15 @@ def _check_places(settings: RunSettings, locations: Locations) -> None:
         if place == STANDARD:
             raise SettingsError(f"{flag} -: --engine flink writes to files and topics, not to standard output")
         if settings.state.folder is not None and not is_kafka(place):
-            raise SettingsError(f"{flag} {place}: --engine flink with --state writes to topics; a file is written anew")
+            raise SettingsError(
+                f"{flag} {place}: --engine flink with --state needs a topic: a file would be overwritten on resuming"
+            )
     if settings.state.folder is not None and not is_kafka(locations.input):
-        raise SettingsError("--state: --engine flink reads a file from its beginning; a topic can be gone on with")
+        raise SettingsError(
+            "--state with --engine flink needs a topic as --input: a file is always read from its beginning"
+        )
     if settings.state.folder is None and settings.outputs.delivery == "exactly-once":
-        raise SettingsError("--delivery exactly-once needs --state: transactions end when the state is saved")
+        raise SettingsError("--delivery exactly-once needs --state: transactions are committed with its checkpoints")
 
 
 def _free_port() -> int:
@@ -202,7 +206,7 @@ def _save_and_stop(process: "subprocess.Popen[bytes]", address: str, savepoints:
     for _ in range(_SAVE_ATTEMPTS):  # Flink takes no savepoint while one of its tasks is still starting
         if stop_with_savepoint(address, savepoints) or _status_within(_SAVE_PAUSE_S, process) is not None:
             return
-    raise JobError("the log is read to its end, but Flink could not save the state; start the run again")
+    raise JobError("the log was read to its end, but Flink could not save the state; start the run again")
 
 
 def _status_within(seconds: float, process: "subprocess.Popen[bytes]") -> int | None:

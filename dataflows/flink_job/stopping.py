@@ -1,4 +1,4 @@
-"""Ends a job on this machine in order: it saves its state, and another run goes on from there."""
+"""Stops a job on this machine gracefully, with a savepoint from which another run resumes."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 __all__ = ["SAVEPOINTS", "stop_with_savepoint"]
 
 SAVEPOINTS: Final = "savepoints"
-"""Folder within that of a state; a savepoint that is put there by hand is gone on from too."""
+"""Folder within that of a state. Savepoints that a user triggers go there, too, and can be resumed from."""
 
 _ANSWER_WITHIN_S: Final = 10.0
 _PAUSE_S: Final = 0.05

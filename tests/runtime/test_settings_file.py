@@ -88,10 +88,10 @@ def test_a_file_that_is_not_there_or_no_text_is_named(file: Path) -> None:
 
 def test_a_variable_that_is_no_setting_is_an_error_and_those_of_others_are_not() -> None:
     check_variables("PUMP_", ["PUMP_INTERVAL"], {"PUMP_INTERVAL": "1h", "PUMPS": "2", "HOME": "/"})
-    with pytest.raises(SettingsError, match=r"^PUMP_INTERVALL is no setting; there is PUMP_INTERVAL$"):
+    with pytest.raises(SettingsError, match=r"^PUMP_INTERVALL is not a setting; there is PUMP_INTERVAL$"):
         check_variables("PUMP_", ["PUMP_INTERVAL"], {"PUMP_INTERVALL": "1h"})
 
 
 def test_a_command_looks_at_its_variables_before_anything_else() -> None:
-    with pytest.raises(SettingsError, match="PUMP_MAX_EVENT is no setting"):
+    with pytest.raises(SettingsError, match="PUMP_MAX_EVENT is not a setting"):
         CliRunner().invoke(command, [], env={"PUMP_MAX_EVENT": "1"}, catch_exceptions=False)

@@ -1,6 +1,6 @@
-"""How a client of a Kafka broker is set up: where the topic is, and what the user's properties file says.
+"""Configures clients of a Kafka broker: the location of the topic, and the user's properties file.
 
-Nothing here prints or repeats what the file holds: it has the passwords.
+Nothing here prints what the file holds: it has the passwords.
 """
 
 import logging
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _PASSED_ON: Final = ("security.protocol", "sasl.", "ssl.", "client.", "enable.ssl.certificate.verification")
-"""What a properties file may hold, in librdkafka's names. The rest decides whether promises are kept: it is ours."""
+"""What a properties file may hold, in librdkafka's names. Delivery guarantees depend on the rest, so it is fixed."""
 
 _BATCH_HEAD_BYTES: Final = 512
 """Room for what a batch holds beside its records: 61 bytes, and what a later format may add."""
@@ -35,7 +35,7 @@ _SILENT.propagate = False
 
 
 class BrokerError(RuntimeError):
-    """A broker cannot be worked with, ours or another. One line that says why, and what to do."""
+    """A Kafka broker failed. The message says in one line why, and what to do."""
 
 
 class KafkaLocation(NamedTuple):
@@ -86,7 +86,7 @@ def read_properties(path: str | None) -> dict[str, str]:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"--kafka-properties {path}: {getattr(error, 'strerror', None) or 'it is no text'}"
+            f"--kafka-properties {path}: {getattr(error, 'strerror', None) or 'it is not a text file'}"
         ) from None
     properties = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -137,7 +137,7 @@ def client_settings(
 
 
 def _ignored(error: object) -> None:
-    """A broker that is away comes back, and what cannot pass fails the call that needs it: nothing is to be said."""
+    """Log nothing: an unavailable broker comes back, and a permanent error fails the call that meets it."""
 
 
 def producer_settings(

@@ -46,7 +46,7 @@ class EventWriter:
 
 
 class Heartbeats:
-    """Writes a record with neither key nor value to each partition of a topic, now and then."""
+    """Writes a heartbeat, a record with neither key nor value, to each partition of a topic at an interval."""
 
     def __init__(self, location: KafkaLocation, properties: Mapping[str, str], partitions: int, every_ms: int) -> None:
         self._location = location
@@ -63,7 +63,7 @@ class Heartbeats:
         """Write them until stopped.
 
         Raises:
-            BrokerError: the broker does not take them.
+            BrokerError: the broker refuses them.
         """
         while not self._stopped.is_set():
             for partition in range(self._partitions):
@@ -73,7 +73,7 @@ class Heartbeats:
                     break
             self._producer.poll(0)
             if self._error is not None:
-                raise BrokerError(f"{self._location} did not take a heartbeat: {self._error.str()}")
+                raise BrokerError(f"{self._location} refused a heartbeat: {self._error.str()}")
             self._stopped.wait(self._every_s)
 
     def stop(self) -> None:

@@ -1,6 +1,6 @@
 """Finds the largest valid arrival among the committed records of a topic, by reading them.
 
-A broker's own answer about its largest timestamp is not asked for: it counts the markers and the open records of
+The broker's own answer about its largest timestamp is not used: it counts the markers and the open records of
 transactions, and timestamps that are no times, and brokers before 3.0 have none.
 """
 
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 10_000
 """Records taken from the client at once."""
 
 _PAUSE_S: Final = 0.5
-"""How long one question waits for records, and so how soon a Ctrl-C is heard."""
+"""How long one poll waits for records, and so how soon a Ctrl-C is noticed."""
 
 _SAY_AFTER_S: Final = 2.0
 
@@ -134,7 +134,7 @@ class LastArrival:
         """Give up on a broker that gives nothing, and tell what takes long."""
         now_s = monotonic()
         if now_s - heard_s > self._wait_s:
-            raise BrokerError(f"{self._location}: no records come from the broker at {self._location.brokers}")
+            raise BrokerError(f"{self._location}: the broker at {self._location.brokers} returns no records")
         if not self._has_said and now_s - self._began_s > _SAY_AFTER_S:
             self._has_said = True
             self._say(f"looking for the last arrival of {self._location.topic}; --until would spare it")

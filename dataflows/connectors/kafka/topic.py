@@ -1,4 +1,4 @@
-"""What a run finds out about its topics before it starts: they are there, whose clock they have, how far they go."""
+"""What a run asks about its topics before it starts: whether they exist, who sets their timestamps, where they end."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -23,7 +23,7 @@ __all__ = ["BoundedLog", "TopicReader", "TopicTraits", "topic_id_of"]
 Result = TypeVar("Result")
 
 _ASK_AGAIN_S: Final = 1.0
-"""How long one question waits for its answer, and so how soon a Ctrl-C is heard."""
+"""How long one question waits for its answer, and so how soon a Ctrl-C is noticed."""
 
 _PAUSE_S: Final = 0.1
 
@@ -72,8 +72,8 @@ class TopicTraits(NamedTuple):
 
     Attributes:
         partitions: how many it has.
-        is_log_append_time: arrivals are the broker's word, not the producers'.
-        max_message_bytes: largest batch of records that it takes; ``None`` if the broker does not tell.
+        is_log_append_time: the broker sets the timestamps, not the producers.
+        max_message_bytes: largest batch of records that it accepts; ``None`` if the broker does not say.
         id: which of the topics that ever had its name it is; ``None`` if the broker, one before Kafka 2.8, gives none.
     """
 
@@ -84,7 +84,7 @@ class TopicTraits(NamedTuple):
 
 
 class TopicReader:
-    """Asks a broker about one topic, and waits for the broker if it is away."""
+    """Asks a broker about one topic, and waits for the broker if it is unavailable."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class TopicReader:
             properties: those of the user's file.
             wait_ms: how long to wait for the broker.
             say: takes a line for the user.
-            holds_events: it is the input of a run: whoever has to make it is told to give it the broker's clock.
+            holds_events: it is the input of a run: advice on how to create it includes timestamps by the broker.
         Raises:
             SettingsError: a property is wrong.
         """
@@ -124,8 +124,8 @@ class TopicReader:
         """What the topic is like.
 
         Raises:
-            SettingsError: it does not exist, or the broker does not let us in.
-            BrokerError: the broker stays away.
+            SettingsError: it does not exist, or authentication failed.
+            BrokerError: the broker stays unavailable.
         """
         topic = self._location.topic
         answer = self._asked(
@@ -161,7 +161,7 @@ class TopicReader:
             ends = tuple(map(int, end_offsets.split(",")))
         if len(ends) != traits.partitions:
             raise SettingsError(
-                f"--end-offsets has {len(ends)} numbers, and {self._location} {traits.partitions} partitions"
+                f"--end-offsets has {len(ends)} numbers, but {self._location} has {traits.partitions} partitions"
             )
         if until_ms is None:
             starts = self.first_offsets(traits.partitions, "earliest")
@@ -189,7 +189,7 @@ class TopicReader:
         return offsets
 
     def _topic_settings(self) -> dict[str, str]:
-        """The settings of the topic; none where we may not see them."""
+        """The settings of the topic; empty if we may not read them."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, self._location.topic)
         try:
             settings = self._asked(
@@ -222,15 +222,15 @@ class TopicReader:
             self._client.poll(_PAUSE_S)
 
     def _check(self, error: KafkaError | None) -> None:
-        """Raise what no waiting will cure."""
+        """Raise an error that waiting cannot cure."""
         if error is None or error.code() in _AWAY:
             return
         where = f"{self._flag} {self._location}"
         if error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
             making = _making(self._location, holds_events=self._holds_events)
-            raise SettingsError(f"{where}: there is no such topic; make it with {making}")
+            raise SettingsError(f"{where}: there is no such topic; create it with {making}")
         if error.code() in _NOT_LET_IN:
-            raise SettingsError(f"{where}: the broker does not let us in, see --kafka-properties: {error.str()}")
+            raise SettingsError(f"{where}: authentication failed, see --kafka-properties: {error.str()}")
         raise BrokerError(f"{where}: {error.str()}")
 
     def _on_error(self, error: KafkaError) -> None:

@@ -1,4 +1,4 @@
-"""Sees, while a run goes on, whether its topic is still the one that it began with, and has the partitions it had."""
+"""Checks during a run that its topic is still the one that it started with, and has the same partitions."""
 
 from concurrent.futures import Future
 from time import monotonic
@@ -29,7 +29,7 @@ class TopicWatch:
         self._answer: Future[Any] | None = None
 
     def look(self) -> None:
-        """Ask, or look whether there is an answer. A broker that is away will answer another time.
+        """Ask, or see whether there is an answer. An unavailable broker will answer another time.
 
         Raises:
             BrokerError: it is another topic, or has other partitions.

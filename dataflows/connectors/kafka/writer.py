@@ -1,4 +1,4 @@
-"""Writes records to a topic, in order and each once, and says what the broker did not take."""
+"""Writes records to a topic, in order and each once, and reports what the broker refused."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -52,7 +52,7 @@ class TopicWriter:
                 raise self._refused(error.args[0]) from None
 
     def look(self) -> None:
-        """See whether all is well so far, without a wait."""
+        """Raise an error that has occurred so far, without waiting."""
         self._producer.poll(0)
         self._check()
 
@@ -74,7 +74,7 @@ class TopicWriter:
         advice = ""
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and self._max_message_bytes is not None:
             advice = f"; raise max.message.bytes of the topic, which is {self._max_message_bytes}"
-        return BrokerError(f"{self._location} did not take a record: {error.str()}{advice}")
+        return BrokerError(f"{self._location} refused a record: {error.str()}{advice}")
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         self._error = self._error or error

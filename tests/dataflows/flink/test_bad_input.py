@@ -45,7 +45,7 @@ def test_a_missing_topic_is_named_with_the_command_that_makes_it(topics: Topics,
     for places in ((missing, there, other), (there, missing, other), (there, other, missing)):
         options = zip(("--input", "--output", "--rejections"), places, strict=True)
         line = refused(tmp_path, "--engine", "flink", *(text for option in options for text in option))
-        assert "there is no such topic; make it with kafka-topics.sh" in line
+        assert "there is no such topic; create it with kafka-topics.sh" in line
 
 
 def test_a_wrong_password_is_said_at_once_and_never_shown(broker: Broker, topics: Topics, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_wrong_password_is_said_at_once_and_never_shown(broker: Broker, topics
     log, output, rejections = (topics.made().replace(topics.address, broker.secured_address) for _ in range(3))
     places = ("--input", log, "--output", output, "--rejections", rejections)
     line = refused(tmp_path, "--engine", "flink", *places, "--kafka-properties", "p")
-    assert "the broker does not let us in, see --kafka-properties" in line
+    assert "authentication failed, see --kafka-properties" in line
     assert "wrong word" not in line
 
 
@@ -95,5 +95,5 @@ def test_a_missing_jar_is_named_with_the_command_that_brings_it(
             (tmp_path / other.name).unlink(missing_ok=True)
             if other.name != jar:
                 os.link(other, tmp_path / other.name)
-        with pytest.raises(SettingsError, match=rf"{jar} is missing: bring it by `mvn -f .*pom.xml package`"):
+        with pytest.raises(SettingsError, match=rf"{jar} is missing: build it with `mvn -f .*pom.xml package`"):
             check_installation()

@@ -89,7 +89,7 @@ def test_a_pod_of_the_namespace_reaches_only_what_its_labels_say(pipeline: Pipel
     ("variables", "said"),
     [
         ({"LATECOMER_RUN_TICK": "5 minutes"}, "latecomer: Invalid value for '--tick': '5 minutes' is not a duration"),
-        ({"LATECOMER_RUN_TICKS": "5m"}, "latecomer: LATECOMER_RUN_TICKS is no setting"),
+        ({"LATECOMER_RUN_TICKS": "5m"}, "latecomer: LATECOMER_RUN_TICKS is not a setting"),
         ({"LATECOMER_RUN_INPUT": "kafka://kafka:9092/nothing"}, "there is no such topic"),
         ({"LATECOMER_RUN_KAFKA_PROPERTIES": "/nowhere"}, "--kafka-properties /nowhere: No such file or directory"),
     ],

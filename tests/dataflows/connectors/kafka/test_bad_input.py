@@ -20,7 +20,7 @@ def test_a_missing_topic_is_named_with_the_command_that_makes_it(
     missing = f"kafka://{topics.address}/missing"
     for places in ({"log": missing}, {"log": topics.made(), "output": missing}):
         with pytest.raises(
-            SettingsError, match=r"there is no such topic; make it with kafka-topics.sh .*--topic missing"
+            SettingsError, match=r"there is no such topic; create it with kafka-topics.sh .*--topic missing"
         ):
             kafka_pipelines.run(spec=SPEC, **places)
 
@@ -59,7 +59,7 @@ def test_a_password_lets_in_and_a_wrong_one_is_said_and_never_shown(
             assert topics.records(output)
             continue
         with pytest.raises(
-            SettingsError, match=r"does not let us in, see --kafka-properties: .*Authentication"
+            SettingsError, match=r"authentication failed, see --kafka-properties: .*Authentication"
         ) as error:
             kafka_pipelines.run_only(spec=SPEC, **places)
         assert password not in str(error.value)
@@ -71,7 +71,7 @@ def test_a_record_too_large_for_its_topic_ends_the_run(
     log, rejections = topics.made(), topics.made(max_message_bytes="20000")
     small, large = (b"{", START_MS), (b"x" * 30_000, START_MS + 1)
     topics.fill(log, [(None, value, at_ms) for value, at_ms in (small, large)])
-    with pytest.raises(BrokerError, match=r"did not take a record: .*raise max.message.bytes of the topic.* 20000"):
+    with pytest.raises(BrokerError, match=r"refused a record: .*raise max.message.bytes of the topic.* 20000"):
         kafka_pipelines.run(log, SPEC, rejections=rejections)
 
 

@@ -29,7 +29,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"--kafka-properties .*: No such file"):
         read_properties(str(tmp_path / "missing"))
     (tmp_path / "bytes").write_bytes(b"\xff")
-    with pytest.raises(SettingsError, match=r"--kafka-properties .*: it is no text"):
+    with pytest.raises(SettingsError, match=r"--kafka-properties .*: it is not a text file"):
         read_properties(str(tmp_path / "bytes"))
 
 

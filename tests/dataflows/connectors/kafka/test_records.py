@@ -64,7 +64,7 @@ def test_a_bounded_run_ends_at_the_offsets_that_it_is_given(topics: Topics, kafk
     outputs = kafka_pipelines.run(log, SPEC, end_offsets=f"{ends[0]},{ends[1]}")
     places = [json.loads(line)["position"] for line in outputs["a"].predictions]
     assert [place for place in places if place] == [f"{partition}/{offset}" for offset in range(3)]
-    with pytest.raises(SettingsError, match=r"--end-offsets has 1 numbers, and kafka://.* 2 partitions"):
+    with pytest.raises(SettingsError, match=r"--end-offsets has 1 numbers, but kafka://.* has 2 partitions"):
         kafka_pipelines.run(log, SPEC, end_offsets="3")
 
 
