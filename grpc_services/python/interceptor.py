@@ -107,7 +107,6 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
                 asked_s.append(metrics.asked(method, request))
                 del data
                 yield request
-                del request  # gRPC keeps the frames of a stream that its caller cancels until garbage is collected
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
             place = None
@@ -120,9 +119,10 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
                         yield answer
                 metrics.ended(method, "OK")
                 return
-            except grpc.RpcError:  # as above
+            except grpc.RpcError as error:  # as above
+                error.__traceback__ = None  # gRPC keeps it with the call, and by its frames the call would keep itself
                 metrics.ended(method, _end_of(place))
-                raise
+                return
             except Exception as error:  # the table knows what to do with each
                 code, message = status_of(error)
             metrics.ended(method, code.name)

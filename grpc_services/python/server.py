@@ -150,16 +150,14 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
     return [
         *(GZIP_ONLY if settings.limits.compression == "gzip" else IDENTITY_ONLY),
         ("grpc.max_concurrent_streams", max(settings.limits.max_concurrent_calls, _STREAMS_OF_A_CONNECTION)),
-        # With it, a loaded server reset calls of clients within the limit (REFUSED_STREAM), it seems because a stream
-        # counts until Python has let go of it. What callers hold at once is bounded by the gate.
-        ("grpc.http.overload_protection", 0),
+        ("grpc.http.overload_protection", 1),  # a stream counts until Python has let go of it, also one that is reset
         ("grpc.max_allowed_incoming_connections", _connections_max()),
         ("grpc.max_connection_idle_ms", _IDLE_CONNECTION_MS),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_WITHIN_MS),
         ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
         ("grpc.max_receive_message_length", settings.limits.max_message_bytes),
         ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
-        ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # lets clients keep a connection alive each 30 s
+        ("grpc.http2.max_ping_strikes", 0),  # a connection that is ended for its pings takes 1 kB more for each of them
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_connection_age_ms", settings.connections.max_connection_age_ms),  # gRPC moves it by up to a tenth
         ("grpc.max_connection_age_grace_ms", settings.connections.max_connection_age_grace_ms),

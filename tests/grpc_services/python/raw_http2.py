@@ -11,6 +11,7 @@ __all__ = ["RawCaller", "grpc_message"]
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS = 1, 4
+_CANCEL = 8
 _LARGEST_FRAME = 16_384
 
 
@@ -48,15 +49,35 @@ class RawCaller:
 
     def call(self, method: str, body: bytes = b"", *, end: bool = False, **metadata: str) -> int:
         """Begin a call, and send some of its body; the number of its stream."""
+        stream, headers = self._headers(method, metadata)
+        self.socket.sendall(headers)
+        if body or end:
+            self.send(stream, body, end=end)
+        return stream
+
+    def calls_and_resets(self, method: str, count: int) -> None:
+        """Begin calls and give each up at once, so that none of them ever counts as open."""
+        resets = (
+            headers + _frame(_RESET, 0, stream, struct.pack(">I", _CANCEL))
+            for stream, headers in (self._headers(method, {}) for _ in range(count))
+        )
+        self.socket.sendall(b"".join(resets))
+
+    def settings(self, count: int) -> None:
+        """Settings without a change, each of which the server has to acknowledge."""
+        self.socket.sendall(count * _frame(_SETTINGS, 0, 0, b""))
+
+    def pings(self, count: int) -> None:
+        """Pings, each of which the server has to answer."""
+        self.socket.sendall(count * _frame(_PING, 0, 0, bytes(8)))
+
+    def _headers(self, method: str, metadata: dict[str, str]) -> tuple[int, bytes]:
         stream, self._next_stream = self._next_stream, self._next_stream + 2
         fields = {":method": "POST", ":scheme": "https", ":path": method, ":authority": "localhost"}
         fields |= {"te": "trailers", "content-type": "application/grpc"}
         fields |= {name.replace("_", "-"): value for name, value in metadata.items()}
         block = b"".join(b"\0" + _text(name) + _text(value) for name, value in fields.items())
-        self.socket.sendall(_frame(_HEADERS, _END_HEADERS, stream, block))
-        if body or end:
-            self.send(stream, body, end=end)
-        return stream
+        return stream, _frame(_HEADERS, _END_HEADERS, stream, block)
 
     def send(self, stream: int, body: bytes, *, end: bool = False) -> None:
         """Send as if the other side's windows were always open."""

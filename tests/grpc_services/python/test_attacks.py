@@ -3,10 +3,11 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event as Flag
 from threading import Thread
 
 import grpc
@@ -210,3 +211,64 @@ def test_watchers_and_calls_beyond_the_limits_of_a_connection_take_nothing(targe
         assert target.more_megabytes() < 100
         caller.socket.shutdown(socket.SHUT_RDWR)
         ending.join(LIMIT_S)
+
+
+FLOODS: dict[str, Callable[[RawCaller], object]] = {
+    "settings": lambda caller: caller.settings(500),
+    "pings": lambda caller: caller.pings(500),
+    "calls that are reset": lambda caller: caller.calls_and_resets(UNARY, 100),
+    "streams that are reset": lambda caller: caller.calls_and_resets(STREAM, 100),
+    "large metadata": lambda caller: caller.call(UNARY, end=True, x=15_000 * "x"),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_keeps_nobody_out(target: Target, flood: str) -> None:
+    """As fast as it can be sent; what the server says is read, so that nothing holds it back."""
+    ended = Flag()
+
+    def send(caller: RawCaller) -> None:
+        with suppress(OSError):
+            while not ended.is_set():
+                FLOODS[flood](caller)
+
+    def read(caller: RawCaller) -> None:
+        with suppress(OSError):
+            for _ in caller.frames():
+                pass
+
+    with target.caller() as caller:
+        threads = [Thread(target=part, args=(caller,)) for part in (send, read)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            assert target.answers_good_calls()
+        ended.set()
+        caller.socket.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(LIMIT_S)
+    assert target.answers_good_calls()
+    assert target.more_megabytes() < 200
+
+
+@pytest.mark.parametrize("target", [{"tokens": True}], indirect=True)
+@pytest.mark.parametrize("begun", [b"", bytes.fromhex("1603010200010001fc0303")], ids=["silent", "half a hello"])
+def test_handshakes_that_are_never_finished_keep_nobody_out(target: Target, begun: bytes) -> None:
+    with ExitStack() as ends:
+        for _ in range(500):
+            ends.enter_context(socket.create_connection(("127.0.0.1", target.port))).sendall(begun)
+        assert target.answers_good_calls()
+        assert target.threads() < THREADS_OF_NOBODY
+        assert target.more_megabytes() < 100
+
+
+def test_streams_that_were_given_up_count_no_more(target: Target) -> None:
+    """Also before garbage is collected: else a client that gives up some would be refused as one that has too many."""
+    with target.channel() as channel:
+        for _ in range(200):
+            requests: SimpleQueue[bytes | None] = SimpleQueue()
+            answers = channel.stream_stream(STREAM)(iter(requests.get, None))
+            requests.put(window_batch([ONE_EVENT]).SerializeToString())
+            assert next(answers)
+            answers.cancel()
+            requests.put(None)
