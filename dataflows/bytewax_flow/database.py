@@ -1,7 +1,7 @@
-"""Finds a bit that was flipped in a database of Bytewax's, wherever it stands and means something.
+"""Finds any flipped bit that matters in a database of Bytewax.
 
-Bytewax reads an epoch as it finds it, and a wrong one loses windows in silence. SQLite itself guards the frames of its
-write-ahead log by checksums, and the pages by their structure only. So there is an index over each column that Bytewax
+Bytewax trusts the epoch that it reads, and a wrong one loses windows in silence. SQLite itself protects the frames of
+its write-ahead log with checksums, and the pages only by their structure. So there is an index over each column Bytewax
 reads: each value stands twice, and SQLite compares both (``integrity_check``). Snapshots have a checksum of their own.
 After a clean end the digest of the whole file is kept beside it.
 
@@ -34,7 +34,7 @@ _DATABASE: Final = "part-0.sqlite3"
 """The one that Bytewax makes where it is asked for one partition, which is enough for every worker of one process."""
 
 _DIGEST_FILE: Final = "part-0.sha256"
-"""Is there while no run has the database open, and is then the digest of all its bytes."""
+"""The file with the digest of the database; it exists while no run has the database open."""
 
 _INDEXES: Final = """
     CREATE INDEX latecomer_parts ON parts (part_count, created_at);
@@ -62,7 +62,7 @@ _LITTLE_ENDIAN_SUMS: Final = 0x377F0682
 
 
 def make_database(folder: Path) -> None:
-    """Make the database of a new state; what a start that was cut short has left is made again."""
+    """Create the database of a new state; a database that an interrupted start left is created again."""
     for left_behind in folder.glob("part-*.sqlite3*"):
         left_behind.unlink()
     try:
@@ -75,14 +75,14 @@ def make_database(folder: Path) -> None:
 
 
 def seal_database(folder: Path) -> None:
-    """Write down the digest of a database that nobody has open: then each of its bytes is checked, read or not."""
+    """Store the digest of a closed database, so that each of its bytes can be checked, read or not."""
     if not (folder / (_DATABASE + "-wal")).exists():
         write_whole(folder / _DIGEST_FILE, _digest(folder / _DATABASE).encode())
 
 
 @contextmanager
 def checked_database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The database of a state, checked whole before anything of it is believed. It is no longer sealed from then on.
+    """The database of a state, checked as a whole before it is used. It is no longer sealed afterwards.
 
     Raises:
         SnapshotError: it is damaged, or is not what ``make_database`` makes.
@@ -107,7 +107,7 @@ def checked_database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _check_files(folder: Path, database: Path) -> None:
-    """Check what can be told without SQLite."""
+    """Check what can be checked without SQLite."""
     for path in folder.glob("*.sqlite3"):  # Bytewax opens whatever is called so
         if path != database:
             raise SnapshotError(f"{path.name} is not a file of the state")

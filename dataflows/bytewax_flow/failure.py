@@ -1,4 +1,4 @@
-"""Keeps the terminal to the one line that says what went wrong.
+"""Reduces a failure to one line on the terminal.
 
 Where one of our functions raises, or a write of the state fails, Bytewax's runtime panics: it hands the error on as an
 exception, but first prints its stack to standard error. Nothing from that line on is shown, up to the end of the flow.

@@ -1,4 +1,4 @@
-"""How far a file was read or written when the state was saved, so that another or a changed file is told from it."""
+"""Marks how far a file was read or written when the state was saved, so that a replaced or changed file is noticed."""
 
 import os
 import stat
@@ -31,7 +31,7 @@ class FileMark(msgspec.Struct, array_like=True, frozen=True):
         return cls(size, len(line), crc32(line))
 
     def check(self, name: str, folder: str) -> None:
-        """See that a file still holds what it held up to this place; what has been added since is no matter.
+        """Check that a file still holds what it held up to this place; it may have grown since.
 
         Args:
             name: the option and the path, for errors.

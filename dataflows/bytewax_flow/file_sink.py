@@ -1,4 +1,4 @@
-"""Writes lines to files. After a crash a file is cut back to where the state says it was: complete, without repeats."""
+"""Writes lines to files. After a crash a file is truncated to the size in the state: complete, without duplicates."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ class FileSink(FixedPartitionedSink[OutputRecord, bytes]):
         self._paths: list[str] = list(paths.values())
 
     def check(self, saved: Mapping[str, bytes], folder: str) -> None:
-        """See that the files are those that a saved state has written.
+        """Check that the files are those that a saved state has written.
 
         Raises:
             SnapshotError: one was cut, replaced or changed.

@@ -38,7 +38,7 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         self._spec = spec
 
     def check(self, saved: bytes, folder: str) -> None:
-        """See that the file is the one that a saved state has read.
+        """Check that the file is the one that a saved state has read.
 
         Raises:
             SnapshotError: it was cut, replaced or changed.
@@ -91,7 +91,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         self._file.close()
 
     def _go_on(self) -> None:
-        """Go to where the next line begins: behind a newline that the last line read has got since."""
+        """Seek to the next line, after a newline that the last line may have got since."""
         last = b"\n" if self._mark.size == 0 else os.pread(self._file.fileno(), 1, self._mark.size - 1)
         if last != b"\n" and os.pread(self._file.fileno(), 1, self._mark.size) == b"\n":
             line = os.pread(self._file.fileno(), self._mark.line_bytes + 1, self._mark.size - self._mark.line_bytes)
@@ -108,7 +108,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         return ended
 
     def _last_line(self) -> list[bytes]:
-        """What stands behind the last newline, now that the file has ended."""
+        """The line after the last newline, now that the file has ended."""
         self._has_ended = True
         last_line = b"".join(self._begun)
         self._begun.clear()

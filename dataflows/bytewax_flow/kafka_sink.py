@@ -10,7 +10,7 @@ __all__ = ["KafkaPartition"]
 
 
 class KafkaPartition(StatefulSinkPartition[OutputRecord, None]):
-    """A topic as the one partition of an output. It has no state: what was not acknowledged is made again."""
+    """A topic as the one partition of an output. It has no state: unacknowledged outputs are computed again."""
 
     def __init__(self, target: KafkaTarget) -> None:
         self._writer = TopicWriter(target.location, target.properties, target.max_message_bytes)

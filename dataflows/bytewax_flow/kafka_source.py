@@ -23,7 +23,7 @@ _PREFETCHED_KBYTES: Final = 16_384
 """Of one partition; the client's own 64 MiB would be 512 MiB with eight partitions."""
 
 _EMPTY_FETCH_MS: Final = 50
-"""How long a broker thinks before it says that there is nothing: at the end of a bounded log, that is waited for."""
+"""How long a broker waits for records before it answers that there are none; the end of a bounded log takes as long."""
 
 _GONE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 
@@ -130,7 +130,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         return items
 
     def _past(self, error: KafkaError, message: Message) -> int:
-        """The end of the partition, if that is what the error says. A broker that is away is waited for.
+        """The end of the partition, if that is what the error says. An unavailable broker is waited for.
 
         Raises:
             BrokerError: the rest ends the run.

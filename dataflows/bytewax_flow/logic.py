@@ -1,4 +1,4 @@
-"""The adapter between Bytewax and ``Device``: tell the device, give what comes of it. It holds no rule."""
+"""The adapter between Bytewax and ``Device``: passes items to the device, and its outputs on. It holds no rule."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What the records of a partition are to its devices: events and instants of the clock in one order, and rejections."""
+"""Turns the records of a partition into rejections, and into events and instants for its devices, in one order."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from window_core import WindowSpec
 __all__ = ["PartitionItems", "PartitionState", "SourceItem"]
 
 SourceItem: TypeAlias = tuple[str, DeviceInput] | OutputRecord
-"""Something for a device, or the rejection of what is no event."""
+"""An input for a device, or the rejection of an INVALID record."""
 
 
 class PartitionState(msgspec.Struct, array_like=True):
@@ -27,7 +27,7 @@ class PartitionState(msgspec.Struct, array_like=True):
 
 
 class PartitionItems:
-    """Reads the records of a partition, and brings its devices what is due before each.
+    """Reads the records of a partition, and adds the devices that are due before each.
 
     Attributes:
         reader: how far it has read.
@@ -38,7 +38,7 @@ class PartitionItems:
         self._clock = PartitionClock(spec)
 
     def of(self, records: Iterable[Record]) -> list[SourceItem]:
-        """What these records bring, up to one that ends the partition."""
+        """The items of these records, up to one that ends the partition."""
         items: list[SourceItem] = []
         reader, clock = self.reader, self._clock
         for record in records:
@@ -56,7 +56,7 @@ class PartitionItems:
         return items
 
     def at_end(self, until_ms: int | None) -> list[SourceItem]:
-        """What the end of a bounded log brings: the last instant of the clock, if it is known."""
+        """The items at the end of a bounded log: the last instant of the clock, if it is known."""
         return [] if until_ms is None else [*self._clock.due_at(until_ms)]
 
     def snapshot(self) -> PartitionState:

@@ -1,4 +1,4 @@
-"""The state of a run on Bytewax: opened as the last run that came to an epoch's end has left it, or not at all.
+"""The state of a run on Bytewax: opened as it was at the end of the last complete epoch, or not at all.
 
 Bytewax writes the snapshots of an epoch first, and that it is over (its frontier) behind them. A run that dies between
 leaves snapshots of an epoch that never ended. Bytewax starts that epoch again and passes them over, but they keep their

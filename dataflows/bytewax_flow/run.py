@@ -42,10 +42,10 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
 
     Raises:
         SettingsError: the state belongs to another run.
-        ServiceError: a service could not be worked with.
+        ServiceError: a service failed.
         SnapshotError: the state cannot be read.
         OSError: an input or output failed.
-        KeyboardInterrupt: a signal asked for an end.
+        KeyboardInterrupt: a signal stopped the run.
     """
     recovery, saved = None, SavedEnds({}, {})
     with ExitStack() as stack:
@@ -120,7 +120,7 @@ def _outputs(locations: Locations) -> tuple[tuple[OutputKind, str, str], ...]:
 
 
 def _say_nothing(line: str) -> None:
-    """The topics were found before: there is nothing to wait for."""
+    """The topics were checked before, so there is nothing to wait for."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What Bytewax stores of a step: bytes with a checksum behind them, and nothing else.
+"""Makes Bytewax store nothing but bytes with a checksum.
 
 Bytewax pickles what a step gives it, and a pickle runs what it names when it is loaded. So every snapshot, of a source,
 a window or a sink, is one ``bytes`` object, and ``checked_pickle`` finds that out without loading the pickle.
@@ -27,7 +27,7 @@ _PICKLE_END: Final = len(pickle.dumps(b"")) - pickle.dumps(b"").index(b"\x94")
 
 
 def sealed(data: bytes) -> bytes:
-    """A snapshot with what finds damage to it."""
+    """A snapshot with its checksum."""
     data = _MAGIC + data
     return data + crc32(data).to_bytes(_CHECKSUM_BYTES, "big")
 
@@ -45,7 +45,7 @@ def unsealed(snapshot: bytes) -> bytes:
 
 
 def checked_pickle(stored: bytes) -> None:
-    """Look at a pickled snapshot before anything loads it.
+    """Check a pickled snapshot before anything loads it.
 
     Raises:
         SnapshotError: it is anything but the pickle of a sealed snapshot, to the last bit.

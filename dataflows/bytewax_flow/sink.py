@@ -1,4 +1,4 @@
-"""Where outputs go: predictions and rejections each to a file or to a topic."""
+"""Writes predictions and rejections, each to a file or to a topic."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a source waits for records: by a clock that never steps back.
+"""Lets a source wait for records, by a clock that never steps back.
 
 Bytewax compares the instant at which it looks at a partition again with the machine's clock, also the one that it
 chooses itself after an empty batch. When that clock is set back by an hour, the source would stand still for an hour.
@@ -18,7 +18,7 @@ AT_ONCE: Final = datetime.fromtimestamp(0, UTC)
 class SharedPause:
     """Pauses a worker once none of its partitions has had a record for more than a round.
 
-    One that has records is never held up by those that have none, and what they gave before has gone its way.
+    A partition with records is never delayed by partitions without, and earlier records have been passed on by then.
     """
 
     def __init__(self, pause_ms: int) -> None:
@@ -35,7 +35,7 @@ class SharedPause:
         self._partitions -= 1
 
     def after(self, records: int) -> None:
-        """Take note of what a partition gave, and wait if there is nothing to do."""
+        """Note how many records a partition gave, and wait if there is nothing to do."""
         self._empty = 0 if records else self._empty + 1
         if self._empty > self._partitions:
             self._empty = 0

@@ -1,4 +1,4 @@
-"""Where the job reads and writes: a topic, or on one machine a file."""
+"""Sources and sinks of the job: topics, or on one machine files."""
 
 from collections.abc import Iterable
 from functools import singledispatch
@@ -33,7 +33,7 @@ _SHADED: Final = "org.apache.flink.kafka.shaded."
 
 _TRANSACTION_TIMEOUT_MS: Final = 600_000
 """As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
-hour, would be refused, and the job would start again for ever."""
+hour, would be refused, and the job would restart for ever."""
 
 _PARTITIONS_LOOKED_AT_MS: Final = 10_000
 """How often a run without an end sees whether its topic is the same, and has the partitions that it had."""
@@ -112,7 +112,7 @@ def _topic_source(log: KafkaLog, settings: RunSettings) -> Any:
 
 
 def _offsets(topic: str, offsets: Iterable[int]) -> KafkaOffsetsInitializer:
-    """One for each partition. Where there is no record any more, the consumer fails: it skips nothing in silence."""
+    """One offset for each partition. If its record is gone, the consumer fails; it skips nothing in silence."""
     named = {KafkaTopicPartition(topic, number): offset for number, offset in enumerate(offsets)}
     return KafkaOffsetsInitializer.offsets(named, KafkaOffsetResetStrategy.NONE)
 

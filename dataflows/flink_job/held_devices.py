@@ -1,4 +1,4 @@
-"""The devices of one subtask that Python holds for Flink, and what Flink is told to keep of them.
+"""The devices of one subtask that Python holds for Flink, and the messages that tell Flink what to keep of them.
 
 A device is held from the moment at which Flink hands its snapshot over, or its first event is accepted, until it is
 released or has expired. Meanwhile its window stands here as an object, and Flink's snapshot of it may be an old one.
@@ -52,7 +52,7 @@ class HeldDevices:
         self._held[device.device_id] = _Held(device)
 
     def take(self, device_id: str, told: DeviceInput) -> list[LocatedOutput]:
-        """What a device makes of an event, or of an arrival watermark that a timer of it has brought."""
+        """The outputs of a device for an event, or for an arrival watermark when one of its timers fired."""
         known = self._held.get(device_id)
         held = known or _Held(Device(self._spec, self._metrics))
         outputs = held.device.take(told)
@@ -77,7 +77,7 @@ class HeldDevices:
         return outputs
 
     def messages(self, is_save: bool) -> list[StateMessage]:
-        """What the answer to a batch tells Flink about its devices, in order.
+        """The messages about devices for the answer to a batch, in order.
 
         Args:
             is_save: the snapshots of all windows that changed since they were last saved go along.

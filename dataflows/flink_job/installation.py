@@ -1,4 +1,4 @@
-"""What the job needs on this machine: a Java that Flink runs on, the package, and two jars. Says what is missing."""
+"""Checks what the job needs on this machine: a Java that Flink supports, the package, and two jars."""
 
 import importlib.util
 import os
@@ -28,7 +28,7 @@ def jars() -> list[Path]:
     """The jars that the job takes along: both, or none where the cluster has them in its ``lib``, as our image does.
 
     Raises:
-        SettingsError: one is missing; the message has the Maven command that brings it.
+        SettingsError: one is missing; the message has the Maven command that builds it.
     """
     lib = os.environ.get("FLINK_LIB_DIR")  # set by Flink's own scripts
     if lib and all((Path(lib) / name).is_file() for name in (JAR, CONNECTOR)):

@@ -37,10 +37,10 @@ MAX_PARALLELISM: Final = 720
 """Fixed for good, since the state is cut by it: many divisors, so that keys spread evenly over 2 to 10 subtasks."""
 
 _WATERMARK_INTERVAL_MS: Final = 50
-"""How often the clock moves: ticks of silent devices come that much later. Flink's own is 200."""
+"""How often watermarks are emitted: ticks of silent devices come up to that much later. Flink's default is 200."""
 
 _BUFFER_TIMEOUT_MS: Final = 5
-"""How long a record waits on its way to the task of its device for others to go with. Flink's own is 100."""
+"""How long a record waits for others before it is sent to the task of its device. Flink's default is 100."""
 
 
 @click.command()
@@ -79,7 +79,7 @@ def _end_with_input() -> None:
 
 
 def configuration(settings: RunSettings) -> Configuration:
-    """What the job needs, wherever it runs; a cluster's own configuration says the rest."""
+    """The options that the job needs wherever it runs; the rest is the cluster's configuration."""
     options = {
         "python.execution-mode": "thread",
         "pipeline.max-parallelism": str(MAX_PARALLELISM),

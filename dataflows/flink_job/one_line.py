@@ -1,4 +1,4 @@
-"""How the job ends where its settings are wrong: with one line that says so, as the pod's last word on a cluster."""
+"""Ends a job with wrong settings with a one-line error, which on a cluster is also the pod's termination message."""
 
 import sys
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LAST_WORD: Final = Path("/dev/termination-log")
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for a broker that is away.
+    """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for an unavailable broker.
 
     What fails later is Flink's to tell.
     """

@@ -1,4 +1,4 @@
-"""The adapter between Flink and ``Device``: decode, tell the device, ask the services, answer. It holds no rule."""
+"""The adapter between Flink and ``Device``: decodes, calls devices, asks the services, answers. It holds no rule."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ class PipelineFunction(ProcessFunction):
         self._threads.shutdown(cancel_futures=True)
 
     def _outputs(self, entry: RecordFrame | WakeUp, answer: list[Message]) -> list[LocatedOutput]:
-        """What a device makes of a record or of its clock; an INVALID record goes to the answer at once."""
+        """The outputs of a device for a record or for its clock; an INVALID record goes to the answer at once."""
         if isinstance(entry, WakeUp):
             now_ms = self._now_ms(entry.now_ms)
             return [] if now_ms is None else self._devices.take(entry.device_id, now_ms)

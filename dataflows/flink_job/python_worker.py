@@ -1,4 +1,4 @@
-"""What the job's functions share in the process they run in: the metrics."""
+"""The metrics that all functions of the job share in their process."""
 
 from functools import cache
 from threading import Lock

@@ -1,4 +1,4 @@
-"""How the process of a local run's job tells the one that started it what it counted, and that it has read all."""
+"""Reports from the process of a local job to the one that started it: its counts, and that it has read everything."""
 
 import json
 import os

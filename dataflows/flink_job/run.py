@@ -49,7 +49,7 @@ class JobError(RuntimeError):
 
 
 def run_on_flink(settings: RunSettings, locations: Locations, services: Services, metrics: Metrics, log: Log) -> None:
-    """Run the job until its input ends, or until a signal asks for an end, where the input has none.
+    """Run the job until its input ends; with an unbounded input, until a signal stops it.
 
     Raises:
         SettingsError: Java, the package or a jar is missing, or the state belongs to another run.

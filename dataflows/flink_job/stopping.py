@@ -16,7 +16,7 @@ _PAUSE_S: Final = 0.05
 
 
 def stop_with_savepoint(address: str, folder: Path) -> bool:
-    """Have the only job of a mini-cluster save its state and end; whether it did. If not, it goes on.
+    """Stop the only job of a mini-cluster with a savepoint; whether it did. If not, it keeps running.
 
     Args:
         address: of Flink's web page, as ``http://HOST:PORT``.

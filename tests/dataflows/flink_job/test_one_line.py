@@ -61,5 +61,5 @@ def test_a_variable_of_no_setting_is_told_before_the_job_begins(
     command = click.command()(run_options(lambda **options: begun.append(options)))
     with pytest.raises(SystemExit), told_in_one_line():
         command(args=[], standalone_mode=False)
-    assert capsys.readouterr().err.startswith("latecomer: LATECOMER_RUN_TICKS is no setting")
+    assert capsys.readouterr().err.startswith("latecomer: LATECOMER_RUN_TICKS is not a setting")
     assert begun == []
