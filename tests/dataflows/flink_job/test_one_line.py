@@ -44,8 +44,8 @@ def test_kubernetes_is_told_where_it_looks_and_no_file_is_made_elsewhere(
     status_of(SettingsError("wrong"))
     assert not log.exists()
     log.touch()
-    status_of(SettingsError("wrong"))
-    assert log.read_text() == "latecomer: wrong"
+    status_of(SettingsError("wrong\x1b[2J"))
+    assert log.read_text() == "latecomer: wrong\\u001b[2J"
 
 
 def test_what_fails_later_is_flinks_to_tell() -> None:
