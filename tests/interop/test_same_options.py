@@ -9,7 +9,9 @@ from dataflows.command_line.serve import serve
 from dataflows.java_tools import java_command
 from tests.interop.commands import said
 
-OF_PYTHON = {"--language", "--features-from", "--model"}
+OF_PYTHON = {"--language", "--config", "--features-from", "--model"}
+"""What the command reads before it becomes a Java server, and plug-ins in Python."""
+
 DIFFERENT = {"--port", "--max-concurrent-calls"}
 """Each language has ports of its own, and other threads."""
 
