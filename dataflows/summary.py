@@ -1,12 +1,16 @@
 """The summary that a run prints at its end, for a person."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from dataflows.connectors.locations import STANDARD, Locations
 from dataflows.pipeline.metrics import Metrics
 from runtime.terminal import Terminal
 
 __all__ = ["print_summary"]
+
+_CAUSE_CHARACTERS_MAX: Final = 200
+"""A line of a terminal or two; the outputs have all of it."""
 
 
 def print_summary(console: Terminal, metrics: Metrics, locations: Locations, seconds: float) -> None:
@@ -21,6 +25,9 @@ def print_summary(console: Terminal, metrics: Metrics, locations: Locations, sec
     }
     for name, value in rows.items():
         console.tell(value, name=name)
+        if name == "rejections":
+            for line in _causes(metrics):
+                console.tell(line, name=" ")
     for warning in _warnings(metrics):
         console.warn(warning)
 
@@ -37,6 +44,15 @@ def _warnings(metrics: Metrics) -> Iterator[str]:
             "a file an arrival"
         )
     yield from metrics.warnings.values()
+
+
+def _causes(metrics: Metrics) -> Iterator[str]:
+    """The commonest cause of each reason that has several."""
+    for reason, number in metrics.by_reason().items():
+        commonest = metrics.commonest_cause(reason)
+        if number and commonest is not None:
+            message = commonest.cause[:_CAUSE_CHARACTERS_MAX]
+            yield f"{reason}, most often ({commonest.number:,}): {message}; the first is {commonest.example}"
 
 
 def _counts(counts: dict[str, int]) -> str:

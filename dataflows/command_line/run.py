@@ -21,6 +21,7 @@ from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
+from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings, run_options
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
@@ -72,6 +73,11 @@ def run(**options: Any) -> None:
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Terminal(stderr=to_standard_error, quiet=settings.quiet)
     print_summary(summary, metrics, locations, seconds)
+    refused = metrics.value("latecomer_rejections_total", reason="REFUSED")
+    if refused and refused == sum(metrics.by_cause().values()):
+        commonest = metrics.commonest_cause("REFUSED")
+        assert commonest is not None
+        raise ServiceError(f"every evaluation was refused, {refused:,} in all; {commonest.cause}")
 
 
 def _served_metrics(metrics: Metrics, settings: RunSettings, stack: ExitStack) -> str:

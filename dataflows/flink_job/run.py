@@ -150,8 +150,9 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
                 key = found.event.device_id.encode()
                 target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, record.value)))
     reader.count()
-    found_here = [count for count in seen.report()["counts"] if count[0] in _COUNTED_BY_READING]
-    log.metrics.add({"counts": found_here, "warnings": {}})
+    report = seen.report()
+    found_here = [count for count in report["counts"] if count[0] in _COUNTED_BY_READING]
+    log.metrics.add({**report, "counts": found_here})
     return changed(job, input=str(frames), until_ms=reader.clock_ms if log.until_ms is None else log.until_ms)
 
 

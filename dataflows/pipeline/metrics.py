@@ -2,18 +2,39 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from grpc_services.python.service_metrics import ServiceMetrics
 from window_core import CAUSES, REASONS
 
-__all__ = ["Metrics", "metric_names"]
+__all__ = ["CauseCount", "Metrics", "metric_names"]
 
 _LATENESS_S: Final = (1, 10, 60, 300, 900, 3_600, 10_800, 36_000)
 _CALL_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALL_WINDOWS: Final = (1, 4, 16, 64, 256, 1_024, 4_096)
+
+
+_CAUSES_MAX: Final = 100
+"""Kinds of rejection that are told apart; a service may say something else of each window."""
+
+
+class CauseCount(NamedTuple):
+    """Rejections of one reason and one cause.
+
+    Attributes:
+        reason: why they were rejected.
+        cause: the error and the field of an INVALID record; service, status and message of a REFUSED evaluation.
+        number: how many there were.
+        example: the position of the first, or the id of the evaluation.
+    """
+
+    reason: str
+    cause: str
+    number: int
+    example: str
 
 
 class Metrics:
@@ -65,6 +86,8 @@ class Metrics:
             "latecomer_arrival_jumps_total": self.jumps,
         }
         self.warnings: dict[str, str] = {}
+        self._causes: dict[tuple[str, str], CauseCount] = {}
+        self._causes_lock = Lock()  # batches are answered in several threads
         self._say = say
         self._arrivals_ms: dict[str, int] = {}
 
@@ -86,6 +109,21 @@ class Metrics:
             if self._say is not None:
                 self._say(warning)
 
+    def caused(self, reason: str, cause: str, example: str, number: int = 1) -> None:
+        """Note why something was rejected, for the summary."""
+        with self._causes_lock:
+            known = self._causes.get((reason, cause))
+            if known is not None:
+                self._causes[reason, cause] = known._replace(number=known.number + number)
+            elif len(self._causes) < _CAUSES_MAX:
+                self._causes[reason, cause] = CauseCount(reason, cause, number, example)
+
+    def commonest_cause(self, reason: str) -> CauseCount | None:
+        """The commonest cause of a reason; of two, the one that came first."""
+        with self._causes_lock:
+            causes = [cause for cause in self._causes.values() if cause.reason == reason]
+        return max(causes, key=lambda cause: cause.number, default=None)
+
     def report(self) -> dict[str, Any]:
         """What the summary tells, as JSON holds it, for another process to ``add``."""
         counts = [
@@ -95,7 +133,9 @@ class Metrics:
             for sample in family.samples
             if sample.name in self._counters
         ]
-        return {"counts": counts, "warnings": self.warnings}
+        with self._causes_lock:
+            causes = list(self._causes.values())
+        return {"counts": counts, "warnings": self.warnings, "causes": causes}
 
     def add(self, report: dict[str, Any]) -> None:
         """Count what another process counted, and warn of what it warned of."""
@@ -104,6 +144,8 @@ class Metrics:
             (counter.labels(**labels) if labels else counter).inc(number)
         for kind, warning in report["warnings"].items():
             self.warn(kind, warning)
+        for reason, cause, number, example in report["causes"]:
+            self.caused(reason, cause, example, number)
 
     def value(self, name: str, **labels: str) -> int:
         """What a counter stands at."""

@@ -35,6 +35,10 @@ class PredictionStep:
             self._metrics.evaluations.labels(cause).inc(number)
         for reason, number in Counter([*rejections, *refusals]).items():
             self._metrics.rejections.labels(reason).inc(number)
+        for evaluation, answer in zip(evaluations, answers, strict=True):
+            if isinstance(answer, Refusal):
+                said = f"{answer.service}, {answer.status}: {answer.message}"
+                self._metrics.caused("REFUSED", said, evaluation.evaluation_id)
         given = iter(answers)
         return [
             _answered(output, position, next(given)) if isinstance(output, Evaluation) else _rejected(output, position)

@@ -126,6 +126,8 @@ class PartitionReader:
             return None
         self._records += 1
         self._invalid += 1
+        where = "" if error.field is None else f" in {error.field}"
+        self._metrics.caused("INVALID", error.error + where, record.position)
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
 

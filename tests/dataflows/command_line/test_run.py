@@ -146,3 +146,24 @@ def test_until_reads_nothing_that_arrived_later_and_ticks_up_to_it(run: Run, tmp
     assert finished.returncode == 0
     outputs = read_outputs(tmp_path / "p.jsonl", tmp_path / "rejections.jsonl")
     assert first_difference(reference(lines, WindowSpec(tick_ms=500), 1_000), outputs) == ""
+
+
+def test_a_run_of_which_every_evaluation_was_refused_fails_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "refusing.py").write_text(
+        "from grpc_services.python.features import Window, feature\n"
+        '@feature("spread_1/v1")\n'
+        "def spread(window: Window) -> float:\n"
+        "    return 1 / 0\n"
+        "FEATURES = (spread,)\n"
+    )
+    (tmp_path / "events.jsonl").write_bytes(EVENT % 5 + b"\n" + EVENT % 6 + b'\n{"device_id":7}\n')
+    finished = latecomer(
+        "run", "--input", "events.jsonl", "--output", "p.jsonl", "--tick", "0", "--features-from", "refusing:FEATURES",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    refused = "features, INTERNAL: feature spread_1/v1 failed on this row"
+    summary = finished.stdout.decode()
+    assert f"REFUSED, most often (2): {refused}; the first is d/5/0" in summary
+    assert "INVALID, most often (1): not_an_event in time; the first is 0/2" in summary
+    assert finished.stderr.decode().splitlines()[-1] == f"latecomer: every evaluation was refused, 2 in all; {refused}"
