@@ -35,6 +35,7 @@ FAST_TESTS: Final = (
         f"--ignore=tests/dataflows/services/test_{name}.py"
         for name in ("answer_deadline", "client", "statuses", "streams")
     ),
+    *(f"tests/dataflows/deployment/test_{name}.py" for name in ("checks", "job_settings", "pods", "report", "waiting")),
     "tests/dataflows/test_settings.py",
     "tests/dataflows/deployment/test_pods.py",
     "tests/dataflows/flink_job/test_causes.py",
