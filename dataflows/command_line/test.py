@@ -36,8 +36,7 @@ FAST_TESTS: Final = (
         for name in ("answer_deadline", "client", "statuses", "streams")
     ),
     *(f"tests/dataflows/deployment/test_{name}.py" for name in ("checks", "job_settings", "pods", "report", "waiting")),
-    "tests/dataflows/test_settings.py",
-    "tests/dataflows/deployment/test_pods.py",
+    "tests/dataflows/settings",
     "tests/dataflows/flink_job/test_causes.py",
     "tests/dataflows/flink_job/test_frames.py",
     "tests/dataflows/flink_job/test_held_devices.py",
