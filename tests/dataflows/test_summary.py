@@ -1,0 +1,68 @@
+"""The lines at the end of a run: what was counted, where it is, and what a person should not miss."""
+
+from io import StringIO
+
+from dataflows.connectors.locations import Locations
+from dataflows.pipeline.metrics import Metrics
+from dataflows.summary import print_summary
+from runtime.terminal import Terminal
+
+FILES = Locations("events.jsonl", "out/predictions.jsonl", "out/rejections.jsonl", makes_sample=False)
+
+
+def lines(metrics: Metrics, locations: Locations = FILES, seconds: float = 2.0) -> list[str]:
+    file = StringIO()
+    print_summary(Terminal(file=file), metrics, locations, seconds)
+    return file.getvalue().splitlines()
+
+
+def rows(metrics: Metrics, locations: Locations = FILES, seconds: float = 2.0) -> dict[str, str]:
+    """The text of each line by its name."""
+    return {line[:15].rstrip(): line[16:] for line in lines(metrics, locations, seconds)}
+
+
+def test_a_run_is_told_in_a_line_each() -> None:
+    metrics = Metrics()
+    metrics.records.inc(12_345)
+    for cause, number in (("event", 10_000), ("late_event", 345)):
+        metrics.evaluations.labels(cause).inc(number)
+    for reason, number in (("TOO_LATE", 1_999), ("INVALID", 1)):
+        metrics.rejections.labels(reason).inc(number)
+    assert rows(metrics, seconds=2.5) == {
+        "records": "12,345 in 2.5 s, 4,938 records/s",
+        "evaluations": "10,345: event 10,000, late_event 345",
+        "rejections": "2,000: INVALID 1, TOO_LATE 1,999",
+        "predictions in": "out/predictions.jsonl",
+        "rejections in": "out/rejections.jsonl",
+    }
+
+
+def test_a_run_of_nothing_and_of_no_time_is_told_too() -> None:
+    told = rows(Metrics(), seconds=0.0)
+    assert told["records"] == "0 in 0.0 s, 0 records/s"
+    assert (told["evaluations"], told["rejections"]) == ("0", "0")
+
+
+def test_standard_output_is_named() -> None:
+    told = rows(Metrics(), FILES._replace(predictions="-", rejections="-"))
+    assert (told["predictions in"], told["rejections in"]) == ("standard output", "standard output")
+
+
+def test_arrivals_that_went_back_or_ahead_are_a_warning_over_all_partitions() -> None:
+    metrics = Metrics()
+    for partition, number in (("0", 1_000), ("1", 1)):
+        metrics.clamped.labels(partition).inc(number)
+        metrics.jumps.labels(partition).inc(number + 1)
+    clamped, jumps = lines(metrics)[5:]
+    assert clamped.startswith("warning: 1,001 arrivals")
+    assert "clamped" in clamped
+    assert jumps.startswith("warning: 1,003 arrivals")
+    assert "LogAppendTime" in jumps
+
+
+def test_each_warning_of_the_run_is_told_again() -> None:
+    metrics = Metrics()
+    metrics.warn("one", "the first [bold]")
+    metrics.warn("two", "the second")
+    metrics.warn("one", "the first once more")
+    assert lines(metrics)[5:] == ["warning: the first [bold]", "warning: the second"]
