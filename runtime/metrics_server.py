@@ -1,10 +1,11 @@
-"""Serves the metrics of a process to Prometheus, on a few threads that no client can keep busy.
+"""Serves the metrics of a process to Prometheus, and its health to probes. No client can keep its few threads busy.
 
 When all threads have a connection, the oldest is closed for the next one: a real scrape takes milliseconds.
 """
 
 import socket
 import socketserver
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from threading import Lock, Thread
 from typing import Any, Final
@@ -28,18 +29,21 @@ class MetricsServer:
         url: where to ask, on this machine.
     """
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, host: str, port: int, is_serving: Callable[[], bool] = lambda: True
+    ) -> None:
         """Listen.
 
         Args:
             registry: what is served.
             host: name or address to listen on.
             port: where; 0 takes a free one.
+            is_serving: what ``/health`` says, to probes that cannot ask by gRPC.
         Raises:
             OSError: the port is taken, or there is no such address.
         """
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        self._server = _Server(registry, family, where)
+        self._server = _Server(registry, is_serving, family, where)
         is_here = is_loopback(host) or host in ("0.0.0.0", "::")
         shown = "localhost" if is_here and family == socket.AF_INET else where[0]
         self.url = f"http://{address_of(str(shown), self._server.server_address[1])}/metrics"
@@ -56,9 +60,10 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, registry: CollectorRegistry, family: int, where: Any) -> None:
+    def __init__(self, registry: CollectorRegistry, is_serving: Callable[[], bool], family: int, where: Any) -> None:
         self.address_family = family
         self.registry = registry
+        self.is_serving = is_serving
         self._lock = Lock()
         self._open: list[Any] = []  # the oldest first
         super().__init__(where, _Handler)
@@ -92,9 +97,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        encoded, content_type = choose_encoder(self.headers.get("Accept", ""))
-        body = encoded(self.server.registry)
-        self.send_response(200)
+        if self.path == "/health":
+            is_serving = self.server.is_serving()
+            self._answer(200 if is_serving else 503, "text/plain", b"SERVING\n" if is_serving else b"NOT_SERVING\n")
+        else:
+            encoded, content_type = choose_encoder(self.headers.get("Accept", ""))
+            self._answer(200, content_type, encoded(self.server.registry))
+
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

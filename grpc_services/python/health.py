@@ -74,6 +74,10 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # ge
         else:
             self._forget(watcher)
 
+    def is_serving(self) -> bool:
+        """Whether it has not been told to stop."""
+        return self._serving
+
     def stop_being_healthy(self) -> None:
         """Say NOT_SERVING from now on, first to those who watch."""
         with self._lock:

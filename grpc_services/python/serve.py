@@ -59,7 +59,7 @@ def _serves_metrics(server: RunningServer, settings: ServerSettings) -> bool:
     assert settings.listen.metrics_port is not None
     try:
         host = settings.listen.metrics_host or settings.listen.host
-        metrics = MetricsServer(server.metrics.registry, host, settings.listen.metrics_port)
+        metrics = MetricsServer(server.metrics.registry, host, settings.listen.metrics_port, server.is_serving)
     except OSError as error:
         print(f"{settings.service}: --metrics-port {settings.listen.metrics_port}: {error.strerror}", file=sys.stderr)
         return False

@@ -95,6 +95,10 @@ class RunningServer:
     def address(self) -> str:
         return address_of(self.host, self.port)
 
+    def is_serving(self) -> bool:
+        """Whether health says SERVING."""
+        return self._health.is_serving()
+
     def stop_being_healthy(self) -> None:
         """Report NOT_SERVING to health checks and watchers, but keep serving."""
         self._health.stop_being_healthy()

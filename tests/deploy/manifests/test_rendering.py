@@ -166,6 +166,20 @@ def selected(labels: dict[str, str], selector: dict[str, Any]) -> bool:
     return exact and among
 
 
+@pytest.mark.parametrize("service", ["features", "inference"])
+def test_whether_a_service_is_ready_is_asked_of_its_health_and_not_of_its_port(
+    manifests: Manifests, service: str
+) -> None:
+    [container] = dict(manifests.pod_specs())[service]["containers"]
+    probe = container["readinessProbe"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    if "httpGet" in probe:
+        assert probe["httpGet"] == {"path": "/health", "port": "metrics"}
+        assert "metrics" in ports
+    else:
+        assert probe["grpc"]["port"] == ports["grpc"]
+
+
 def test_every_pod_may_resolve_names_and_no_pod_is_open_to_all(manifests: Manifests) -> None:
     policies = {policy["metadata"]["name"]: policy["spec"] for policy in manifests.of("NetworkPolicy")}
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

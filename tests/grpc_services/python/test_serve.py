@@ -1,6 +1,8 @@
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +48,25 @@ def test_a_server_that_is_told_to_stop_ends_with_status_0(number):
             assert process.wait(LIMIT_S) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
+
+
+def test_probes_without_grpc_are_told_that_a_server_drains():
+    with serving("'inference', port=0, metrics_port=0, drain_delay_ms=3_600_000") as process:
+        assert process.stdout.readline().startswith("inference: listening on ")
+        url = process.stderr.readline().split()[-1].removesuffix("metrics") + "health"
+        assert probed(url) == (200, b"SERVING\n")
+        process.send_signal(signal.SIGTERM)
+        said = (probed(url) for _ in range(1_000))  # the signal is on its way
+        assert (503, b"NOT_SERVING\n") in said
+
+
+def probed(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=LIMIT_S) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.status, refused.read()
 
 
 def test_a_second_signal_cuts_the_drain_short():
