@@ -35,8 +35,12 @@ FAST_TESTS: Final = (
         f"--ignore=tests/dataflows/services/test_{name}.py"
         for name in ("answer_deadline", "client", "statuses", "streams")
     ),
-    *(f"tests/dataflows/deployment/test_{name}.py" for name in ("checks", "job_settings", "pods", "report", "waiting")),
+    *(
+        f"tests/dataflows/deployment/test_{name}.py"
+        for name in ("checks", "flink", "in_job_manager", "job_settings", "manifests", "pods", "report", "waiting")
+    ),
     "tests/dataflows/settings",
+    "tests/dataflows/test_summary.py",
     "tests/dataflows/flink_job/test_causes.py",
     "tests/dataflows/flink_job/test_frames.py",
     "tests/dataflows/flink_job/test_held_devices.py",
