@@ -136,7 +136,7 @@ def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ..
         cwd=tmp_path, env=environment(), capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert finished.returncode == 2
-    assert "--input - needs a standard input" in one_line(finished.stderr)
+    assert "--input -: standard input is closed" in one_line(finished.stderr)
 
 
 def test_a_port_that_is_taken_is_not_shared(tmp_path: Path) -> None:
