@@ -3,10 +3,10 @@
 ``python -m tests.planted.run [--sample N] [--seed S] [FILE.yaml ...]``: exit status 1 if an error stayed green, or does
 not apply any more.
 
-A file of errors: ``copy`` names the folders that its tests need, ``tests`` what pytest runs, ``memory_mb`` what it may
-take (without it, any), ``build_java`` the command that builds what an error in Java is in, or ``test_java`` one that
-tests it in place of pytest, ``errors`` is a list of ``name``, ``rule``, ``file``, ``find`` (once in that file),
-``replace``, and ``tests`` where it differs.
+A file of errors: ``copy`` names the folders and files that its tests need, ``tests`` what pytest runs, ``memory_mb``
+what it may take (without it, any), ``build_java`` the command that builds what an error in Java is in, or ``test_java``
+one that tests it in place of pytest, ``errors`` is a list of ``name``, ``rule``, ``file``, ``find`` (once in that
+file), ``replace``, and ``tests`` where it differs.
 """
 
 import argparse
@@ -118,12 +118,13 @@ def plant(error: PlantedError) -> Outcome:
     return Outcome(error, verdict, found_by, monotonic() - began)
 
 
-def copy_source(folders: Sequence[str], to: Path) -> None:
-    for file in ("pyproject.toml", "pom.xml"):
-        shutil.copy(ROOT / file, to)
+def copy_source(names: Sequence[str], to: Path) -> None:
     left_out = shutil.ignore_patterns("__pycache__", ".hypothesis", "target", "node_modules")
-    for folder in folders:
-        shutil.copytree(ROOT / folder, to / folder, ignore=left_out)
+    for name in ("pyproject.toml", "pom.xml", *names):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, ignore=left_out)
+        else:
+            shutil.copy(ROOT / name, to)
 
 
 def run_chosen(error: PlantedError, root: Path) -> tuple[int, str]:
