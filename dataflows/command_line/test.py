@@ -37,7 +37,17 @@ FAST_TESTS: Final = (
     ),
     *(
         f"tests/dataflows/deployment/test_{name}.py"
-        for name in ("checks", "flink", "in_job_manager", "job_settings", "manifests", "pods", "report", "waiting")
+        for name in (
+            "checks",
+            "flink",
+            "in_job_manager",
+            "job_settings",
+            "manifests",
+            "pods",
+            "report",
+            "rollout",
+            "waiting",
+        )
     ),
     "tests/dataflows/settings",
     "tests/dataflows/test_summary.py",
