@@ -7,8 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
 
-__all__ = ["naming", "write_whole"]
+__all__ = ["naming", "write_error", "write_whole"]
+
+_PROBE_BYTES: Final = 64 * 1024
+"""Twice what SQLite asks for at once: the index of its log, 32 KiB."""
 
 
 @contextmanager
@@ -20,6 +25,18 @@ def naming(place: object) -> Iterator[None]:
         if error.filename is not None or error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(place)) from None
+
+
+def write_error(folder: Path) -> OSError | None:
+    """What keeps this process from writing into a folder, such as a full disk; ``None`` if nothing does."""
+    try:
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return OSError(error.errno, error.strerror, str(folder))
+    return None
 
 
 def write_whole(file: Path, data: bytes) -> None:

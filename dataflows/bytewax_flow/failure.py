@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryFile
 from threading import Thread
 from typing import Final
+
+from runtime.written_files import write_error
 
 __all__ = ["cause_of", "disk_error", "without_panics"]
 
@@ -26,9 +27,6 @@ _SQLITE_FAILURE: Final = re.compile(r'SqliteFailure\(Error \{ code: \w+, extende
 
 _PRIMARY: Final = 0xFF
 """The bits of a result code that say what kind it is (https://www.sqlite.org/rescode.html)."""
-
-_PROBE_BYTES: Final = 64 * 1024
-"""Twice what SQLite asks for at once: the index of its log, 32 KiB."""
 
 
 @contextmanager
@@ -89,14 +87,8 @@ def disk_error(error: BaseException, folder: Path) -> OSError | None:
         return None
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    try:  # SQLite has one word for a full disk, a quota and a broken one
-        with TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(_PROBE_BYTES))
-            probe.flush()
-            os.fsync(probe.fileno())
-    except OSError as said:
-        return OSError(said.errno, said.strerror, str(folder))
-    return OSError(errno.EIO, message, str(folder))
+    # SQLite has one word for a full disk, a quota and a broken one
+    return write_error(folder) or OSError(errno.EIO, message, str(folder))
 
 
 def _is_standard_error(file: object) -> bool:

@@ -29,7 +29,7 @@ from runtime.errors import SettingsError
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of, changed, options_of, values_of
 from runtime.terminal import say
-from runtime.written_files import naming
+from runtime.written_files import naming, write_error
 
 __all__ = ["JobError", "run_on_flink"]
 
@@ -82,7 +82,10 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
             say(f"Flink's web page: http://127.0.0.1:{job.web_port}")
             if job.metrics_port is not None:
                 say(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics")
-        _run_job(job, folder)
+        try:
+            _run_job(job, folder)
+        except JobError as error:  # Flink tells of a full disk in other words, or in none
+            raise _write_error(locations, settings) or error from None
         add_report(metrics, folder)
 
 
@@ -118,6 +121,15 @@ def _free_port() -> int:
 
 def _chosen_port(port: int | None) -> int | None:
     return _free_port() if port == 0 else port
+
+
+def _write_error(locations: Locations, settings: RunSettings) -> OSError | None:
+    files = (place for place in (locations.predictions, locations.rejections) if not is_kafka(place))
+    folders = [
+        *(Path(place).parent for place in files),
+        *(Path(folder) for folder in [settings.state.folder] if folder),
+    ]
+    return next(filter(None, map(write_error, folders)), None)
 
 
 @singledispatch

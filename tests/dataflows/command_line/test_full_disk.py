@@ -74,6 +74,15 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, services: tuple[str, ...
     assert left.stat().st_size > 50_000
 
 
+@pytest.mark.usefixtures("disk", "has_flink")
+def test_a_full_disk_under_flink_is_said(tmp_path: Path, services: tuple[str, ...], log: bytes) -> None:
+    """Flink itself says that a part of it is shutting down."""
+    (tmp_path / "events.jsonl").write_bytes(log)
+    places = ("--input", "events.jsonl", "--output", "disk/p.jsonl", "--rejections", "r.jsonl")
+    finished = latecomer("run", "--engine", "flink", "--quiet", *services, *places, cwd=tmp_path)
+    assert (finished.returncode, one_line(finished.stderr)) == (1, f"latecomer: disk: {FULL}")
+
+
 def test_lines_that_find_no_space_as_parquet_are_kept(
     tmp_path: Path, services: tuple[str, ...], log: bytes, disk: Resize
 ) -> None:
