@@ -1,12 +1,13 @@
 """The source: lines of any length in chunks of any size, and a state that can be taken after each chunk."""
 
+from codecs import BOM_UTF8
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dataflows.bytewax_flow import file_source
@@ -56,11 +57,13 @@ def read(
 
 @given(drawn_logs(), st.integers(1, 80))
 @SHARED
-def test_a_byte_order_mark_at_the_start_changes_no_item(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
+def test_a_byte_order_mark_at_the_start_changes_no_record(path: Path, log: DrawnLog, chunk_bytes: int) -> None:
+    assume(not log.data.startswith(BOM_UTF8))  # only the first of two is skipped
     path.write_bytes(log.data)
-    items = read(path, log.spec, log.until_ms, 1 << 20)
-    path.write_bytes(b"\xef\xbb\xbf" + log.data)
-    assert read(path, log.spec, log.until_ms, chunk_bytes, restarts=True) == items
+    plain = read(path, log.spec, log.until_ms, 1 << 20)
+    path.write_bytes(BOM_UTF8 + log.data)
+    marked = read(path, log.spec, log.until_ms, chunk_bytes, restarts=True)
+    assert [item for item in marked if not is_watermark(item)] == [item for item in plain if not is_watermark(item)]
 
 
 @given(drawn_logs(), st.integers(1, 80))
