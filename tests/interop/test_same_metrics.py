@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import grpc
@@ -97,3 +98,27 @@ def test_the_numbers_are_served_where_the_calls_are_or_where_it_is_said_and_half
                 assert b"latecomer_service_calls_running" in answer.read()
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.3", port), timeout=60)
+
+
+@pytest.mark.parametrize("language", ["python", "java"])
+def test_probes_without_grpc_hear_that_a_server_serves_and_that_it_drains(jar: Path, language: str) -> None:
+    command = [*LATECOMER, "serve", "features", "--language", language, "--port", "0", "--metrics-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, "--drain", "20s"], stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout.readline().strip().partition("listening on ")[2]
+        url = process.stderr.readline().strip().partition("metrics: ")[2].replace("/metrics", "/health")
+        assert probed(url) == (200, b"SERVING\n")
+        process.terminate()
+        while (answer := probed(url)) == (200, b"SERVING\n"):  # the signal is on its way; the drain lasts far longer
+            pass
+        assert answer == (503, b"NOT_SERVING\n")
+        process.kill()
+
+
+def probed(url: str) -> tuple[int, bytes]:
+    try:
+        with urlopen(url, timeout=60) as answer:
+            return answer.status, answer.read()
+    except HTTPError as refused:
+        with refused:
+            return refused.status, refused.read()

@@ -152,7 +152,8 @@ public abstract class ServeCommand implements Callable<Integer> {
     }
     try {
       String where = metricsHost == null ? host : metricsHost;
-      return MetricsServer.start(server.metrics().registry(), where, metricsPort);
+      return MetricsServer.start(
+          server.metrics().registry(), server::isServing, where, metricsPort);
     } catch (IOException error) {
       server.drain();
       throw new Failure(service + ": metrics-port " + metricsPort + ": " + reason(error), error);

@@ -18,11 +18,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Serves the metrics of a process to Prometheus, on few threads that nobody can hold.
+ * Serves the metrics of a process to Prometheus and its health to probes, on few threads that
+ * nobody can hold.
  *
  * <p>When as many connections are open as there may be, the oldest is closed for the next one: who
  * asks in earnest is done within milliseconds.
@@ -40,7 +42,10 @@ public final class MetricsServer implements AutoCloseable {
 
   private static final Pattern ACCEPT = Pattern.compile("(?im)^accept:(.*)$");
 
+  private static final String HEALTH = "GET /health ";
+
   private final PrometheusRegistry registry;
+  private final BooleanSupplier isServing;
   private final ServerSocket listening;
   private final ExpositionFormats formats = ExpositionFormats.init();
   private final Thread acceptor = ServiceServer.daemon(this::accept, "metrics");
@@ -52,19 +57,23 @@ public final class MetricsServer implements AutoCloseable {
   /** The oldest first; guarded by itself. */
   private final Deque<Socket> open = new ArrayDeque<>();
 
-  private MetricsServer(PrometheusRegistry registry, ServerSocket listening) {
+  private MetricsServer(
+      PrometheusRegistry registry, BooleanSupplier isServing, ServerSocket listening) {
     this.registry = registry;
+    this.isServing = isServing;
     this.listening = listening;
   }
 
   /**
    * Listens until it is closed.
    *
+   * @param isServing what {@code /health} says, to probes that cannot ask by gRPC
    * @param host name or address to listen on
    * @param port 0 takes a free one
    * @throws IOException if the port is taken, or there is no such address
    */
-  public static MetricsServer start(PrometheusRegistry registry, String host, int port)
+  public static MetricsServer start(
+      PrometheusRegistry registry, BooleanSupplier isServing, String host, int port)
       throws IOException {
     ServerSocket listening = new ServerSocket();
     try {
@@ -73,7 +82,7 @@ public final class MetricsServer implements AutoCloseable {
       listening.close();
       throw error;
     }
-    MetricsServer made = new MetricsServer(registry, listening);
+    MetricsServer made = new MetricsServer(registry, isServing, listening);
     made.acceptor.start();
     return made;
   }
@@ -159,7 +168,13 @@ public final class MetricsServer implements AutoCloseable {
   private byte[] answer(String request) throws IOException {
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     ByteArrayOutputStream answer = new ByteArrayOutputStream();
-    if (request.startsWith("GET ")) {
+    if (request.startsWith(HEALTH)) {
+      boolean serving = isServing.getAsBoolean();
+      body.writeBytes(
+          (serving ? "SERVING\n" : "NOT_SERVING\n").getBytes(StandardCharsets.US_ASCII));
+      String status = serving ? "200 OK" : "503 Service Unavailable";
+      head(answer, status, "Content-Type: text/plain", body.size());
+    } else if (request.startsWith("GET ")) {
       ExpositionFormatWriter format = format(request);
       format.write(body, registry.scrape());
       head(answer, "200 OK", "Content-Type: " + format.getContentType(), body.size());

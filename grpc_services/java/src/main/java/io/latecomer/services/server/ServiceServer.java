@@ -68,6 +68,7 @@ public final class ServiceServer {
   /** The one it listens on, also where a free one was asked for; known also after the end. */
   private int port;
 
+  private volatile boolean serving = true;
   private final Object ending = new Object();
   private boolean drained;
   private final WatchedFiles files;
@@ -198,6 +199,11 @@ public final class ServiceServer {
     return metrics;
   }
 
+  /** What its health says: false from the beginning of its end on. */
+  public boolean isServing() {
+    return serving;
+  }
+
   /** Host and port as a client writes them. */
   public String address() {
     return ServerSettings.address(settings.host(), port());
@@ -212,6 +218,7 @@ public final class ServiceServer {
       if (drained) {
         return;
       }
+      serving = false;
       health.enterTerminalState();
       TimeUnit.MILLISECONDS.sleep(settings.limits().drain().toMillis());
       server.shutdown();

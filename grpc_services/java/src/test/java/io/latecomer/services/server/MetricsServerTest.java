@@ -19,6 +19,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,12 +31,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class MetricsServerTest {
   private final PrometheusRegistry registry = new PrometheusRegistry();
   private final HttpClient client = HttpClient.newHttpClient();
+  private final AtomicBoolean serving = new AtomicBoolean(true);
   private MetricsServer server;
 
   @BeforeEach
   void start() throws IOException {
     Counter.builder().name("asked").help("Asked").register(registry).inc(3);
-    server = MetricsServer.start(registry, "127.0.0.1", 0);
+    server = MetricsServer.start(registry, serving::get, "127.0.0.1", 0);
   }
 
   @AfterEach
@@ -109,6 +111,18 @@ final class MetricsServerTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"true, 200, SERVING", "false, 503, NOT_SERVING"})
+  void probesThatCannotAskByGrpcHearWhetherItServes(boolean serves, int status, String says)
+      throws Exception {
+    serving.set(serves);
+    URI health = URI.create(server.url()).resolve("/health");
+    HttpResponse<String> answer =
+        client.send(HttpRequest.newBuilder(health).build(), BodyHandlers.ofString());
+    assertEquals(status, answer.statusCode());
+    assertEquals(says + "\n", answer.body());
+  }
+
   @Test
   void aRequestWithoutAnEndIsClosed() throws Exception {
     try (Socket endless = sends("x".repeat(8 * 1024))) {
@@ -126,6 +140,7 @@ final class MetricsServerTest {
   @Test
   void aPortThatIsTakenIsAnError() {
     assertThrows(
-        BindException.class, () -> MetricsServer.start(registry, "127.0.0.1", port()).close());
+        BindException.class,
+        () -> MetricsServer.start(registry, serving::get, "127.0.0.1", port()).close());
   }
 }
