@@ -65,6 +65,24 @@ def test_outputs_are_immutable() -> None:
             setattr(output, name, 0)
 
 
+@pytest.mark.parametrize("first_ms", [0, 10**12])
+def test_columns_that_are_made_anew_change_no_window(first_ms: int) -> None:
+    window = DeviceWindow(SPEC, "a")
+    for number in range(100):  # the columns run full several times
+        [evaluation] = fed(window, first_ms + number)
+        assert [*evaluation.window()[0]] == [*range(first_ms, first_ms + number + 1)]
+        window.check()
+
+
+@pytest.mark.parametrize("first_ms", [0, 10**12])
+@pytest.mark.parametrize("max_events", range(1, 30))
+def test_a_full_window_is_full_also_where_its_columns_are(max_events: int, first_ms: int) -> None:
+    window = DeviceWindow(WindowSpec(interval_ms=10_000, tick_ms=0, max_events=max_events), "a")
+    outputs = fed(window, *range(first_ms, first_ms + max_events + 2))
+    assert [getattr(output, "reason", "") for output in outputs] == [""] * max_events + ["WINDOW_FULL"] * 2
+    window.check()
+
+
 def test_events_in_order_share_their_columns() -> None:
     window = DeviceWindow(WindowSpec(interval_ms=299, tick_ms=0), "a")
     evaluations = fed(window, *range(10_000, 13_000))
