@@ -5,6 +5,7 @@ import io.grpc.util.AdvancedTlsX509TrustManager;
 import io.grpc.util.CertificateUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
@@ -18,6 +19,9 @@ import java.security.spec.ECGenParameterSpec;
 import java.security.spec.ECParameterSpec;
 import java.security.spec.EllipticCurve;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.TrustManager;
 
@@ -27,6 +31,10 @@ import javax.net.ssl.TrustManager;
  */
 public final class Certificates {
   private static final int LEAST_RSA_BITS = 2_048;
+
+  private static final String BEGIN = "-----BEGIN CERTIFICATE-----";
+
+  private static final Logger logger = Logger.getLogger(Certificates.class.getName());
 
   /** gRPC's library signs no handshake by another key: its server would take no connection. */
   private static final List<EllipticCurve> CURVES = List.of(curve("secp256r1"), curve("secp384r1"));
@@ -61,6 +69,7 @@ public final class Certificates {
 
   /**
    * The certificates of those that may sign the other side's. A client also compares the host name.
+   * Once they were all taken out of their file, nobody is believed.
    *
    * @throws io.latecomer.services.SettingsError if the file cannot be used now
    */
@@ -71,15 +80,24 @@ public final class Certificates {
     } catch (CertificateException error) {
       throw new IllegalStateException("the machine has no store of certificates", error);
     }
+    AtomicBoolean begun = new AtomicBoolean();
     watch.watch(
         List.of(file),
         contents -> {
           try {
-            manager.updateTrustCredentials(certificates(file, contents.get(0)));
+            byte[] pem = contents.get(0);
+            if (begun.get() && !new String(pem, StandardCharsets.ISO_8859_1).contains(BEGIN)) {
+              logger.log(
+                  Level.SEVERE, "{0}: holds no certificate: nobody new is let in", file.path());
+              manager.updateTrustCredentials(new X509Certificate[0]);
+            } else {
+              manager.updateTrustCredentials(certificates(file, pem));
+            }
           } catch (IOException | GeneralSecurityException error) {
             throw file.wrong("cannot be used: " + error.getClass().getSimpleName());
           }
         });
+    begun.set(true);
     return manager;
   }
 

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyPairGenerator;
 import java.time.Instant;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -131,6 +132,30 @@ final class TlsTest {
       assertEquals("OK", call(SecuredServer.trusting(SecuredServer.AUTHORITY).build()));
       assertTrue(running.server.port() > 0);
     }
+  }
+
+  @Test
+  void onceTheAuthoritiesOfClientsAreTakenOutOfTheirFileNobodyNewIsLetIn() throws Exception {
+    String own = Files.readString(secured.clientCa);
+    ChannelCredentials allowed =
+        SecuredServer.showing(SecuredServer.AUTHORITY.issue("client.test")).build();
+    try (SecuredServer running = secured.start(Service.FEATURES, true, false)) {
+      for (String emptied : List.of("", "# none of them may come any more\n")) {
+        assertEquals("OK", call(allowed));
+        Authority.replace(secured.clientCa, emptied);
+        awaits("UNAVAILABLE", allowed);
+        Authority.replace(secured.clientCa, own);
+        awaits("OK", allowed);
+      }
+      assertTrue(running.server.port() > 0);
+    }
+  }
+
+  private void awaits(String status, ChannelCredentials credentials) {
+    String found;
+    do { // until the file is looked at; the test has a limit
+      found = call(credentials);
+    } while (!found.equals(status));
   }
 
   @Test
