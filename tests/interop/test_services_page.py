@@ -24,6 +24,7 @@ EXPECTED = [
     "logistic_regression_result",
     '"model_id":"log_reg_model/v2"',
     "alarm/v1",
+    "predictions in",
     "sensor_4/v1",
     "0.515127767",
     "v1",
