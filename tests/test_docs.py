@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from window_core import REASONS
 
 _PLACES = ("*.md", "docs/**/*.md", "deploy/**/README.md", "requirements/README.md", "tests/**/README.md")
 
@@ -69,3 +70,10 @@ def test_every_file_that_the_page_for_contributors_names_exists() -> None:
     named = set(re.findall(r"`((?:[\w-]+/)+[\w.-]*)`", text))
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/rules.md"])
+def test_each_reason_for_a_rejection_has_a_row_in_the_order_of_checking(page: str) -> None:
+    rows = re.findall(r"^ *\| `([A-Z_]+)` \|", (ROOT / page).read_text(), re.MULTILINE)
+    assert rows == [reason for reason in REASONS if reason in rows]
+    assert {*REASONS} - {*rows} <= ({"REFUSED"} if page == "docs/rules.md" else set())  # which is no event

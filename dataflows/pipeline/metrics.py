@@ -78,6 +78,8 @@ class Metrics:
             "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
         )
         self.retries = Counter("latecomer_retries", "Calls that were retried", ["service", "status"], registry=registry)
+        for reason in REASONS:
+            self.rejections.labels(reason)  # served as 0 from the start on, for alerts
         self._counters = {  # what the summary tells
             "latecomer_records_total": self.records,
             "latecomer_evaluations_total": self.evaluations,
