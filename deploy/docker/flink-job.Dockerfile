@@ -44,15 +44,16 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
         -exec strip --strip-unneeded {} + \
     && python -m compileall -q $site
 
-# The project, in a layer of its own: it changes most often.
+# The project, in a layer of its own: it changes most often. Its command names the Python that installs it, so that one stands
+# where the image has its own.
 FROM debian:bookworm-slim AS project
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3.11-venv \
     && rm -rf /var/lib/apt/lists/* \
-    && python3.11 -m venv /opt/build
+    && python3.11 -m venv /opt/venv
 COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/build/bin/pip install --require-hashes --requirement /source/requirements/build.txt
+    /opt/venv/bin/pip install --require-hashes --requirement /source/requirements/build.txt
 COPY LICENSE README.md pyproject.toml /source/
 COPY protos /source/protos
 COPY window_core /source/window_core
@@ -60,8 +61,8 @@ COPY runtime /source/runtime
 COPY grpc_services/__init__.py /source/grpc_services/
 COPY grpc_services/python /source/grpc_services/python
 COPY dataflows /source/dataflows
-RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
-    && /opt/build/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
+RUN /opt/venv/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
+    && /opt/venv/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
 FROM debian:bookworm-slim
 # Flink's thread mode loads the shared library of Python.

@@ -14,12 +14,13 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
         $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} +
 
-# The project, in a layer of its own: it changes most often.
+# The project, in a layer of its own: it changes most often. Its command names the Python that installs it, so that one stands
+# where the image has its own.
 FROM python:3.11-slim-bookworm AS project
-RUN python3 -m venv /opt/build
+RUN python3 -m venv /opt/venv
 COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/build/bin/pip install --require-hashes --requirement /source/requirements/build.txt
+    /opt/venv/bin/pip install --require-hashes --requirement /source/requirements/build.txt
 COPY LICENSE README.md pyproject.toml /source/
 COPY protos /source/protos
 COPY window_core /source/window_core
@@ -27,8 +28,8 @@ COPY runtime /source/runtime
 COPY grpc_services/__init__.py /source/grpc_services/
 COPY grpc_services/python /source/grpc_services/python
 COPY dataflows /source/dataflows
-RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
-    && /opt/build/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
+RUN /opt/venv/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
+    && /opt/venv/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 latecomer && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp latecomer

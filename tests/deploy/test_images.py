@@ -87,3 +87,11 @@ def test_the_wheel_is_made_by_what_has_a_hash() -> None:
     pinned = (ROOT / "requirements" / "build.txt").read_text()
     for requirement in re.findall(r'"([^"]+)"', requires):
         assert re.search(rf"^{re.escape(requirement)} ", pinned, re.MULTILINE), requirement
+
+
+@pytest.mark.parametrize("image", ["python-services", "flink-job"])
+def test_the_command_of_an_image_names_a_python_that_the_image_has(image: str) -> None:
+    text = "\n".join(instructions(ROOT / "deploy" / "docker" / f"{image}.Dockerfile"))
+    [environment] = re.findall(r"(\S+)/bin/pip install [^\n]*--target /opt/latecomer", text)
+    last_stage = text.rpartition("\nFROM ")[2]
+    assert re.search(rf"^COPY --from=\w+ {environment} {environment}$", last_stage, re.MULTILINE)
