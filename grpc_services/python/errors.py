@@ -97,6 +97,9 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
 def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
     """What the callers are told of the rows on which a plug-in failed, and one entry in the log for all of them.
 
+    The causes lose their tracebacks: the frames in them hold the causes, and with them the call, whose stream would
+    count until garbage is collected.
+
     Args:
         plugin: what failed, as in ``feature spread_1/v1``.
         causes: what it raised, or an ``UnusableValueError``, by row.
@@ -104,6 +107,8 @@ def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
     if causes:
         shown = min(causes.values(), key=lambda cause: isinstance(cause, UnusableValueError))  # rather what was raised
         _logger.error("%s failed on %d rows, on one of them so:", plugin, len(causes), exc_info=shown)
+    for cause in causes.values():
+        cause.__traceback__ = None
     return {
         row: PluginError(
             f"{plugin}: {cause}" if isinstance(cause, UnusableValueError) else f"{plugin} failed on this row"

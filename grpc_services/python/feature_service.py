@@ -26,7 +26,7 @@ class OriginalFeatureService(mlpipeline_pb2_grpc.FeatureEngineeringServiceServic
     ) -> mlpipeline_pb2.FeatureList:
         matrix, errors = feature_matrix(self._features, window_of_events(request.event), lambda: is_wanted(context))
         if errors:
-            raise errors[0]
+            raise errors.pop(0)  # one that stayed there would keep this frame, and so the call, alive
         answer = mlpipeline_pb2.FeatureList(device_id=request.device_id)
         for feature, value in zip(self._features, matrix[0].tolist(), strict=True):
             answer.feature.add(name=feature.name, value=value)

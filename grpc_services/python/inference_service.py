@@ -38,7 +38,7 @@ class OriginalInferenceService(mlpipeline_pb2_grpc.PredictionServiceServicer):
         row = np.array([[values[name] for name in self._model.features]], np.float32)
         [texts], errors = self._model.predictions(row)
         if errors:
-            raise errors[0]
+            raise errors.pop(0)  # one that stayed there would keep this frame, and so the call, alive
         result = dict(zip(self._model.results, texts, strict=True))
         return mlpipeline_pb2.Prediction(modelId=self._model.model_id, deviceId=request.device_id, result=result)
 

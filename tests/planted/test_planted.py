@@ -49,7 +49,7 @@ def test_no_two_planted_errors_share_a_name() -> None:
     assert len({error.name for error in ERRORS}) == len(ERRORS)
 
 
-@pytest.mark.parametrize("end", ["exit 1", "kill -HUP $$"], ids=["does not compile", "is stopped, as after too long"])
+@pytest.mark.parametrize("end", ["exit 1", "kill -TERM $$"], ids=["does not compile", "is stopped, as after too long"])
 def test_a_run_in_java_without_a_failed_test_is_neither_red_nor_green(end: str, tmp_path: Path) -> None:
     status, _ = run_maven(["sh", "-c", end], tmp_path)
     assert status < 0

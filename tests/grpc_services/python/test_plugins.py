@@ -1,3 +1,4 @@
+import gc
 import json
 import logging
 
@@ -108,6 +109,46 @@ def test_a_feature_that_gives_no_number_is_told_from_one_that_does(started, plug
     _, channel = started("features", features_from=plugin(plug_in))
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(2, 2))
     assert error_texts(answer) == dict.fromkeys((0, 1), f"feature {plug_in.name}: {message}")
+
+
+def test_calls_on_which_a_plugin_failed_are_gone_before_garbage_is_collected(started, plugin, caplog):
+    """Else their streams count, and a connection with more of them than it may have is refused good calls."""
+    caplog.set_level(logging.CRITICAL, "grpc_services.python.errors")  # a record that pytest keeps holds the traceback
+    _, features = started("features", features_from=plugin((picky,)))
+    _, inference = started("inference", model=plugin(failing))
+    original = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(features)
+    batches = batch_pb2_grpc.FeatureServiceStub(features)
+    predictions = mlpipeline_pb2_grpc.PredictionServiceStub(inference)
+    failed_window, no_features = [(1, 1.0, 1.0, 1.0, 1.0)], []
+    calls = {
+        grpc.StatusCode.INTERNAL: (
+            lambda: original.engineerFeatures(event_list(failed_window)),
+            lambda: predictions.predict(feature_list([1.0], ["a"])),
+        ),
+        grpc.StatusCode.INVALID_ARGUMENT: (
+            lambda: original.engineerFeatures(event_list(no_features)),
+            lambda: predictions.predict(feature_list([], [])),
+        ),
+    }
+    gc.collect()
+    gc.disable()
+    try:
+        for status, failing_calls in calls.items():
+            for call in failing_calls:
+                for _ in range(200):
+                    with pytest.raises(grpc.RpcError) as caught:
+                        call()
+                    assert caught.value.code() is status
+        for _ in range(200):
+            assert len(batches.EngineerFeatures(window_batch([failed_window])).error) == 1
+            assert len(list(batches.StreamFeatures(iter([window_batch([failed_window])])))) == 1
+    finally:
+        gc.enable()
+
+
+@model("failing/v1", features=("a",), results=("r",))
+def failing(values: np.ndarray) -> dict[str, str]:
+    raise ValueError(values)
 
 
 def test_nothing_more_is_computed_when_nobody_waits():
