@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -95,7 +95,7 @@ def _check_rights(folder: Path) -> None:
         raise SettingsError(f"--state {folder} is a file, not a folder")
     folder_rights = folder.stat()
     is_closed = stat.S_IMODE(folder_rights.st_mode) & (stat.S_IRWXG | stat.S_IRWXO) == 0
-    for path, rights in ((folder, folder_rights), *((path, path.lstat()) for path in folder.iterdir())):
+    for path, rights in ((folder, folder_rights), *_files(folder)):
         if stat.S_ISLNK(rights.st_mode):
             raise SettingsError(f"--state {folder}: {path.name} is a link: all files of a state must be in its folder")
         if rights.st_uid != os.geteuid():
@@ -105,6 +105,13 @@ def _check_rights(folder: Path) -> None:
         out_of_reach = is_closed and stat.S_ISDIR(rights.st_mode)  # Flink's own, made as the umask says
         if rights.st_mode & _WRITABLE_BY_OTHERS and not out_of_reach:
             raise SettingsError(f"--state {folder}: {path} may be written by others: remove that right (chmod go-w)")
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What is in a folder. Another reader of the database removes the files of its log when it is the last to close."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            yield path, path.lstat()
 
 
 def write_note(file: Path, note: Mapping[str, Any]) -> None:

@@ -111,3 +111,14 @@ def test_every_flipped_bit_of_what_it_belongs_to_is_found(state: Path) -> None:
         path.write_bytes(flipped)
         with pytest.raises(SnapshotError, match=r"latecomer\.json is not whole"):
             is_claimed(state, IDENTITY)
+
+
+def test_a_file_that_goes_while_the_folder_is_looked_at_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the log of a database does, when another reader is the last to close it."""
+    claim(tmp_path, {"engine": "bytewax"})
+    gone = [tmp_path / "part-0.sqlite3-shm"]
+    found = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([*found(folder), *gone]))
+    assert is_claimed(tmp_path, {"engine": "bytewax"})
