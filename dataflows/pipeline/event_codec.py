@@ -175,16 +175,6 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= 400 else 10**400 * (-1 if digits.startswith("-") else 1)
 
 
-class _EventLineOut(msgspec.Struct, gc=False):
-    device_id: str
-    time: int
-    sensor1: float
-    sensor2: float
-    sensor3: float
-    sensor4: float
-    arrival: int | msgspec.UnsetType = msgspec.UNSET
-
-
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -192,7 +182,7 @@ def encoded_event(event: Event, arrival_ms: int | None = None) -> bytes:
     """An event as the JSON of a topic's value or, with its arrival, of a file's line."""
     arrival = msgspec.UNSET if arrival_ms is None else arrival_ms
     sensors = (event.sensor1, event.sensor2, event.sensor3, event.sensor4)
-    return _encode(_EventLineOut(event.device_id, event.time_ms, *sensors, arrival))
+    return _encode(_LineFields(event.device_id, event.time_ms, *sensors, arrival))
 
 
 def encoded_message(event: Event) -> bytes:

@@ -61,7 +61,7 @@ class EngineRun:
     Attributes:
         engine: ``bytewax`` or ``flink``.
         settings: fields of the run's settings.
-        restarts: how often it ends and goes on from its state.
+        restarts: how often it ends and resumes from its state.
         ends: whether it ends there with the ``log``, which has grown by the next start, or at an instant by ``until``.
         medium: whether it reads a ``file`` and writes files, or topics of ``Kafka``.
     """

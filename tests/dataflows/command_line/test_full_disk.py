@@ -38,7 +38,7 @@ def disk(tmp_path: Path) -> Iterator[Resize]:
     try:
         mount("-o", "size=64k")
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs the right to mount a tmpfs")
+        pytest.skip("no tmpfs can be mounted here: run the tests as root; a limit on the size of files is tried anyway")
     yield lambda kbytes: mount("-o", f"remount,size={kbytes}k")
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -88,7 +88,7 @@ class Stopped(NamedTuple):
     Attributes:
         savepoints: a copy of what it has left behind.
         left: the records that it has not seen.
-        options: those to go on with.
+        options: those to resume with.
         written: the predictions.
     """
 

@@ -1,6 +1,6 @@
 """Bytewax on a topic, killed at random moments, and made to die where a later run once took its snapshots for its own.
 
-``LATECOMER_KILLS=100 pytest -s -o timeout=0 PATH`` with the path of this file kills so many times in place of 3,
+``LATECOMER_KILLS=100 pytest -s -o timeout=0`` with the path of this file kills 100 times in place of 3,
 forces a fifth as many deaths, and prints what became of the outputs and how long it took to go on.
 """
 
