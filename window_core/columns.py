@@ -1,4 +1,4 @@
-"""The events of a window as five columns of a fixed capacity, shared with the evaluations made from them.
+"""The events of a window as two columns of a fixed capacity, shared with the evaluations made from them.
 
 A row that an evaluation may see is never written again. A new event is written behind the last row; where that is not
 possible (no room, or a late event), new columns are made and the old ones stay with the evaluations that hold them.
@@ -7,75 +7,115 @@ possible (no room, or a late event), new columns are made and the old ones stay 
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import Final, TypeAlias
+from itertools import count
+from typing import Final, NamedTuple, TypeAlias
 
 from window_core.event import Event
 
-__all__ = ["BYTES_PER_EVENT", "Columns", "Sensors", "Views", "no_sensors"]
+__all__ = ["TIME_BYTES", "Columns", "Origin", "Views"]
 
 if sys.byteorder != "little":  # snapshots and the services' columns are these bytes as they stand
     raise ImportError("latecomer needs a little-endian machine")
 
-Sensors: TypeAlias = "tuple[array[float], array[float], array[float], array[float]]"
-Views: TypeAlias = "tuple[memoryview[int], memoryview[float], memoryview[float], memoryview[float], memoryview[float]]"
+Views: TypeAlias = "tuple[memoryview[int], memoryview[int]]"
+"""Times (int64) and rows (bytes), read-only."""
 
-BYTES_PER_EVENT: Final = 24
-"""8 for the time (int64) and 4 for each sensor (float32)."""
+TIME_BYTES: Final = 8
 
 _SPARE_ROWS_MIN: Final = 8
 _SPARE_ROWS_SHARE: Final = 4
 """New columns have room for a quarter more rows, at least 8: they are made anew once in that many events, and
 memory stays near 1.5 times the snapshot: ``latecomer bench`` prints it."""
 
+_numbers: Final = count()
 
-def no_sensors() -> Sensors:
-    """Four sensors without a row."""
-    return array("f"), array("f"), array("f"), array("f")
+
+class Origin(NamedTuple):
+    """What columns began with: rows of other columns of the same device and, maybe, one late event among them.
+
+    Attributes:
+        number: of those columns.
+        start: the first of their rows.
+        end: one past the last.
+        row: where the late event stands in the new columns; ``None``: there is none.
+    """
+
+    number: int
+    start: int
+    end: int
+    row: int | None
 
 
 class Columns:
-    """Five columns of one device: times in ms (int64) and four sensors (float32).
+    """Two columns of one device: times in ms (int64), and rows of readings (``Sensors``).
 
     The owner says which rows count; the columns themselves know no start and no end.
 
     Attributes:
+        number: no other columns of the process have it.
+        origin: where their first rows come from; ``None``: they began empty, or with a snapshot.
         device_id: the device that they belong to.
         session_ms: the arrival that opened the session.
         times: int64, shape ``(capacity,)``.
-        sensors: four of float32, shape ``(capacity,)`` each.
+        rows: ``row_bytes`` for each time.
+        row_bytes: 4 for each sensor.
         capacity: rows they have room for.
-        views: the five of them, read-only.
+        views: both, read-only.
     """
 
-    __slots__ = ("capacity", "device_id", "sensors", "session_ms", "times", "views")
+    __slots__ = ("capacity", "device_id", "number", "origin", "row_bytes", "rows", "session_ms", "times", "views")
 
-    def __init__(self, device_id: str, session_ms: int, times: "array[int]", sensors: Sensors) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        session_ms: int,
+        times: "array[int]",
+        rows: bytearray,
+        row_bytes: int,
+        origin: Origin | None = None,
+    ) -> None:
+        self.number = next(_numbers)
+        self.origin = origin
         self.device_id = device_id
         self.session_ms = session_ms
         self.times = times
-        self.sensors = sensors
+        self.rows = rows
+        self.row_bytes = row_bytes
         self.capacity = len(times)
         # A view keeps the format of its array, which the types of ``toreadonly`` forget.
-        self.views: Views = tuple(memoryview(column).toreadonly() for column in (times, *sensors))  # type: ignore[assignment]
+        self.views: Views = (memoryview(times).toreadonly(), memoryview(rows).toreadonly())
 
     @classmethod
-    def with_room(cls, device_id: str, session_ms: int, times: "array[int]", sensors: Sensors) -> "Columns":
+    def with_room(
+        cls,
+        device_id: str,
+        session_ms: int,
+        times: "array[int]",
+        rows: bytearray,
+        row_bytes: int,
+        origin: Origin | None = None,
+    ) -> "Columns":
         """Take these columns and add room behind them."""
         spare_rows = max(len(times) // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)
-        times.frombytes(bytes(8 * spare_rows))
-        room = bytes(4 * spare_rows)
-        for sensor in sensors:
-            sensor.frombytes(room)
-        return cls(device_id, session_ms, times, sensors)
+        times.frombytes(bytes(TIME_BYTES * spare_rows))
+        rows.extend(bytes(row_bytes * spare_rows))
+        return cls(device_id, session_ms, times, rows, row_bytes, origin)
 
-    def rows(self, start: int, end: int) -> Views:
+    @property
+    def event_bytes(self) -> int:
+        """Of one event."""
+        return TIME_BYTES + self.row_bytes
+
+    def between(self, start: int, end: int) -> Views:
         """Rows ``start`` to ``end`` (not included) of each column, read-only, without a copy."""
-        times, sensor1, sensor2, sensor3, sensor4 = self.views
-        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
+        times, rows = self.views
+        return times[start:end], rows[self.row_bytes * start : self.row_bytes * end]
 
     def moved(self, start: int, end: int) -> "Columns":
         """New columns of the rows ``start`` to ``end``, with room behind them. Cost: a copy of these rows."""
-        return Columns.with_room(self.device_id, self.session_ms, self.times[start:end], self._copied(start, end))
+        times, rows = self._copied(start, end)
+        origin = Origin(self.number, start, end, None)
+        return Columns.with_room(self.device_id, self.session_ms, times, rows, self.row_bytes, origin)
 
     def inserted(self, start: int, end: int, event: Event) -> "Columns":
         """New columns of the rows ``start`` to ``end`` and one late event, behind all of the same or an earlier time.
@@ -83,24 +123,21 @@ class Columns:
         Cost: O(log n) to find the row, and a copy of these rows.
         """
         row = bisect_right(self.times, event.time_ms, start, end) - start
-        times = self.times[start:end]
+        times, rows = self._copied(start, end)
         times.insert(row, event.time_ms)
-        sensor1, sensor2, sensor3, sensor4 = sensors = self._copied(start, end)
-        sensor1.insert(row, event.sensor1)
-        sensor2.insert(row, event.sensor2)
-        sensor3.insert(row, event.sensor3)
-        sensor4.insert(row, event.sensor4)
-        return Columns.with_room(self.device_id, self.session_ms, times, sensors)
+        at = self.row_bytes * row
+        rows[at:at] = event.row
+        origin = Origin(self.number, start, end, row)
+        return Columns.with_room(self.device_id, self.session_ms, times, rows, self.row_bytes, origin)
 
     def holds(self, start: int, end: int, event: Event) -> bool:
         """Whether one of the rows ``start`` to ``end`` has the time of the event and its readings, bit for bit."""
         row = bisect_left(self.times, event.time_ms, start, end)
         while row < end and self.times[row] == event.time_ms:
-            if b"".join(sensor[row : row + 1] for sensor in self.sensors) == event.readings:
+            if self.rows[self.row_bytes * row : self.row_bytes * (row + 1)] == event.row:
                 return True
             row += 1
         return False
 
-    def _copied(self, start: int, end: int) -> Sensors:
-        sensor1, sensor2, sensor3, sensor4 = self.sensors
-        return sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
+    def _copied(self, start: int, end: int) -> tuple["array[int]", bytearray]:
+        return self.times[start:end], self.rows[self.row_bytes * start : self.row_bytes * end]

@@ -9,7 +9,7 @@ from array import array
 from typing import Final
 from zlib import crc32
 
-from window_core.columns import Columns, no_sensors
+from window_core.columns import Columns
 from window_core.event import Event
 from window_core.outputs import Evaluation, Output, Rejection
 from window_core.snapshot import NEVER_MS, Snapshot, decoded_snapshot, encoded_snapshot
@@ -22,7 +22,7 @@ _FAR_FUTURE_MS: Final = 1 << 62
 
 _new: Final = tuple.__new__
 
-_NO_COLUMNS: Final = Columns("", NEVER_MS, array("q"), no_sensors())
+_NO_COLUMNS: Final = Columns("", NEVER_MS, array("q"), bytearray(), row_bytes=0)
 """Stands for the columns of a device without state. Nothing is ever written into them: they have no room."""
 
 
@@ -134,7 +134,7 @@ class DeviceWindow:
         return next_wakeup_ms(self._spec, self._device_id, self._accepted_ms, self._ticked_ms)
 
     def snapshot(self) -> bytes:
-        """The state as bytes: equal states give equal bytes. They are 48, the device id, and 24 an event."""
+        """The state as bytes: equal states give equal bytes. They are 49, the device id, and 8 + 4k an event."""
         return encoded_snapshot(
             Snapshot(
                 self._device_id,
@@ -181,13 +181,14 @@ class DeviceWindow:
             assert self._start == self._end == self._seq == 0
             assert self._newest_ms == self._accepted_ms == self._ticked_ms == self._clock_ms == NEVER_MS
             return
-        times, *sensors = self._columns.rows(self._start, self._end)
+        times, rows = self._columns.between(self._start, self._end)
         assert 0 <= self._start < self._end <= self._columns.capacity
         assert list(times) == sorted(times)
         assert times[-1] == self._newest_ms
         assert too_late_by_ms(times[0], self._newest_ms, self._spec.interval_ms) <= 0
-        rows = [(times[row], b"".join(s[row : row + 1] for s in sensors)) for row in range(len(times))]
-        assert len(set(rows)) == len(rows)
+        row_bytes = self._columns.row_bytes
+        events = [(time, bytes(rows[row_bytes * row :][:row_bytes])) for row, time in enumerate(times)]
+        assert len(set(events)) == len(events)
         assert 0 <= self._columns.session_ms <= self._accepted_ms
         assert self._clock_ms == max(self._accepted_ms, self._ticked_ms)
         assert self._clock_ms <= self._due_ms <= self._next_due_ms()
@@ -219,11 +220,8 @@ class DeviceWindow:
             start += 1
         if end - start >= spec.max_events and start == self._start:  # rule 4
             return Rejection("WINDOW_FULL", event, arrival_ms)
-        sensor1, sensor2, sensor3, sensor4 = columns.sensors
-        sensor1[end] = event.sensor1
-        sensor2[end] = event.sensor2
-        sensor3[end] = event.sensor3
-        sensor4[end] = event.sensor4
+        row_bytes = columns.row_bytes
+        columns.rows[row_bytes * end : row_bytes * (end + 1)] = event.row
         self._start = start
         self._end = end = end + 1
         self._newest_ms = time_ms
@@ -263,7 +261,7 @@ class DeviceWindow:
         """Have room for one more event; the first event of a device opens a session."""
         assert event.device_id == self._device_id  # looked at now and then: each time would cost 2 % of an event
         if self._is_empty():
-            self._columns = Columns.with_room(self._device_id, arrival_ms, array("q"), no_sensors())
+            self._columns = Columns.with_room(self._device_id, arrival_ms, array("q"), bytearray(), len(event.row))
             self._accepted_ms = arrival_ms
             self._due_ms = self._next_due_ms()
         else:

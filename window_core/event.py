@@ -1,15 +1,11 @@
 """What an event is, and what makes a decoded record none: the checks behind ``INVALID``, in their fixed order."""
 
 from collections.abc import Sequence
-from math import isfinite
-from struct import Struct
-from struct import error as struct_error
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
-__all__ = ["EVENT_ERRORS", "MAX_DEVICE_ID_BYTES", "MAX_TIME_MS", "SENSORS", "Event", "EventError", "checked_event"]
+from window_core.sensors import NotFiniteError, Sensors
 
-SENSORS: Final = ("sensor1", "sensor2", "sensor3", "sensor4")
-"""The readings of an event, in their order."""
+__all__ = ["EVENT_ERRORS", "MAX_DEVICE_ID_BYTES", "MAX_TIME_MS", "Event", "EventError", "checked_event"]
 
 EVENT_ERRORS: Final = ("not_an_event", "wrong_type", "device_id", "time", "sensor", "key")
 """The closed list of errors of an ``INVALID`` rejection, in the order in which they are looked for."""
@@ -19,9 +15,6 @@ MAX_TIME_MS: Final = 253_402_300_799_999
 
 MAX_DEVICE_ID_BYTES: Final = 256
 """Longest device id in bytes of UTF-8; long enough for a URN, short enough to stand in every key, id and snapshot."""
-
-_FOUR_FLOAT32: Final = Struct("<4f")
-_FLOAT32: Final = Struct("<f")
 
 
 class EventError(ValueError):
@@ -47,39 +40,39 @@ class Event(NamedTuple):
     Attributes:
         device_id: 1 to 256 bytes in UTF-8.
         time_ms: when the device took it, ms since the Unix epoch, UTC; 0 to ``MAX_TIME_MS``.
-        sensor1: finite and equal to a float32, in the sensor's own unit; the same holds for the other three.
+        row: of ``Sensors``: the readings, float32, little-endian, 4 bytes each.
     """
 
     device_id: str
     time_ms: int
-    sensor1: float
-    sensor2: float
-    sensor3: float
-    sensor4: float
-
-    @property
-    def readings(self) -> bytes:
-        """The four readings as 16 bytes, float32, little-endian: what "the same readings, bit for bit" compares."""
-        return _FOUR_FLOAT32.pack(self.sensor1, self.sensor2, self.sensor3, self.sensor4)
+    row: bytes
 
 
 def checked_event(
-    device_id: object, time_ms: object, sensors: Sequence[object], arrival_ms: object = 0, *, key: bytes | None = None
+    sensors: Sensors,
+    device_id: object,
+    time_ms: object,
+    readings: Sequence[Any],
+    arrival_ms: object = 0,
+    *,
+    key: bytes | None = None,
 ) -> Event:
     """An event of decoded values, its readings rounded to float32.
 
     Args:
+        sensors: what an event has.
         device_id: a string in a valid record.
         time_ms: a whole number in a valid record, also one that is written as a float.
-        sensors: the four readings, numbers in a valid record.
+        readings: one for each sensor, numbers in a valid record; ``None`` where one is null or absent.
         arrival_ms: the arrival that stands in the record itself, if one does; it is checked like the time.
         key: the key of the record, where the record has to have one.
     Raises:
         EventError: with the first of ``EVENT_ERRORS`` that applies.
 
-    >>> checked_event("d1", 1_000, [1, 2.5, -0.0, 0.1])
-    Event(device_id='d1', time_ms=1000, sensor1=1.0, sensor2=2.5, sensor3=-0.0, sensor4=0.10000000149011612)
-    >>> checked_event("", 1.5, [1, 2, 3, True])
+    >>> event = checked_event(Sensors.of(["celsius", "door?"]), "d1", 1_000.0, [0.1, None])
+    >>> event.time_ms, event.row.hex()
+    (1000, 'cdcccc3d0000c07f')
+    >>> checked_event(Sensors.of(["celsius"]), "", 1_000, [True])
     Traceback (most recent call last):
     window_core.event.EventError: wrong_type
     """
@@ -89,9 +82,13 @@ def checked_event(
         time_ms = _whole(time_ms, "time")
     if type(arrival_ms) is not int:
         arrival_ms = _whole(arrival_ms, "arrival")
-    for number, sensor in enumerate(sensors):
-        if type(sensor) is not float and type(sensor) is not int:
-            raise EventError("wrong_type", SENSORS[number])
+    for number, reading in enumerate(readings):
+        if (
+            type(reading) is not float
+            and type(reading) is not int
+            and not (reading is None and sensors.optional[number])
+        ):
+            raise EventError("wrong_type", sensors.names[number])
     try:
         encoded_id = device_id.encode()
     except UnicodeEncodeError:
@@ -102,16 +99,13 @@ def checked_event(
         raise EventError("time", "time")
     if not 0 <= arrival_ms <= MAX_TIME_MS:
         raise EventError("time", "arrival")
-    numbers = cast("Sequence[float]", sensors)
     try:
-        sensor1, sensor2, sensor3, sensor4 = _FOUR_FLOAT32.unpack(_FOUR_FLOAT32.pack(*numbers))
-    except (OverflowError, struct_error):  # above the largest float32; an integer above the largest double
-        raise EventError("sensor", _first_not_finite(numbers)) from None
-    if not isfinite(sensor1 + sensor2 + sensor3 + sensor4):  # no sum of four float32 values overflows a double
-        raise EventError("sensor", _first_not_finite(numbers))
+        row = sensors.row(readings)
+    except NotFiniteError as error:
+        raise EventError("sensor", error.sensor) from None
     if key is not None and key != encoded_id:
         raise EventError("key")
-    return Event(device_id, time_ms, sensor1, sensor2, sensor3, sensor4)
+    return Event(device_id, time_ms, row)
 
 
 def _whole(value: object, field: str) -> int:
@@ -119,15 +113,3 @@ def _whole(value: object, field: str) -> int:
     if type(value) is float and value.is_integer():
         return int(value)
     raise EventError("wrong_type", field)
-
-
-def _first_not_finite(sensors: Sequence[float]) -> str:
-    """The first reading that is not finite as float32."""
-    return next(name for name, sensor in zip(SENSORS, sensors, strict=True) if not _is_finite(sensor))
-
-
-def _is_finite(sensor: float) -> bool:
-    try:
-        return isfinite(_FLOAT32.unpack(_FLOAT32.pack(sensor))[0])
-    except (OverflowError, struct_error):
-        return False

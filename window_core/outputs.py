@@ -60,10 +60,11 @@ class Evaluation(NamedTuple):
         return self.columns.times[self.start]
 
     def window(self) -> Views:
-        """Times (int64, ms) and the four sensors (float32), ordered by time: read-only views of shape ``(events,)``."""
-        start, end = self.start, self.end
-        times, sensor1, sensor2, sensor3, sensor4 = self.columns.views  # ``rows``, in place: a call saved an event
-        return times[start:end], sensor1[start:end], sensor2[start:end], sensor3[start:end], sensor4[start:end]
+        """Times (int64, ms), shape ``(events,)``, and their rows as bytes, ordered by time: read-only views."""
+        columns, start, end = self.columns, self.start, self.end
+        times, rows = columns.views  # what ``between`` does, in place: a call saved an event
+        row_bytes = columns.row_bytes
+        return times[start:end], rows[row_bytes * start : row_bytes * end]
 
 
 class Rejection(NamedTuple):

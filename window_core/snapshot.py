@@ -1,7 +1,7 @@
 """The bytes that the state of a device is stored as: canonical, versioned, with a checksum.
 
-Layout, little-endian: magic and version, the numbers of ``Snapshot``, the device id in UTF-8, the times (int64), the
-four sensors (float32), CRC-32 of all before it. The same state gives the same bytes on every engine.
+Layout, little-endian: magic and version, the number of sensors, the numbers of ``Snapshot``, the device id in UTF-8,
+the times (int64), the rows (float32), CRC-32 of all before it. The same state gives the same bytes on every engine.
 """
 
 from array import array
@@ -9,18 +9,19 @@ from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from window_core.columns import BYTES_PER_EVENT, Columns, no_sensors
+from window_core.columns import TIME_BYTES, Columns
 
 __all__ = ["NEVER_MS", "SNAPSHOT_VERSION", "Snapshot", "SnapshotError", "decoded_snapshot", "encoded_snapshot"]
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 
 NEVER_MS: Final = -1
 """Stands for an instant that has not been: the newest event of an empty window, the last tick before the first."""
 
 _MAGIC: Final = b"LCWN"
-_HEADER: Final = Struct("<4sHHqqqqI")
+_HEADER: Final = Struct("<4sHBHqqqqI")
 _CHECKSUM: Final = Struct("<I")
+_READING_BYTES: Final = 4
 
 
 class SnapshotError(ValueError):
@@ -52,11 +53,12 @@ class Snapshot(NamedTuple):
 
 
 def encoded_snapshot(state: Snapshot) -> bytes:
-    """The bytes of a state: 48, the device id, and 24 an event. Cost: one copy of the columns."""
+    """The bytes of a state: 49, the device id, and 8 + 4k an event. Cost: one copy of the columns."""
     device_id = state.device_id.encode()
     header = _HEADER.pack(
         _MAGIC,
         SNAPSHOT_VERSION,
+        state.columns.row_bytes // _READING_BYTES,
         len(device_id),
         state.session_ms,
         state.accepted_ms,
@@ -64,7 +66,7 @@ def encoded_snapshot(state: Snapshot) -> bytes:
         state.seq,
         state.end - state.start,
     )
-    body = b"".join((header, device_id, *state.columns.rows(state.start, state.end)))
+    body = b"".join((header, device_id, *state.columns.between(state.start, state.end)))
     return body + _CHECKSUM.pack(crc32(body))
 
 
@@ -76,13 +78,14 @@ def decoded_snapshot(data: bytes) -> Snapshot:
     """
     if len(data) < _HEADER.size + _CHECKSUM.size or data[:4] != _MAGIC:
         raise SnapshotError("these bytes are not the snapshot of a window")
-    _, version, id_size, session_ms, accepted_ms, ticked_ms, seq, events = _HEADER.unpack_from(data)
+    _, version, width, id_size, session_ms, accepted_ms, ticked_ms, seq, events = _HEADER.unpack_from(data)
     if version != SNAPSHOT_VERSION:
         raise SnapshotError(
             f"the snapshot has version {version}, this program reads version {SNAPSHOT_VERSION}: "
             "start it with the release that wrote the state"
         )
-    body_size = _HEADER.size + id_size + BYTES_PER_EVENT * events
+    row_bytes = _READING_BYTES * width
+    body_size = _HEADER.size + id_size + (TIME_BYTES + row_bytes) * events
     if len(data) != body_size + _CHECKSUM.size:
         raise SnapshotError(
             f"the snapshot is damaged: {len(data)} bytes where {body_size + _CHECKSUM.size} were written"
@@ -93,11 +96,8 @@ def decoded_snapshot(data: bytes) -> Snapshot:
         at = _HEADER.size + id_size
         device_id = str(view[_HEADER.size : at], "utf-8")
         times = array("q")
-        times.frombytes(view[at : at + 8 * events])
-        at += 8 * events
-        sensors = no_sensors()
-        for sensor in sensors:
-            sensor.frombytes(view[at : at + 4 * events])
-            at += 4 * events
-    columns = Columns.with_room(device_id, session_ms, times, sensors)
+        rows_at = at + TIME_BYTES * events
+        times.frombytes(view[at:rows_at])
+        rows = bytearray(view[rows_at:body_size])
+    columns = Columns.with_room(device_id, session_ms, times, rows, row_bytes)
     return Snapshot(device_id, session_ms, accepted_ms, ticked_ms, seq, columns, 0, events)

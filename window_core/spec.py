@@ -15,7 +15,7 @@ class WindowSpec:
         idle_after_ms: a device silent for longer has no ticks. Default: one interval; then its window is history.
         forget_after_ms: a device silent for longer loses its state. Default: a week, so that a weekend is survived.
         max_ahead_ms: how far an event may be ahead of its arrival. Default: far above the drift of a kept clock.
-        max_events: events a window may hold, a bound on memory: 2.4 MB at the default of 100,000.
+        max_events: events a window may hold, a bound on memory: 2.4 MB at the default of 100,000 and four sensors.
 
     >>> WindowSpec(interval_ms=0)
     Traceback (most recent call last):
