@@ -23,17 +23,18 @@ from numpy.typing import NDArray
 from dataflows.connectors.kafka.client import producer_settings
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.kafka_broker.topics import make_topics
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.services.client import Services
 from dataflows.services.embedded import embedded_service
 from runtime.python_process import python_environment
-from window_core import BYTES_PER_EVENT, Event
+from window_core import DEMO_SENSORS, Event
 
 __all__ = ["main"]
 
 PARTITIONS: Final = 8
 WIDE: Final = "flink, 3,000 events a window"
 INTERVAL_MS: Final = 36_000_000
+EVENT_BYTES: Final = 8 + DEMO_SENSORS.row_bytes
 LATENCY_S: Final = 20
 WARM_UP_S: Final = 20
 """In which Java compiles what it runs, on the cores that the job is to have."""
@@ -58,7 +59,8 @@ class Load(NamedTuple):
         for number in range(first, last):
             for device in range(self.devices):
                 time_ms = start_ms + period_ms * number + device
-                yield Event(f"device-{device:04d}", time_ms, 0.5, float(number), 2.5, device / 7)
+                row = DEMO_SENSORS.row((0.5, float(number), 2.5, device / 7))
+                yield Event(f"device-{device:04d}", time_ms, row)
 
 
 class Bench:
@@ -80,7 +82,7 @@ class Bench:
         for event in load.events(0, load.held + load.new):
             while True:
                 try:
-                    producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+                    producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
                     break
                 except BufferError:
                     producer.poll(0.05)
@@ -97,7 +99,7 @@ class Bench:
         found = ((at, EVENTS.search(value)) for at, value in self.records(output))
         windows = np.array(sorted((at, int(match[1])) for at, match in found if match))
         rate = middle_rate(windows[windows[:, 1] == load.held][:, 0])
-        self.bytes_per_s = middle_rate(windows[:, 0], windows[:, 1] * BYTES_PER_EVENT)
+        self.bytes_per_s = middle_rate(windows[:, 0], windows[:, 1] * EVENT_BYTES)
         print(f"    topic {load.topic}: {rate:,.0f} full windows/s, {took_s:.0f} s in all", flush=True)
         return rate
 
@@ -126,7 +128,7 @@ class Bench:
         process = subprocess.Popen(self.latecomer(engine, load.topic, output), env=self._environment())
         producer = Producer({**producer_settings(self.broker, {}), "linger.ms": 1})
         for number, event in enumerate(load.events(0, load.held)):
-            producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+            producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
             if number % 1_000 == 0:
                 producer.flush()
         producer.flush()
@@ -138,7 +140,7 @@ class Bench:
             wait = start + number / rate - time.time()
             if wait > 0:
                 producer.poll(wait)
-            producer.produce(load.topic, encoded_event(event), event.device_id.encode())
+            producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
         producer.flush()
         time.sleep(3)
         process.terminate()

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.services.embedded import embedded_service
 from runtime.python_process import python_environment
-from window_core import Event
+from window_core import DEMO_SENSORS, Event
 
 __all__ = ["main"]
 
@@ -85,9 +85,10 @@ class _Pipeline:
 def _lines(first: int, last: int) -> bytes:
     """The events of all devices, from number ``first`` up to, without, ``last``."""
     lines = []
+    row = DEMO_SENSORS.row((0.5, 1.5, 2.5, 3.5))
     for number in range(first, last):
         for device in range(DEVICES):
             time_ms = START_MS + PERIOD_MS * number + device
-            event = Event(f"device-{device:03d}", time_ms, 0.5, 1.5, 2.5, 3.5)
-            lines.append(encoded_event(event, time_ms) + b"\n")
+            event = Event(f"device-{device:03d}", time_ms, row)
+            lines.append(EventCodec().encoded(event, time_ms) + b"\n")
     return b"".join(lines)

@@ -7,12 +7,15 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Final
 
+from dataflows.pipeline.event_codec import EventCodec
+from dataflows.pipeline.event_layout import EventLayout
 from runtime.errors import SettingsError
 from runtime.settings import setting
-from window_core import MAX_TIME_MS, Event, checked_event
+from window_core import DEMO_SENSORS, MAX_TIME_MS, Event, Sensors, checked_event
 
 __all__ = ["SimulatedFleet"]
 
+_ABSENT: Final = 0.1
 _NETWORK_DELAY_MS: Final = 2_000
 _LATE_MS: Final = (60_000, 3 * 3_600_000)
 _TOO_LATE_BY_MS: Final = (1_000, 2 * 3_600_000)
@@ -43,6 +46,12 @@ class SimulatedFleet:
     wrong_clock: float = setting(
         0.005, "Share of events with a clock that is ahead by ten minutes to two days.", kind="share"
     )
+    sensors: tuple[str, ...] = setting(
+        DEMO_SENSORS.declared,
+        "Readings of an event, up to 64; one with a question mark behind its name is absent now and then.",
+        kind="names",
+        shows="NAME[?][,...]",
+    )
     seed: int = setting(1, "Seed of the random numbers; the same seed gives the same events.", kind="integer")
 
     def __post_init__(self) -> None:
@@ -60,6 +69,11 @@ class SimulatedFleet:
             )
 
     @property
+    def codec(self) -> EventCodec:
+        """Encodes its events."""
+        return EventCodec(EventLayout(Sensors.of(self.sensors)))
+
+    @property
     def events(self) -> int:
         """About how many events there will be; duplicates come on top."""
         return self.devices * (self.duration_ms // self.every_ms)
@@ -67,12 +81,13 @@ class SimulatedFleet:
     def logged_events(self) -> Iterator[tuple[Event, int]]:
         """Each event with its arrival in ms, in the order of arrival."""
         random = Random(self.seed)
+        sensors = Sensors.of(self.sensors)
         under_way: list[tuple[int, int, Event]] = []
         sent = 0
         for step_ms in range(self.start_ms, self.start_ms + self.duration_ms, self.every_ms):
             for device in range(self.devices):
                 time_ms = step_ms + device * self.every_ms // self.devices
-                for event, arrival_ms in self._sent(random, device, time_ms):
+                for event, arrival_ms in self._sent(random, sensors, device, time_ms):
                     heappush(under_way, (arrival_ms, sent, event))
                     sent += 1
             while under_way and under_way[0][0] <= step_ms:  # nothing sent from now on arrives before
@@ -82,7 +97,7 @@ class SimulatedFleet:
             arrival_ms, _, event = heappop(under_way)
             yield event, arrival_ms
 
-    def _sent(self, random: Random, device: int, time_ms: int) -> Iterator[tuple[Event, int]]:
+    def _sent(self, random: Random, sensors: Sensors, device: int, time_ms: int) -> Iterator[tuple[Event, int]]:
         """One reading on its way, or two."""
         arrival_ms = time_ms + random.randrange(_NETWORK_DELAY_MS)
         fate = random.random()
@@ -96,18 +111,25 @@ class SimulatedFleet:
             claimed_ms = arrival_ms + random.randint(*_AHEAD_MS)
         else:
             is_repeated = fate - self.wrong_clock < self.duplicates
-        event = checked_event(f"device-{device:04d}", claimed_ms, _readings(random, device, time_ms))
+        event = checked_event(sensors, f"device-{device:04d}", claimed_ms, _readings(random, sensors, device, time_ms))
         yield event, arrival_ms
         if is_repeated:
             yield event, arrival_ms + random.randint(*_REPEATED_AFTER_MS)
 
 
-def _readings(random: Random, device: int, time_ms: int) -> list[float]:
-    """A temperature in degrees Celsius, a pressure in hPa off the mean, a vibration in mm/s, a current in A."""
+def _readings(random: Random, sensors: Sensors, device: int, time_ms: int) -> list[float | None]:
+    """A temperature in degrees Celsius, a pressure in hPa off the mean, a vibration in mm/s, a current in A, again and
+    again; an optional one is absent once in ten times."""
     day = 2 * math.pi * (time_ms % 86_400_000) / 86_400_000
+    readings: list[float | None] = []
+    while len(readings) < sensors.width:
+        readings += (
+            device % 7 - 3 + 15 * math.sin(day) + random.gauss(0, 0.5),
+            12 * math.cos(day / 2 + device) + random.gauss(0, 1),
+            abs(random.gauss(0, 0.02)),
+            10 ** random.uniform(-3, 2),  # over decades, so that the order of summation would show
+        )
     return [
-        device % 7 - 3 + 15 * math.sin(day) + random.gauss(0, 0.5),
-        12 * math.cos(day / 2 + device) + random.gauss(0, 1),
-        abs(random.gauss(0, 0.02)),
-        10 ** random.uniform(-3, 2),  # over decades, so that the order of summation would show
+        None if is_optional and random.random() < _ABSENT else reading
+        for reading, is_optional in zip(readings, sensors.optional, strict=False)
     ]

@@ -63,7 +63,7 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
         flow = latecomer_flow(
             source,
             OutputSink(files, targets),
-            PredictionStep(client, metrics),
+            PredictionStep(client, settings.log.layout.sensors, metrics),
             settings.window.spec,
             metrics,
         )

@@ -13,8 +13,7 @@ from dataflows.connectors.kafka.client import kafka_location, read_properties
 from dataflows.connectors.kafka.input_topic import EventWriter
 from dataflows.connectors.kafka.topic import TopicReader
 from dataflows.connectors.locations import STANDARD
-from dataflows.pipeline.event_codec import encoded_event
-from dataflows.settings import KAFKA_SCHEME, BrokerSettings, EventFormat
+from dataflows.settings import KAFKA_SCHEME, BrokerSettings, EventFormat, check_sensors
 from dataflows.simulated_fleet import SimulatedFleet
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
@@ -48,6 +47,7 @@ class ProduceSettings:
             raise SettingsError("--rate must be above 0")
         if not self.output.startswith(KAFKA_SCHEME) and (self.rate is not None or self.format == "protobuf"):
             raise SettingsError("--rate and --format protobuf are for Kafka")
+        check_sensors(self.fleet.sensors, self.format)
 
 
 @click.command(cls=GroupedCommand)
@@ -66,7 +66,7 @@ def produce(**options: Any) -> None:
         properties = read_properties(settings.broker.kafka_properties)
         wait_ms = settings.broker.wait_for_broker_ms
         TopicReader("--output", location, properties, wait_ms, say, holds_events=True).traits()
-        writer = EventWriter(location, properties, settings.format)
+        writer = EventWriter(location, properties, settings.format, fleet.codec)
         written = _shown(writer.write(fleet.logged_events(), settings.rate), fleet, messages)
     else:
         written = write_events(fleet, output, messages)
@@ -91,8 +91,9 @@ def write_events(fleet: SimulatedFleet, output: str, messages: Terminal) -> int:
 
 def _lines_written(fleet: SimulatedFleet, file: BinaryIO) -> Iterator[int]:
     """Write a line for each event, and give how many there are so far."""
+    encoded = fleet.codec.encoded
     for number, (event, arrival_ms) in enumerate(fleet.logged_events(), 1):
-        file.write(encoded_event(event, arrival_ms) + b"\n")
+        file.write(encoded(event, arrival_ms) + b"\n")
         yield number
     file.flush()
 

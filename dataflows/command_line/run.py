@@ -52,11 +52,16 @@ def run(**options: Any) -> None:
     log = opened_log(settings, locations, metrics, messages.tell)
     with ExitStack() as stack:
         if locations.makes_sample:
-            write_events(SimulatedFleet(interval_ms=settings.window.interval_ms), locations.input, messages)
+            write_events(
+                SimulatedFleet(interval_ms=settings.window.interval_ms, sensors=settings.log.sensors),
+                locations.input,
+                messages,
+            )
         compression = ("--compression", settings.channel.compression)
         calls = settings.calls
         own = () if calls.features_from is None else ("--features-from", calls.features_from)
-        features = calls.features or stack.enter_context(embedded_service("features", *compression, *own))
+        sensors = ("--sensors", ",".join(settings.log.sensors))
+        features = calls.features or stack.enter_context(embedded_service("features", *compression, *sensors, *own))
         own = () if calls.model is None else ("--model", calls.model)
         inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
         services = Services(features, inference)

@@ -2,7 +2,7 @@
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -36,14 +36,14 @@ class FileLog:
         path: where it stands; ``-`` is standard input.
         metrics: what it counts.
         until_ms: the first record with a later arrival ends it; ``None``: it is read to its end.
-        layout: of lines in another form than ours.
+        layout: what the events look like.
         partitions: there is one.
     """
 
     path: str
     metrics: Metrics
     until_ms: int | None = None
-    layout: EventLayout | None = None
+    layout: EventLayout = field(default_factory=EventLayout)
     partitions: int = 1
 
     def reader(self, number: int = 0) -> PartitionReader:
@@ -51,7 +51,8 @@ class FileLog:
         return PartitionReader(number, "line", self.metrics, self.until_ms, layout=self.layout)
 
     def identity(self) -> dict[str, str]:
-        return {"input": str(Path(self.path).resolve())}
+        sensors = ",".join(self.layout.sensors.declared)
+        return {"input": str(Path(self.path).resolve()), "sensors": sensors}
 
     def with_end(self, settings: RunSettings) -> RunSettings:
         """A file ends with its last line, in every process."""

@@ -102,6 +102,7 @@ def _topic_source(log: KafkaLog, settings: RunSettings) -> Any:
         log.topic_id,
         log.partitions,
         log.has_producers_clock,
+        ",".join(log.layout.sensors.declared),
         settings.log.end_offsets,
         settings.log.until_ms,
         settings.log.last_instant_ms,

@@ -42,7 +42,7 @@ class PipelineFunction(ProcessFunction):
         self._metrics = process_metrics(self._settings)
         services = Services(self._settings.calls.features, self._settings.calls.inference)
         self._client = ServiceClient(services, self._settings, self._metrics)
-        self._step = PredictionStep(self._client, self._metrics)
+        self._step = PredictionStep(self._client, self._settings.log.layout.sensors, self._metrics)
         self._threads = ThreadPoolExecutor(self._settings.calls.calls_in_flight, thread_name_prefix="batch")
         self._in_flight: deque[Future[list[OutputRecord]]] = deque()
         log = self._settings.log

@@ -1,18 +1,22 @@
-"""Events in another form than ours: other names of fields, nested ones, and times in another unit."""
+"""What the events of a log look like: their sensors, the names of their fields, nested ones, the unit of times."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
-from window_core import SENSORS, EventError
+from window_core import DEMO_SENSORS, EventError, Sensors
 
-__all__ = ["EVENT_FIELDS", "EventLayout", "TimeUnit"]
+__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit"]
 
-EVENT_FIELDS: Final = ("device_id", "time", *SENSORS, "arrival")
-"""The fields of an event in our own form; the last one only in a line of a file, and not in each."""
+OTHER_FIELDS: Final = ("device_id", "time", "arrival")
+"""The fields of an event beside its sensors; the last one only in a line of a file, and not in each."""
 
 TimeUnit = Literal["ms", "s", "us", "ns", "iso"]
+
+_REQUIRED: Final = (("device_id", False), ("time", False))
+_ARRIVAL: Final = (("arrival", True),)
 
 _MS: Final[dict[str, Decimal]] = {"ms": Decimal(1), "s": Decimal(1_000), "us": Decimal("1e-3"), "ns": Decimal("1e-6")}
 
@@ -21,34 +25,47 @@ _ONE_MS: Final = timedelta(milliseconds=1)
 
 
 class EventLayout(NamedTuple):
-    """Where the fields of an event stand in a JSON object, and what its times are.
+    """Which readings an event has, where its fields stand in a JSON object, and what its times are.
 
     Attributes:
+        sensors: the readings of an event; each is a field of its own.
         paths: for each of our fields the name of theirs, or a path into nested objects, with dots.
         time_unit: of the time and of an arrival: a number since the Unix epoch, or ``iso``, a text of ISO 8601.
         zone: that of texts without one; ``None``: such a text is ``wrong_type``.
     """
 
-    paths: Mapping[str, str]
-    time_unit: TimeUnit
-    zone: tzinfo | None
+    sensors: Sensors = DEMO_SENSORS
+    paths: Mapping[str, str] = MappingProxyType({})
+    time_unit: TimeUnit = "ms"
+    zone: tzinfo | None = None
 
-    def values(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields under our names, times in ms, rounded down; an arrival only where there is one.
+    @property
+    def is_own(self) -> bool:
+        """Whether events have our own names of fields and times in ms."""
+        return not self.paths and self.time_unit == "ms"
+
+    def values(self, found: Mapping[str, Any], *, has_arrival: bool = True) -> dict[str, Any]:
+        """The fields under our names, times in ms, rounded down; an arrival or an optional sensor only where it is.
+
+        Args:
+            found: the object.
+            has_arrival: the arrival is one of its fields.
 
         Raises:
             EventError: one is missing, or a time is none.
 
-        >>> EventLayout({"time": "at.s"}, "s", None).values({"device_id": "d", "at": {"s": 1.5}})
+        >>> layout = EventLayout(paths={"time": "at.s"}, time_unit="s")
+        >>> layout.values({"device_id": "d", "at": {"s": 1.5}})
         Traceback (most recent call last):
         window_core.event.EventError: not_an_event
         """
         values: dict[str, Any] = {}
-        for name in EVENT_FIELDS:
+        sensors = zip(self.sensors.names, self.sensors.optional, strict=True)
+        for name, is_optional in (*_REQUIRED, *sensors, *_ARRIVAL[:has_arrival]):
             value = _at(found, self.path(name))
             if value is not _MISSING:
                 values[name] = value
-            elif name != "arrival":
+            elif not is_optional:
                 raise EventError("not_an_event", self.path(name))
         for name in ("time", "arrival"):
             if name in values and type(values["device_id"]) is str:  # else that comes first

@@ -1,25 +1,18 @@
 """Outputs to JSON, by one encoder, so that equal outputs are equal bytes."""
 
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from window_core import Evaluation, EventError, Rejection
+from window_core import Evaluation, EventError, Rejection, Sensors
 
 __all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection"]
 
 _RAW_BYTES_MAX: Final = 65_536
 """What an INVALID rejection keeps of its record: enough to see what it was; the whole is in the input."""
-
-
-class _EventOut(msgspec.Struct, gc=False):
-    time: int
-    sensor1: float
-    sensor2: float
-    sensor3: float
-    sensor4: float
 
 
 class _PredictionOut(msgspec.Struct, gc=False):
@@ -43,7 +36,7 @@ class _RejectionOut(msgspec.Struct, gc=False):
     position: str
     arrival_ms: int
     late_by_ms: int | msgspec.UnsetType
-    event: _EventOut
+    event: Any
 
 
 class _InvalidOut(msgspec.Struct, gc=False):
@@ -71,6 +64,14 @@ class _RefusedOut(msgspec.Struct, gc=False):
 
 
 _encode: Final = msgspec.json.Encoder().encode
+
+
+@cache
+def _event_out(sensors: Sensors) -> type[msgspec.Struct]:
+    """A type for an event in a rejection. The name of a sensor may be none that Python can have."""
+    names = [f"reading_{number}" for number in range(sensors.width)]
+    rename = dict(zip(names, sensors.names, strict=True))
+    return msgspec.defstruct("EventOut", [("time", int), *((name, float) for name in names)], rename=rename, gc=False)
 
 
 def encoded_prediction(
@@ -103,8 +104,8 @@ def encoded_prediction(
     )
 
 
-def encoded_rejection(rejection: Rejection, position: str) -> bytes:
-    """An event that changed no window."""
+def encoded_rejection(rejection: Rejection, position: str, sensors: Sensors) -> bytes:
+    """An event that changed no window; a reading that is absent is null."""
     event = rejection.event
     return _encode(
         _RejectionOut(
@@ -113,7 +114,7 @@ def encoded_rejection(rejection: Rejection, position: str) -> bytes:
             position,
             rejection.arrival_ms,
             rejection.late_by_ms if rejection.reason == "TOO_LATE" else msgspec.UNSET,
-            _EventOut(event.time_ms, event.sensor1, event.sensor2, event.sensor3, event.sensor4),
+            _event_out(sensors)(event.time_ms, *sensors.readings(event.row)),
         )
     )
 

@@ -9,7 +9,7 @@ from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal,
 from dataflows.pipeline.record import OutputRecord
 from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.client import ServiceClient
-from window_core import Evaluation, Rejection
+from window_core import Evaluation, Rejection, Sensors
 
 __all__ = ["PredictionStep"]
 
@@ -17,8 +17,9 @@ __all__ = ["PredictionStep"]
 class PredictionStep:
     """Turns outputs of windows into records, in the same order."""
 
-    def __init__(self, client: ServiceClient, metrics: Metrics) -> None:
+    def __init__(self, client: ServiceClient, sensors: Sensors, metrics: Metrics) -> None:
         self._client = client
+        self._sensors = sensors
         self._metrics = metrics
 
     def records(self, located: Sequence[LocatedOutput]) -> list[OutputRecord]:
@@ -41,9 +42,16 @@ class PredictionStep:
                 self._metrics.caused("REFUSED", said, evaluation.evaluation_id)
         given = iter(answers)
         return [
-            _answered(output, position, next(given)) if isinstance(output, Evaluation) else _rejected(output, position)
+            _answered(output, position, next(given))
+            if isinstance(output, Evaluation)
+            else self._rejected(output, position)
             for output, position in located
         ]
+
+    def _rejected(self, rejection: Rejection, position: str | None) -> OutputRecord:
+        assert position is not None  # a tick is never rejected
+        value = encoded_rejection(rejection, position, self._sensors)
+        return OutputRecord("rejections", rejection.event.device_id, value)
 
 
 def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> OutputRecord:
@@ -52,8 +60,3 @@ def _answered(evaluation: Evaluation, position: str | None, answer: Answer) -> O
         return OutputRecord("predictions", evaluation.device_id, value)
     value = encoded_refusal(evaluation, position, answer.status, answer.service, answer.message)
     return OutputRecord("rejections", evaluation.device_id, value)
-
-
-def _rejected(rejection: Rejection, position: str | None) -> OutputRecord:
-    assert position is not None  # a tick is never rejected
-    return OutputRecord("rejections", rejection.event.device_id, encoded_rejection(rejection, position))

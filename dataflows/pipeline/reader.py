@@ -14,7 +14,7 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 
 from typing import Final, Literal
 
-from dataflows.pipeline.event_codec import decoded_event, decoded_line
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.output_codec import encoded_invalid
@@ -60,7 +60,7 @@ class PartitionReader:
             record_format: what its records hold.
             metrics: what ``count`` adds to.
             until_ms: the last arrival that is read; ``None``: all are.
-            layout: of JSON in another form than ours.
+            layout: what the events look like. Default: the demo's sensors, in our own form.
             has_producers_clock: its timestamps are not the broker's word; those of lines never are.
         """
         self.next_offset = 0
@@ -68,7 +68,7 @@ class PartitionReader:
         self.has_ended = False
         self._partition = str(partition)
         self._format = record_format
-        self._layout = layout
+        self._codec = EventCodec(layout)
         self._metrics = metrics
         self._until_ms = until_ms
         self._has_producers_clock = has_producers_clock
@@ -88,11 +88,11 @@ class PartitionReader:
                 if not value or value.isspace():
                     self.next_offset = record.offset + 1
                     return None
-                event, stamp_ms = decoded_line(value, self._layout)
+                event, stamp_ms = self._codec.line(value)
                 if stamp_ms is None:
                     stamp_ms, is_chosen = event.time_ms, True
             elif value is not None:
-                event = decoded_event(value, record.key, self._format, stamp_ms or 0, self._layout)
+                event = self._codec.event(value, record.key, self._format, stamp_ms or 0)
             elif not record.is_heartbeat:
                 raise EventError("not_an_event")
         except EventError as fault:

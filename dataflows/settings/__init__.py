@@ -1,7 +1,7 @@
 """The settings of the pipeline, composed of groups; how a setting is declared stands in ``runtime.settings``."""
 
 from dataflows.settings.calls import CallSettings, ChannelSettings
-from dataflows.settings.log import KAFKA_SCHEME, BrokerSettings, EventFormat, LogSettings
+from dataflows.settings.log import KAFKA_SCHEME, BrokerSettings, EventFormat, LogSettings, check_sensors
 from dataflows.settings.run import VARIABLE_PREFIX, OutputSettings, RunSettings, StateSettings, run_options
 from dataflows.settings.window import WindowSettings
 
@@ -17,5 +17,6 @@ __all__ = [
     "RunSettings",
     "StateSettings",
     "WindowSettings",
+    "check_sensors",
     "run_options",
 ]

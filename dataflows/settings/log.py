@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dataflows.pipeline.event_layout import EVENT_FIELDS, EventLayout, TimeUnit
+from dataflows.pipeline.event_layout import OTHER_FIELDS, EventLayout, TimeUnit
 from runtime.errors import SettingsError
 from runtime.settings import setting
-from window_core import MAX_TIME_MS
+from window_core import DEMO_SENSORS, MAX_TIME_MS, Sensors, SensorsError
 
-__all__ = ["KAFKA_SCHEME", "BrokerSettings", "EventFormat", "LogSettings"]
+__all__ = ["KAFKA_SCHEME", "BrokerSettings", "EventFormat", "LogSettings", "check_sensors"]
 
 KAFKA_SCHEME: Final = "kafka://"
 """How the location of a topic begins."""
@@ -36,6 +36,23 @@ class BrokerSettings:
     )  # fmt: skip
 
 
+def check_sensors(declared: tuple[str, ...], event_format: EventFormat) -> Sensors:
+    """The sensors that events in a format have.
+
+    Raises:
+        SettingsError: they are no sensors, or no such event can have them.
+    """
+    try:
+        sensors = Sensors.of(declared)
+    except SensorsError as error:
+        raise SettingsError(f"--sensors: {error}") from None
+    if taken := [name for name in OTHER_FIELDS if name in sensors.names]:
+        raise SettingsError(f"--sensors: an event has a field {taken[0]} that is no sensor")
+    if event_format == "protobuf" and sensors != DEMO_SENSORS:
+        raise SettingsError(f"--format protobuf: a RawEvent message has the sensors {DEMO_SENSORS}, and no others")
+    return sensors
+
+
 @dataclass(frozen=True, slots=True)
 class LogSettings:
     """The input: a file, standard input or a topic."""
@@ -50,6 +67,13 @@ class LogSettings:
         "json", "Encoding of the value of a Kafka record; lines of a file are JSON.", kind="choice",
         choices=("json", "protobuf"),
     )  # fmt: skip
+    sensors: tuple[str, ...] = setting(
+        DEMO_SENSORS.declared,
+        "Readings of an event, up to 64, in the order in which a window holds them. One with a question mark behind "
+        "its name may be null or absent in an event.",
+        kind="names",
+        shows="NAME[?][,...]",
+    )
     fields: tuple[str, ...] = setting(
         (),
         "Where the fields of an event stand, if under other names: device_id, time, arrival and the sensors. A path "
@@ -133,12 +157,11 @@ class LogSettings:
             self._check_file()
 
     @property
-    def layout(self) -> EventLayout | None:
-        """Where the fields of an event stand and what its times are; ``None``: as in our own form."""
-        if not self.fields and self.time_unit == "ms":
-            return None
+    def layout(self) -> EventLayout:
+        """Which readings an event has, where its fields stand, and what its times are."""
         zone = None if self.time_zone is None else ZoneInfo(self.time_zone)
-        return EventLayout(dict(field.split("=", 1) for field in self.fields), self.time_unit, zone)
+        paths = dict(field.split("=", 1) for field in self.fields)
+        return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone)
 
     @property
     def is_topic(self) -> bool:
@@ -155,12 +178,11 @@ class LogSettings:
         return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
 
     def _check_layout(self) -> None:
+        own = ("device_id", "time", *check_sensors(self.sensors, self.format).names, "arrival")
         names = [field.partition("=")[0] for field in self.fields]
         for field, name in zip(self.fields, names, strict=True):
-            if name not in EVENT_FIELDS or not field.partition("=")[2]:
-                raise SettingsError(
-                    f"--fields must be NAME=FIELD, NAME one of {', '.join(EVENT_FIELDS)}, not {field!r}"
-                )
+            if name not in own or not field.partition("=")[2]:
+                raise SettingsError(f"--fields must be NAME=FIELD, NAME one of {', '.join(own)}, not {field!r}")
             if names.count(name) > 1:
                 raise SettingsError(f"--fields names {name} twice")
         if self.format == "protobuf" and (self.fields or self.time_unit != "ms"):

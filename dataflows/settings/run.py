@@ -10,6 +10,7 @@ from runtime.durations import duration_text
 from runtime.errors import SettingsError
 from runtime.options import settings_options
 from runtime.settings import composed, flag_of, group, setting
+from window_core import DEMO_SENSORS
 
 __all__ = ["VARIABLE_PREFIX", "OutputSettings", "RunSettings", "StateSettings", "run_options"]
 
@@ -115,6 +116,8 @@ class RunSettings:
         for flag, address in (("--features", self.calls.features), ("--inference", self.calls.inference)):
             if self.channel.tls_ca is not None and address is None:
                 raise SettingsError(f"--tls-ca needs {flag}")  # services that a run starts are plain, on this machine
+        if self.log.layout.sensors != DEMO_SENSORS and self.calls.model is None and self.calls.inference is None:
+            raise SettingsError("--sensors needs --model or --inference: the default model is for the demo's sensors")
         if self.outputs.delivery == "exactly-once":
             self._check_exactly_once()
 

@@ -11,7 +11,8 @@ from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from tests.dataflows.misbehaving import Misbehaving, Rule, misbehaving
-from window_core import DeviceWindow, Evaluation, Event, WindowSpec
+from tests.events import demo_event
+from window_core import DeviceWindow, Evaluation, WindowSpec
 
 __all__ = ["EVALUATIONS", "RPC", "SERVICE", "Bench", "as_it_should", "told"]
 
@@ -23,7 +24,7 @@ def some_evaluations(number: int) -> list[Evaluation]:
     outputs = [
         output
         for time_ms in range(number)
-        for output in window.on_event(Event("d", time_ms, float(time_ms), random.randrange(9), 1.0, -2.0), time_ms)
+        for output in window.on_event(demo_event("d", time_ms, float(time_ms), random.randrange(9), 1.0, -2.0), time_ms)
     ]
     return [output for output in outputs if isinstance(output, Evaluation)]
 

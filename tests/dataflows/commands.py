@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dataflows.command_line import main
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.conftest import ROOT
 
@@ -89,4 +89,4 @@ def one_line(output: bytes) -> str:
 def sample_log(devices: int = 5, hours: int = 6, **shares: float) -> bytes:
     """The lines of a small fleet."""
     fleet = SimulatedFleet(devices=devices, duration_ms=hours * 3_600_000, interval_ms=3_600_000, **shares)
-    return b"".join(encoded_event(event, arrival_ms) + b"\n" for event, arrival_ms in fleet.logged_events())
+    return b"".join(EventCodec().encoded(event, arrival_ms) + b"\n" for event, arrival_ms in fleet.logged_events())

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from dataflows.connectors.kafka.client import BrokerError, KafkaLocation, producer_settings
 from dataflows.connectors.kafka.writer import TopicWriter
-from dataflows.pipeline.event_codec import EventFormat, encoded_event, encoded_message
+from dataflows.pipeline.event_codec import EventCodec, EventFormat
 from window_core import Event
 
 __all__ = ["EventWriter", "Heartbeats"]
@@ -19,8 +19,10 @@ __all__ = ["EventWriter", "Heartbeats"]
 class EventWriter:
     """Writes events to a topic, each under the key of its device."""
 
-    def __init__(self, location: KafkaLocation, properties: Mapping[str, str], event_format: EventFormat) -> None:
-        self._encoded = encoded_message if event_format == "protobuf" else encoded_event
+    def __init__(
+        self, location: KafkaLocation, properties: Mapping[str, str], event_format: EventFormat, codec: EventCodec
+    ) -> None:
+        self._encoded = codec.encoded_message if event_format == "protobuf" else codec.encoded
         self._writer = TopicWriter(location, properties)
 
     def write(self, events: Iterable[tuple[Event, int]], rate: float | None = None) -> Iterable[int]:

@@ -33,7 +33,7 @@ class KafkaLog:
         properties: those of the user's file.
         metrics: what it counts.
         format: what a value is.
-        layout: of JSON in another form than ours.
+        layout: what the events look like.
         partitions: how many the topic has; each is a log with a clock of its own.
         first_offsets: where each partition is read from without a state.
         bounded: how far it is read; ``None``: for ever.
@@ -47,7 +47,7 @@ class KafkaLog:
     properties: dict[str, str]
     metrics: Metrics
     format: EventFormat
-    layout: EventLayout | None
+    layout: EventLayout
     partitions: int
     first_offsets: tuple[int, ...]
     bounded: BoundedLog | None
@@ -73,7 +73,8 @@ class KafkaLog:
 
         Where a topic has other partitions than it had, a device may be in another one.
         """
-        identity = {"input": f"{self.location} of {self.partitions} partitions"}
+        sensors = ",".join(self.layout.sensors.declared)
+        identity = {"input": f"{self.location} of {self.partitions} partitions", "sensors": sensors}
         return identity if self.topic_id is None else {**identity, TOPIC_ID: self.topic_id}
 
     def with_end(self, settings: RunSettings) -> RunSettings:

@@ -7,14 +7,15 @@ from dataflows.bytewax_flow.sealed import sealed, unsealed
 from dataflows.pipeline.device import DeviceInput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent
-from window_core import DeviceWindow, Event, SnapshotError, WindowSpec
+from tests.events import demo_event
+from window_core import DeviceWindow, SnapshotError, WindowSpec
 
 SPEC = WindowSpec(interval_ms=1_000, tick_ms=0, idle_after_ms=1_000, forget_after_ms=1_000)
 
 
 def logged(time_ms: int, arrival_ms: int | None = None, number: int = 0) -> LoggedEvent:
     arrival_ms = time_ms if arrival_ms is None else arrival_ms
-    return LoggedEvent(Event("d", time_ms, 1.0, 2.0, 3.0, 4.0), arrival_ms, f"0/{number}")
+    return LoggedEvent(demo_event("d", time_ms, 1.0, 2.0, 3.0, 4.0), arrival_ms, f"0/{number}")
 
 
 def device(state: bytes | None = None) -> DeviceLogic:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from tests.dataflows.commands import one_line
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC_OPTIONS, START_MS, fleet_lines
 from tests.dataflows.connectors.kafka.topics import Record, Topics, records_of
 from tests.dataflows.flink.flink_runs import Lines, Sink, undisturbed_by
-from window_core import Event
+from tests.events import demo_event
 
 pytestmark = [pytest.mark.usefixtures("has_flink"), pytest.mark.timeout(900)]  # up to three starts of a JVM
 
@@ -92,7 +92,7 @@ def in_transactions(topics: Topics, log: str) -> None:
     for number, ending in enumerate((producer.commit_transaction, producer.abort_transaction, producer.flush)):
         producer.begin_transaction()
         at_ms = START_MS + 20 * MINUTE_MS + number
-        value = encoded_event(Event("in-transactions", at_ms, 1.0, 2.0, 3.0, 4.0))
+        value = EventCodec().encoded(demo_event("in-transactions", at_ms, 1.0, 2.0, 3.0, 4.0))
         producer.produce(log.rpartition("/")[2], value, b"in-transactions", 1, timestamp=at_ms)
         ending()
 

@@ -7,12 +7,12 @@ from time import monotonic, sleep
 
 import pytest
 
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC, SPEC_OPTIONS, START_MS
 from tests.dataflows.connectors.kafka.topics import Record, Topics, values_of
 from tests.dataflows.flink.flink_runs import Sink
-from window_core import Event
+from tests.events import demo_event
 
 pytestmark = pytest.mark.usefixtures("has_flink")
 
@@ -24,7 +24,7 @@ FORGOTTEN_MS = START_MS + SPEC.forget_after_ms + 1
 
 
 def spoken(device_id: str, at_ms: int) -> Record:
-    return device_id.encode(), encoded_event(Event(device_id, at_ms, 1.0, 2.0, 3.0, 4.0)), at_ms
+    return device_id.encode(), EventCodec().encoded(demo_event(device_id, at_ms, 1.0, 2.0, 3.0, 4.0)), at_ms
 
 
 def saved(state: Path) -> bytes:

@@ -12,14 +12,15 @@ from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent
-from window_core import Evaluation, Event, WindowSpec
+from tests.events import demo_event
+from window_core import Evaluation, WindowSpec
 from window_core.device_window import first_tick_ms
 
 SPEC = WindowSpec(interval_ms=1_000, tick_ms=100, idle_after_ms=300, forget_after_ms=1_000)
 
 
 def logged(device_id: str, time_ms: int, arrival_ms: int | None = None) -> LoggedEvent:
-    event = Event(device_id, time_ms, 1.0, 2.0, 3.0, 4.0)
+    event = demo_event(device_id, time_ms, 1.0, 2.0, 3.0, 4.0)
     return LoggedEvent(event, time_ms if arrival_ms is None else arrival_ms, f"0/{time_ms}")
 
 

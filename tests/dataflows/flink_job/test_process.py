@@ -8,12 +8,13 @@ import pytest
 
 from dataflows.flink_job.frames import encoded_instant
 from dataflows.pipeline.device import Device, LocatedOutput
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
 from dataflows.settings import RunSettings
 from tests.dataflows.flink_job import java_layout as java
-from window_core import Evaluation, Event, WindowSpec
+from tests.events import demo_event
+from window_core import Evaluation, WindowSpec
 from window_core.device_window import first_tick_ms
 
 pytest.importorskip("pyflink")
@@ -67,7 +68,7 @@ def function(services: Services) -> Iterator[PipelineFunction]:
 
 
 def event(offset: int, device_id: str = "a", at_ms: int = START_MS) -> tuple[int, bytes, None]:
-    value = encoded_event(Event(device_id, at_ms + offset, 1.0, 2.0, 3.0, 4.0))
+    value = EventCodec().encoded(demo_event(device_id, at_ms + offset, 1.0, 2.0, 3.0, 4.0))
     return java.RECORD, java.record_frame(at_ms + offset, 0, offset, device_id.encode(), value), None
 
 
@@ -80,7 +81,7 @@ def answer(
 
 def snapshot() -> bytes:
     device = Device(SPEC, Metrics())
-    device.take(LoggedEvent(Event("a", START_MS, 1.0, 2.0, 3.0, 4.0), START_MS, "0/0"))
+    device.take(LoggedEvent(demo_event("a", START_MS, 1.0, 2.0, 3.0, 4.0), START_MS, "0/0"))
     return device.snapshot()
 
 

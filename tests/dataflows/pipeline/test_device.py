@@ -5,7 +5,8 @@ import pytest
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent
-from window_core import Evaluation, Event, Rejection, SnapshotError, WindowSpec
+from tests.events import demo_event
+from window_core import Evaluation, Rejection, SnapshotError, WindowSpec
 from window_core.device_window import first_tick_ms
 
 SPEC = WindowSpec(interval_ms=1_000, tick_ms=100, idle_after_ms=300, forget_after_ms=1_000)
@@ -14,7 +15,7 @@ DEVICE = "pump-7"
 
 
 def logged(time_ms: int, arrival_ms: int | None = None, position: str = "0/0") -> LoggedEvent:
-    event = Event(DEVICE, time_ms, 1.0, 2.0, 3.0, 4.0)
+    event = demo_event(DEVICE, time_ms, 1.0, 2.0, 3.0, 4.0)
     return LoggedEvent(event, time_ms if arrival_ms is None else arrival_ms, position)
 
 

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflows.pipeline import event_codec
-from dataflows.pipeline.event_codec import decoded_event, decoded_line, encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
 from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError
+
+CODEC = EventCodec()
 
 VALID = {"device_id": "d1", "time": 5, "sensor1": 1, "sensor2": 2.5, "sensor3": -0.0, "sensor4": 1e-3}
 
@@ -40,7 +42,7 @@ def error_of(value: bytes) -> str | None:
     found, device_id = found_in_line(value)
     if b'"arrival"' not in value:
         try:
-            decoded_event(value, device_id.encode(), "json")
+            CODEC.event(value, device_id.encode(), "json")
             found_in_topic = None
         except EventError as error:
             found_in_topic = error.error
@@ -50,7 +52,7 @@ def error_of(value: bytes) -> str | None:
 
 def found_in_line(value: bytes) -> tuple[str | None, str]:
     try:
-        return None, decoded_line(value)[0].device_id
+        return None, CODEC.line(value)[0].device_id
     except EventError as error:
         return error.error, "d1"
 
@@ -61,7 +63,7 @@ def test_of_two_errors_the_first_in_the_list_is_said(first: str, second: str) ->
     if first == "not_an_event":
         del fields["sensor4"]
     with pytest.raises(EventError, match=f"^{first}$"):
-        decoded_event(json.dumps(fields).encode(), b"another", "json")
+        CODEC.event(json.dumps(fields).encode(), b"another", "json")
 
 
 @pytest.mark.parametrize("error", EVENT_ERRORS)
@@ -70,7 +72,7 @@ def test_each_error_is_said_alone(error: str) -> None:
     if error == "not_an_event":
         del fields["sensor4"]
     with pytest.raises(EventError, match=f"^{error}$"):
-        decoded_event(json.dumps(fields).encode(), b"another" if error == "key" else b"d1", "json")
+        CODEC.event(json.dumps(fields).encode(), b"another" if error == "key" else b"d1", "json")
 
 
 @pytest.mark.parametrize(
@@ -165,13 +167,13 @@ def test_each_value_at_the_edge_of_what_it_may_be(text: str, error: str | None) 
 
 
 def test_of_a_repeated_field_the_last_one_counts() -> None:
-    event, arrival_ms = decoded_line(with_field('"time":6,"arrival":1,"device_id":"d2","arrival":2'))
+    event, arrival_ms = CODEC.line(with_field('"time":6,"arrival":1,"device_id":"d2","arrival":2'))
     assert (event.time_ms, event.device_id, arrival_ms) == (6, "d2", 2)
     assert error_of(with_field('"time":6,"time":"7"')) == "wrong_type"
 
 
 def test_an_arrival_that_is_written_as_a_float_is_a_whole_number() -> None:
-    _, arrival_ms = decoded_line(with_field('"arrival":1587920555000.0'))
+    _, arrival_ms = CODEC.line(with_field('"arrival":1587920555000.0'))
     assert repr(arrival_ms) == "1587920555000"
 
 
@@ -179,14 +181,14 @@ def test_an_arrival_that_is_written_as_a_float_is_a_whole_number() -> None:
 def test_each_field_has_to_be_there(name: str) -> None:
     fields = {key: value for key, value in VALID.items() if key != name}
     with pytest.raises(EventError) as caught:
-        decoded_line(json.dumps(fields).encode())
+        CODEC.line(json.dumps(fields).encode())
     assert (caught.value.error, caught.value.field) == ("not_an_event", name)
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"null", b"[1]", b"\xff"])
 def test_where_there_is_no_object_no_field_is_at_fault(value: bytes) -> None:
     with pytest.raises(EventError) as caught:
-        decoded_line(value)
+        CODEC.line(value)
     assert (caught.value.error, caught.value.field) == ("not_an_event", None)
 
 
@@ -210,7 +212,7 @@ def refuse(value: bytes) -> None:
 
 def outcome(value: bytes) -> object:
     try:
-        return repr(decoded_line(value))
+        return repr(CODEC.line(value))
     except EventError as error:
         return error.error
 
@@ -242,7 +244,7 @@ def message(**changes: object) -> bytes:
 )
 def test_a_message_is_an_event_or_has_an_error_of_the_same_list(value: bytes, key: bytes | None, error: str) -> None:
     try:
-        decoded_event(value, key, "protobuf")
+        CODEC.event(value, key, "protobuf")
         found = None
     except EventError as failure:
         found = failure.error
@@ -262,9 +264,9 @@ def test_an_event_survives_json_and_protobuf(device_id: str, time_ms: int, readi
     names = ("sensor1", "sensor2", "sensor3", "sensor4")
     raw = RawEvent(device_id=device_id, time=time_ms, **dict(zip(names, readings, strict=True))).SerializeToString()
     restored = [
-        decoded_event(encoded_event(event), device_id.encode(), "json"),
-        decoded_event(raw, device_id.encode(), "protobuf"),
-        decoded_line(encoded_event(event, time_ms))[0],
+        CODEC.event(CODEC.encoded(event), device_id.encode(), "json"),
+        CODEC.event(raw, device_id.encode(), "protobuf"),
+        CODEC.line(CODEC.encoded(event, time_ms))[0],
     ]
     assert [(other.device_id, other.time_ms, other.readings) for other in restored] == [
         (device_id, time_ms, pack("<4f", *readings))

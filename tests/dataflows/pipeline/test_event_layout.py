@@ -6,40 +6,40 @@ from typing import Any
 
 import pytest
 
-from dataflows.pipeline.event_codec import decoded_event, decoded_line
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout, TimeUnit
-from window_core import EventError
+from window_core import DEMO_SENSORS, EventError
 
 READINGS = {"sensor1": 1, "sensor2": 2, "sensor3": 3, "sensor4": 4}
 NAMES = {"device_id": "asset", "time": "at.ts", "sensor1": "t1", "arrival": "in"}
 
 
 def layout(time_unit: TimeUnit = "ms", zone: timezone | None = None, **paths: str) -> EventLayout:
-    return EventLayout(paths, time_unit, zone)
+    return EventLayout(DEMO_SENSORS, paths, time_unit, zone)
 
 
 def time_of(text: str, time_unit: TimeUnit, zone: timezone | None = None) -> int:
     line = b'{"device_id":"d","time":%s,"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4}' % text.encode()
-    event, _ = decoded_line(line, layout(time_unit, zone))
+    event, _ = EventCodec(layout(time_unit, zone)).line(line)
     return event.time_ms
 
 
 def fault(value: dict[str, Any], of: EventLayout) -> tuple[str, str | None]:
     with pytest.raises(EventError) as caught:
-        decoded_line(json.dumps(value).encode(), of)
+        EventCodec(of).line(json.dumps(value).encode())
     return caught.value.error, caught.value.field
 
 
 def test_fields_stand_under_other_names_and_in_nested_objects() -> None:
     line = b'{"asset":"d","at":{"ts":5},"t1":9,"sensor2":2,"sensor3":3,"sensor4":4,"in":7}'
-    event, arrival_ms = decoded_line(line, layout(**NAMES))
-    assert (event.device_id, event.time_ms, event.sensor1, arrival_ms) == ("d", 5, 9.0, 7)
-    assert decoded_event(line, b"d", "json", 1, layout(**NAMES)) == event
+    event, arrival_ms = EventCodec(layout(**NAMES)).line(line)
+    assert (event.device_id, event.time_ms, DEMO_SENSORS.readings(event.row)[0], arrival_ms) == ("d", 5, 9.0, 7)
+    assert EventCodec(layout(**NAMES)).event(line, b"d", "json", 1) == event
 
 
 def test_a_field_whose_name_has_a_dot_comes_before_a_nested_one() -> None:
     line = b'{"device_id":"d","at.ts":5,"at":{"ts":6},"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4}'
-    assert decoded_line(line, layout(time="at.ts"))[0].time_ms == 5
+    assert EventCodec(layout(time="at.ts")).line(line)[0].time_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_the_field_at_fault_has_the_name_that_it_has_in_the_record(
 def test_the_key_is_still_the_device_id() -> None:
     line = json.dumps({"asset": "d", "at": {"ts": 5}, "t1": 1, **READINGS}).encode()
     with pytest.raises(EventError, match=r"^key$"):
-        decoded_event(line, b"e", "json", 0, layout(**NAMES))
+        EventCodec(layout(**NAMES)).event(line, b"e", "json", 0)

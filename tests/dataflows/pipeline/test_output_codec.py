@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.output_codec import encoded_invalid, encoded_prediction, encoded_refusal, encoded_rejection
-from window_core import REASONS, DeviceWindow, Evaluation, Event, EventError, Rejection, WindowSpec
+from tests.events import demo_event
+from window_core import DEMO_SENSORS, REASONS, DeviceWindow, Evaluation, EventError, Rejection, WindowSpec
 
-EVENT = Event("Größe/1", 1_000, 0.10000000149011612, -0.0, 3.4028234663852886e38, 1.401298464324817e-45)
+EVENT = demo_event("Größe/1", 1_000, 0.10000000149011612, -0.0, 3.4028234663852886e38, 1.401298464324817e-45)
 DIGEST = sha256(b"\xff{}").hexdigest()
 READINGS = (
     '"sensor1":0.10000000149011612,"sensor2":-0.0,"sensor3":3.4028234663852886e38,"sensor4":1.401298464324817e-45'
@@ -39,7 +40,7 @@ def test_a_prediction_byte_for_byte() -> None:
 
 def test_a_tick_has_no_position_and_no_event() -> None:
     window = DeviceWindow(WindowSpec(tick_ms=1_000), "d")
-    window.on_event(Event("d", 1, 0.0, 0.0, 0.0, 0.0), 1)
+    window.on_event(demo_event("d", 1, 0.0, 0.0, 0.0, 0.0), 1)
     [tick] = window.on_clock(1_000)
     assert isinstance(tick, Evaluation)
     assert b'"cause":"tick","position":null,"event_ms":null,"as_of_ms":436,' in encoded_prediction(
@@ -49,14 +50,14 @@ def test_a_tick_has_no_position_and_no_event() -> None:
 
 @pytest.mark.parametrize("reason", sorted(set(REASONS) - {"INVALID", "REFUSED", "TOO_LATE"}))
 def test_a_rejection_byte_for_byte(reason: str) -> None:
-    assert encoded_rejection(Rejection(reason, EVENT, 2_000), "0/3").decode() == (
+    assert encoded_rejection(Rejection(reason, EVENT, 2_000), "0/3", DEMO_SENSORS).decode() == (
         f'{{"device_id":"Größe/1","reason":"{reason}","position":"0/3","arrival_ms":2000,'
         f'"event":{{"time":1000,{READINGS}}}}}'
     )
 
 
 def test_only_what_is_too_late_says_by_how_much() -> None:
-    assert encoded_rejection(Rejection("TOO_LATE", EVENT, 2_000, 1), "0/3").decode() == (
+    assert encoded_rejection(Rejection("TOO_LATE", EVENT, 2_000, 1), "0/3", DEMO_SENSORS).decode() == (
         '{"device_id":"Größe/1","reason":"TOO_LATE","position":"0/3","arrival_ms":2000,"late_by_ms":1,'
         f'"event":{{"time":1000,{READINGS}}}}}'
     )
@@ -89,8 +90,8 @@ def test_a_refusal_byte_for_byte() -> None:
 
 def test_a_late_event_keeps_its_own_time() -> None:
     window = DeviceWindow(WindowSpec(), "d")
-    window.on_event(Event("d", 9, 0.0, 0.0, 0.0, 0.0), 9)
-    [late] = window.on_event(Event("d", 5, 0.0, 0.0, 0.0, 0.0), 10)
+    window.on_event(demo_event("d", 9, 0.0, 0.0, 0.0, 0.0), 9)
+    [late] = window.on_event(demo_event("d", 5, 0.0, 0.0, 0.0, 0.0), 10)
     assert isinstance(late, Evaluation)
     assert b'"cause":"late_event","position":"0/2","event_ms":5,"as_of_ms":10,"newest_ms":9,' in encoded_prediction(
         late, "0/2", {}, "m", {}
@@ -98,8 +99,11 @@ def test_a_late_event_keeps_its_own_time() -> None:
 
 
 def test_an_event_byte_for_byte() -> None:
-    assert encoded_event(EVENT).decode() == f'{{"device_id":"Größe/1","time":1000,{READINGS}}}'
-    assert encoded_event(EVENT, 2_000).decode() == f'{{"device_id":"Größe/1","time":1000,{READINGS},"arrival":2000}}'
+    assert EventCodec().encoded(EVENT).decode() == f'{{"device_id":"Größe/1","time":1000,{READINGS}}}'
+    assert (
+        EventCodec().encoded(EVENT, 2_000).decode()
+        == f'{{"device_id":"Größe/1","time":1000,{READINGS},"arrival":2000}}'
+    )
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.text())

@@ -11,7 +11,8 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputRecord
 from dataflows.services.answers import Answer, Prediction, Refusal
-from window_core import DeviceWindow, Evaluation, Event, WindowSpec
+from tests.events import demo_event
+from window_core import DeviceWindow, Evaluation, WindowSpec
 
 REFUSED = "refused"
 
@@ -37,7 +38,7 @@ def outputs_of(device_id: str, *times_ms: int, until_ms: int = 0) -> list[Locate
     window = DeviceWindow(WindowSpec(tick_ms=1_000), device_id)
     located: list[LocatedOutput] = []
     for number, time_ms in enumerate(times_ms):
-        *ticks, output = window.on_event(Event(device_id, time_ms, 1.0, 2.0, 3.0, 4.0), max(times_ms))
+        *ticks, output = window.on_event(demo_event(device_id, time_ms, 1.0, 2.0, 3.0, 4.0), max(times_ms))
         located += [*((tick, None) for tick in ticks), (output, f"0/{number}")]
     return [*located, *((tick, None) for tick in window.on_clock(until_ms))]
 

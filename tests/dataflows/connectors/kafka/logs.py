@@ -1,6 +1,6 @@
 """Logs for the tests on a broker: small fleets with everything that goes wrong in one."""
 
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.simulated_fleet import SimulatedFleet
 from window_core import WindowSpec
 
@@ -21,7 +21,7 @@ def fleet_lines(devices: int, minutes: int, seed: int = 1) -> bytes:
     fleet = SimulatedFleet(
         devices, minutes * 60_000, 20_000, START_MS, SPEC.interval_ms, 0.1, 0.02, 0.05, 0.02, seed
     )  # fmt: skip
-    lines = [encoded_event(event, arrival_ms) for event, arrival_ms in fleet.logged_events()]
+    lines = [EventCodec().encoded(event, arrival_ms) for event, arrival_ms in fleet.logged_events()]
     for number, noise in enumerate(NOISE):
         lines.insert((number + 1) * len(lines) // (len(NOISE) + 1), noise)
     return b"\n".join(lines) + b"\n"

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dataflows.kafka_broker.broker import Broker
-from dataflows.pipeline.event_codec import decoded_event, encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.topics import Topics
-from window_core import Event
+from tests.events import demo_event
 
 ROOT = str(Path(__file__).parents[4])
 
@@ -51,7 +51,7 @@ def test_a_fleet_goes_to_a_topic_keyed_by_device(topics: Topics) -> None:
         assert f"{len(expected)} events in {log}" in result.stderr
         found = topics.records(log)
         decoded = [
-            (decoded_event(message.value() or b"", message.key(), event_format), message.timestamp()[1])
+            (EventCodec().event(message.value() or b"", message.key(), event_format), message.timestamp()[1])
             for message in found
         ]
         assert sorted(decoded, key=repr) == sorted(expected, key=repr)
@@ -87,7 +87,7 @@ def test_a_run_with_heartbeats_ticks_a_silent_device_and_serves_its_metrics(
     topics: Topics, kafka_pipelines: KafkaPipelines
 ) -> None:
     log, output = topics.made(2, message_timestamp_type="LogAppendTime"), topics.made()
-    topics.fill(log, [(b"a", encoded_event(Event("a", 1_000, 1.0, 2.0, 3.0, 4.0)), 0)])
+    topics.fill(log, [(b"a", EventCodec().encoded(demo_event("a", 1_000, 1.0, 2.0, 3.0, 4.0)), 0)])
     options = ["--input", log, "--output", output, "--rejections", os.devnull, "--tick", "100ms"]
     with kafka_pipelines.started(*options, "--heartbeat", "30ms", "--metrics-port", "0") as process:
         found = topics.records(output, lambda messages: len(messages) >= 4)

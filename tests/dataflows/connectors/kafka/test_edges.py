@@ -10,20 +10,21 @@ import pytest
 
 from dataflows.connectors.kafka import topic_watch
 from dataflows.connectors.kafka.client import BrokerError
-from dataflows.pipeline.event_codec import encoded_event
+from dataflows.pipeline.event_codec import EventCodec
 from runtime.errors import SettingsError
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC, START_MS
 from tests.dataflows.connectors.kafka.topics import Record, Topics
+from tests.events import demo_event
 from tests.reference import Outputs
-from window_core import MAX_TIME_MS, Event
+from window_core import MAX_TIME_MS
 
 PLAIN = replace(SPEC, tick_ms=0)
 
 
 def record_of(device_id: str, after_ms: int, stamp_ms: int | None = None) -> Record:
-    event = Event(device_id, START_MS + after_ms, 1.0, 2.0, 3.0, 4.0)
-    return device_id.encode(), encoded_event(event), START_MS + after_ms if stamp_ms is None else stamp_ms
+    event = demo_event(device_id, START_MS + after_ms, 1.0, 2.0, 3.0, 4.0)
+    return device_id.encode(), EventCodec().encoded(event), START_MS + after_ms if stamp_ms is None else stamp_ms
 
 
 def records_of(device_id: str, instants_ms: Iterable[int]) -> list[Record]:

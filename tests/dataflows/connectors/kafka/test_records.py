@@ -7,22 +7,23 @@ from typing import Any
 import pytest
 
 from dataflows.connectors.kafka.client import kafka_location
-from dataflows.pipeline.event_codec import encoded_event, encoded_message
+from dataflows.pipeline.event_codec import EventCodec
 from runtime.errors import SettingsError
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines, without_positions
 from tests.dataflows.connectors.kafka.logs import SPEC, START_MS, fleet_lines
 from tests.dataflows.connectors.kafka.topics import Record, Topics, records_of
+from tests.events import demo_event
 from tests.reference import Outputs, reference
 from window_core import Event
 from window_core.device_window import first_tick_ms
 
 
 def event_of(device_id: str, after_ms: int) -> Event:
-    return Event(device_id, START_MS + after_ms, 1.0, 2.0, 3.0, 4.0)
+    return demo_event(device_id, START_MS + after_ms, 1.0, 2.0, 3.0, 4.0)
 
 
 def record_of(device_id: str, after_ms: int) -> Record:
-    return device_id.encode(), encoded_event(event_of(device_id, after_ms)), START_MS + after_ms
+    return device_id.encode(), EventCodec().encoded(event_of(device_id, after_ms)), START_MS + after_ms
 
 
 def invalid_of(outputs: Outputs) -> list[dict[str, Any]]:
@@ -78,7 +79,7 @@ def test_a_key_without_a_value_is_no_event(topics: Topics, kafka_pipelines: Kafk
 
 def test_an_arrival_inside_the_value_is_a_further_field(topics: Topics, kafka_pipelines: KafkaPipelines) -> None:
     log = topics.made()
-    topics.fill(log, [(b"a", encoded_event(event_of("a", 0), START_MS + 9_999), START_MS + 3)])
+    topics.fill(log, [(b"a", EventCodec().encoded(event_of("a", 0), START_MS + 9_999), START_MS + 3)])
     [prediction] = kafka_pipelines.run(log, SPEC)["a"].predictions
     assert json.loads(prediction)["as_of_ms"] == START_MS + 3
 
@@ -90,7 +91,8 @@ def test_messages_give_what_json_gives(topics: Topics, kafka_pipelines: KafkaPip
     for key, line, arrival_ms in records_of(lines):
         values = json.loads(line or b"")
         readings = [values[f"sensor{number}"] for number in range(1, 5)]
-        as_messages.append((key, encoded_message(Event(values["device_id"], values["time"], *readings)), arrival_ms))
+        event = demo_event(values["device_id"], values["time"], *readings)
+        as_messages.append((key, EventCodec().encoded_message(event), arrival_ms))
     topics.fill(log, as_messages)
     actual = kafka_pipelines.run(log, SPEC, format="protobuf")
     assert without_positions(actual) == without_positions(reference(lines, SPEC))

@@ -10,11 +10,12 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
 
 /**
- * Splits as bytes: the id of their topic and the clock of the partition, then what the connector
- * writes. A split that is restored, or handed to a reader, ends where this run ends.
+ * Splits as bytes: the id of their topic, the sensors of its events and the clock of the partition,
+ * then what the connector writes. A split that is restored, or handed to a reader, ends where this
+ * run ends.
  */
 final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit> {
-  private static final int VERSION = 1_001; // far from the connector's own
+  private static final int VERSION = 1_002; // far from the connector's own
 
   private final SimpleVersionedSerializer<KafkaPartitionSplit> serializer;
   private final TopicLog log;
@@ -35,6 +36,7 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
     try (DataOutputStream output = new DataOutputStream(bytes)) {
       output.writeLong(log.uuid().getMostSignificantBits());
       output.writeLong(log.uuid().getLeastSignificantBits());
+      output.writeUTF(log.sensors());
       output.writeLong(
           split instanceof ClockedSplit clocked ? clocked.clockMs() : PartitionClock.NOT_BEGUN);
       output.writeInt(serializer.getVersion());
@@ -47,11 +49,12 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
   public KafkaPartitionSplit deserialize(int version, byte[] serialized) throws IOException {
     if (version != VERSION) {
       throw new IOException(
-          "the state was saved by an earlier version, without the clock of each partition: start"
-              + " anew with another state");
+          "the state was saved by an earlier version, without the sensors of its events: start anew"
+              + " with another state");
     }
     DataInputStream input = new DataInputStream(new ByteArrayInputStream(serialized));
     Uuid id = new Uuid(input.readLong(), input.readLong());
+    String sensors = input.readUTF();
     long clockMs = input.readLong();
     KafkaPartitionSplit split = serializer.deserialize(input.readInt(), input.readAllBytes());
     if (!split.getTopic().equals(log.topic())) {
@@ -63,6 +66,10 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
           "the state is of another topic that was named "
               + log.topic()
               + ": it was deleted and made anew, so start anew with another state");
+    }
+    if (!sensors.equals(log.sensors())) {
+      throw new IOException(
+          "the state is of a run with --sensors " + sensors + ", not " + log.sensors());
     }
     return new ClockedSplit(log.bounded(split), split.getStartingOffset(), clockMs);
   }

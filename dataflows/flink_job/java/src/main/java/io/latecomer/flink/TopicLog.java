@@ -15,6 +15,7 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
  *     ids
  * @param partitions how many it has
  * @param hasProducersClock its timestamps are its producers', not the broker's
+ * @param sensors the readings of its events, with commas between
  * @param ends the offset behind the last record of each partition, with commas between; null: the
  *     run has no end
  * @param untilMs the first record with a later arrival ends its partition; null: none does
@@ -29,6 +30,7 @@ public record TopicLog(
     String id,
     int partitions,
     boolean hasProducersClock,
+    String sensors,
     String ends,
     Long untilMs,
     Long endMs,

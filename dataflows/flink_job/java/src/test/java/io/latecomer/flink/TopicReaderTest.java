@@ -35,7 +35,8 @@ final class TopicReaderTest {
   private final List<Object> told = new ArrayList<>();
 
   private static TopicLog log(String id, Long untilMs, Long endMs, String endedFile) {
-    return new TopicLog("kafka://b:1/t", "t", id, 2, true, "100,100", untilMs, endMs, endedFile);
+    return new TopicLog(
+        "kafka://b:1/t", "t", id, 2, true, "a,b?", "100,100", untilMs, endMs, endedFile);
   }
 
   private TopicReader reader(TopicLog log) {
@@ -162,13 +163,17 @@ final class TopicReaderTest {
     KafkaPartitionSplit elsewhere = new KafkaPartitionSplit(new TopicPartition("u", 0), 5);
     Exception name = assertThrows(IOException.class, () -> through(log, log, elsewhere));
     assertEquals("the state is of the topic u, and the run reads t", name.getMessage());
+    TopicLog others =
+        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "b,a", null, null, null, null);
+    Exception sensors = assertThrows(IOException.class, () -> through(others, log, split));
+    assertEquals("the state is of a run with --sensors b,a, not a,b?", sensors.getMessage());
     KafkaPartitionSplitSerializer old = new KafkaPartitionSplitSerializer();
     SplitStates states = new SplitStates(old, log);
     Exception version =
         assertThrows(
             IOException.class, () -> states.deserialize(old.getVersion(), old.serialize(split)));
     assertEquals(
-        "the state was saved by an earlier version, without the clock of each partition: start"
+        "the state was saved by an earlier version, without the sensors of its events: start"
             + " anew with another state",
         version.getMessage());
   }
@@ -176,7 +181,7 @@ final class TopicReaderTest {
   @Test
   void aRestoredSplitEndsWhereItsRunEnds() throws Exception {
     TopicLog next =
-        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "100,300", null, null, "/ended");
+        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "a,b?", "100,300", null, null, "/ended");
     KafkaPartitionSplit restored =
         through(
             log(ID, null, null, null),
