@@ -1,5 +1,6 @@
 package io.latecomer.services.client;
 
+import io.latecomer.services.rules.Sensors;
 import java.util.List;
 
 /** A way to ask the two services about windows: features first, then a prediction of them. */
@@ -20,15 +21,24 @@ public interface Asking extends AutoCloseable {
     batch,
     stream;
 
-    /** Opens this way over two channels, which stay the caller's to close. */
-    public Asking open(Peer features, Peer inference) {
-      return switch (this) {
-        case unary -> new UnaryAsking(features, inference);
-        case batch ->
-            new BatchAsking(BatchCalls.features(features), BatchCalls.predictions(inference));
-        case stream ->
-            new BatchAsking(StreamCalls.features(features), StreamCalls.predictions(inference));
-      };
+    /**
+     * Opens this way over two channels, which stay the caller's to close. Services that know only
+     * the original demo's methods are asked by these.
+     *
+     * @throws io.latecomer.services.Failure if a service does not answer, or cannot be asked about
+     *     these sensors
+     */
+    public Asking open(Peer features, Peer inference, Sensors sensors) {
+      if (this == unary || !Described.takeBatches(features, inference, sensors)) {
+        return new UnaryAsking(features, inference);
+      }
+      BatchAsking byCalls =
+          new BatchAsking(
+              sensors, BatchCalls.features(features), BatchCalls.predictions(inference));
+      return this == batch
+          ? byCalls
+          : new BatchAsking(
+              sensors, StreamCalls.features(features), StreamCalls.predictions(inference), byCalls);
     }
   }
 }

@@ -2,6 +2,7 @@ package io.latecomer.services.client;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Status;
+import io.latecomer.services.rules.Sensors;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
@@ -22,11 +23,29 @@ final class BatchAsking implements Asking {
   private final Exchange<WindowBatch, FeatureBatch> engineer;
   private final Exchange<FeatureBatch, PredictionBatch> predictor;
 
+  private final Sensors sensors;
+
+  /** Where to ask about windows whose columns the server has no room for; null if it always has. */
+  private final BatchAsking byCalls;
+
+  /** Asks by calls, whose columns end with each of them. */
   BatchAsking(
+      Sensors sensors,
       Exchange<WindowBatch, FeatureBatch> engineer,
       Exchange<FeatureBatch, PredictionBatch> predictor) {
+    this(sensors, engineer, predictor, null);
+  }
+
+  /** Asks by streams, and by calls about what the server has no room for there. */
+  BatchAsking(
+      Sensors sensors,
+      Exchange<WindowBatch, FeatureBatch> engineer,
+      Exchange<FeatureBatch, PredictionBatch> predictor,
+      BatchAsking byCalls) {
+    this.sensors = sensors;
     this.engineer = engineer;
     this.predictor = predictor;
+    this.byCalls = byCalls;
   }
 
   @Override
@@ -34,6 +53,9 @@ final class BatchAsking implements Asking {
     Answer[] answers = new Answer[windows.size()];
     FeatureBatch features = engineer.exchange(message(windows));
     engineer.peer().checkOnce(features.getNameList());
+    if (byCalls != null) {
+      askByCalls(answers, windows, features.getErrorList());
+    }
     refuse(answers, null, windows, features.getErrorList(), engineer.peer());
     int[] kept = kept(answers);
     if (kept.length > 0) {
@@ -49,13 +71,29 @@ final class BatchAsking implements Asking {
     return Arrays.asList(answers);
   }
 
+  private void askByCalls(Answer[] answers, List<Window> windows, List<RowError> errors) {
+    int[] rows =
+        errors.stream()
+            .filter(error -> codeOf(error) == Status.Code.NOT_FOUND)
+            .mapToInt(RowError::getRow)
+            .toArray();
+    if (rows.length > 0) {
+      List<Answer> found = byCalls.ask(Arrays.stream(rows).mapToObj(windows::get).toList());
+      for (int i = 0; i < rows.length; i++) {
+        answers[rows[i]] = found.get(i);
+      }
+    }
+  }
+
   private static void refuse(
       Answer[] answers, int[] kept, List<Window> windows, List<RowError> errors, Peer peer) {
     for (RowError error : errors) {
       int row = kept == null ? error.getRow() : kept[error.getRow()];
-      answers[row] =
-          new Answer.Refused(
-              windows.get(row).deviceId(), codeOf(error), peer.name(), error.getMessage());
+      if (answers[row] == null) {
+        answers[row] =
+            new Answer.Refused(
+                windows.get(row).deviceId(), codeOf(error), peer.name(), error.getMessage());
+      }
     }
   }
 
@@ -78,10 +116,10 @@ final class BatchAsking implements Asking {
 
   private static FeatureBatch only(FeatureBatch features, int[] kept) {
     int width = features.getNameCount() * Float.BYTES;
-    FeatureBatch.Builder left = FeatureBatch.newBuilder().addAllName(features.getNameList());
+    FeatureBatch.Builder left =
+        FeatureBatch.newBuilder().setRows(kept.length).addAllName(features.getNameList());
     ByteString.Output values = ByteString.newOutput(kept.length * width);
     for (int row : kept) {
-      left.addEvaluationId(features.getEvaluationId(row)).addDeviceId(features.getDeviceId(row));
       byte[] bytes = features.getValues().substring(row * width, (row + 1) * width).toByteArray();
       values.write(bytes, 0, bytes.length);
     }
@@ -104,37 +142,43 @@ final class BatchAsking implements Asking {
     return new Answer.Predicted(window.deviceId(), byName, predictions.getModelId(), result);
   }
 
-  private static WindowBatch message(List<Window> windows) {
+  /**
+   * A column for each window, with room for its events only: it is defined, asked about, dropped.
+   */
+  private WindowBatch message(List<Window> windows) {
     int events = windows.stream().mapToInt(Window::size).sum();
-    ByteBuffer starts = column(windows.size() * Integer.BYTES);
-    ByteBuffer ends = column(windows.size() * Integer.BYTES);
+    ByteBuffer numbers = column(windows.size() * Integer.BYTES);
+    ByteBuffer rooms = column(windows.size() * Integer.BYTES);
+    ByteBuffer counts = column(windows.size() * Integer.BYTES);
     ByteBuffer times = column(events * Long.BYTES);
-    ByteBuffer[] sensors = new ByteBuffer[4];
-    Arrays.setAll(sensors, i -> column(events * Float.BYTES));
-    WindowBatch.Builder batch = WindowBatch.newBuilder();
+    ByteBuffer readings = column(events * sensors.width() * Float.BYTES);
+    WindowBatch.Builder batch = WindowBatch.newBuilder().addAllSensor(sensors.declared());
     for (int row = 0; row < windows.size(); row++) {
       Window window = windows.get(row);
-      long first = window.size() == 0 ? 0 : window.times()[0];
-      batch
-          .addEvaluationId(window.deviceId() + "/" + first + "/" + row)
-          .addDeviceId(window.deviceId());
-      starts.putInt(times.position() / Long.BYTES);
+      batch.addDeviceId(window.deviceId());
+      numbers.putInt(row);
+      rooms.putInt(Math.max(window.size(), 1));
+      counts.putInt(window.size());
       for (int i = 0; i < window.size(); i++) {
         times.putLong(window.times()[i]);
-        for (int sensor = 0; sensor < sensors.length; sensor++) {
-          sensors[sensor].putFloat(window.sensors()[sensor][i]);
+        for (float[] sensor : window.sensors()) {
+          readings.putFloat(sensor[i]);
         }
       }
-      ends.putInt(times.position() / Long.BYTES);
     }
+    ByteString all = ByteString.copyFrom(numbers.flip());
+    ByteString ends = ByteString.copyFrom(counts.flip());
     return batch
-        .setStarts(ByteString.copyFrom(starts.flip()))
-        .setEnds(ByteString.copyFrom(ends.flip()))
+        .setNumber(all)
+        .setRoom(ByteString.copyFrom(rooms.flip()))
+        .setAppendedNumber(all)
+        .setAppendedCount(ends)
         .setTimes(ByteString.copyFrom(times.flip()))
-        .setSensor1(ByteString.copyFrom(sensors[0].flip()))
-        .setSensor2(ByteString.copyFrom(sensors[1].flip()))
-        .setSensor3(ByteString.copyFrom(sensors[2].flip()))
-        .setSensor4(ByteString.copyFrom(sensors[3].flip()))
+        .setReadings(ByteString.copyFrom(readings.flip()))
+        .setWindowNumber(all)
+        .setStarts(ByteString.copyFrom(new byte[ends.size()]))
+        .setEnds(ends)
+        .setDroppedNumber(all)
         .build();
   }
 
@@ -146,5 +190,8 @@ final class BatchAsking implements Asking {
   public void close() {
     engineer.close();
     predictor.close();
+    if (byCalls != null) {
+      byCalls.close();
+    }
   }
 }

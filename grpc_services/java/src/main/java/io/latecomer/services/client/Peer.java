@@ -81,8 +81,12 @@ public final class Peer implements AutoCloseable {
     if (status.getCause() != null && status.getCause().getMessage() != null) {
       text += ": " + status.getCause().getMessage();
     }
-    return new Failure(
-        name + " service at " + addresses + ": " + status.getCode() + Printable.of(text));
+    return failure(status.getCode() + text);
+  }
+
+  /** The one line for a service that cannot be asked. */
+  Failure failure(String text) {
+    return new Failure(name + " service at " + addresses + ": " + Printable.of(text));
   }
 
   @Override

@@ -11,6 +11,7 @@ import io.latecomer.v1.WindowBatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /**
  * Batches over one stream to each service: each request waits for its answer, and the deadline is
@@ -21,22 +22,31 @@ final class StreamCalls {
 
   static Exchange<WindowBatch, FeatureBatch> features(Peer peer) {
     return new Stream<>(
-        peer, () -> FeatureServiceGrpc.newBlockingV2Stub(peer.channel()).streamFeatures());
+        peer,
+        () -> FeatureServiceGrpc.newBlockingV2Stub(peer.channel()).streamFeatures(),
+        batch -> batch.toBuilder().clearSensor().build());
   }
 
   static Exchange<FeatureBatch, PredictionBatch> predictions(Peer peer) {
     return new Stream<>(
-        peer, () -> InferenceServiceGrpc.newBlockingV2Stub(peer.channel()).streamPredictions());
+        peer,
+        () -> InferenceServiceGrpc.newBlockingV2Stub(peer.channel()).streamPredictions(),
+        UnaryOperator.identity());
   }
 
   private static final class Stream<Q, R> implements Exchange<Q, R> {
     private final Peer peer;
     private final Supplier<BlockingClientCall<Q, R>> opener;
+
+    /** What of a request is sent when it is not the first of its stream. */
+    private final UnaryOperator<Q> later;
+
     private BlockingClientCall<Q, R> call;
 
-    Stream(Peer peer, Supplier<BlockingClientCall<Q, R>> opener) {
+    Stream(Peer peer, Supplier<BlockingClientCall<Q, R>> opener, UnaryOperator<Q> later) {
       this.peer = peer;
       this.opener = opener;
+      this.later = later;
     }
 
     @Override
@@ -55,7 +65,7 @@ final class StreamCalls {
         if (fresh) {
           call = opener.get();
         }
-        return answer(request);
+        return answer(fresh ? request : later.apply(request));
       } catch (StatusException error) {
         call = null;
         if (fresh || error.getStatus().getCode() != Status.Code.UNAVAILABLE) {

@@ -6,7 +6,8 @@ import java.util.Random;
  * The window of one device.
  *
  * @param times ms since the Unix epoch, UTC
- * @param sensors four columns of readings, each as long as the times, in the sensors' own units
+ * @param sensors a column of readings for each sensor, each as long as the times, in its own unit;
+ *     NaN where one is absent
  */
 @SuppressWarnings(
     "ArrayRecordComponent") // never compared, and 100,000 events are no list of objects

@@ -2,10 +2,11 @@ package io.latecomer.services.client;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
-import com.google.gson.annotations.SerializedName;
 import io.latecomer.services.Failure;
+import io.latecomer.services.rules.Sensors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -14,27 +15,20 @@ import java.util.List;
 /**
  * Windows as lines of JSON: {@code
  * {"device_id":"d1","times":[..],"sensor1":[..],"sensor2":[..],"sensor3":[..], "sensor4":[..]}}. A
- * reading is read as a double and rounded to float32, as the Python side does. Blank lines are
- * skipped.
+ * reading is read as a double and rounded to float32, as the Python side does; {@code null} where
+ * an optional one is absent. Blank lines are skipped.
  */
 public final class WindowLines {
   private static final Gson JSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
 
+  private final Sensors sensors;
   private final BufferedReader lines;
   private int number;
 
-  public WindowLines(BufferedReader lines) {
+  public WindowLines(Sensors sensors, BufferedReader lines) {
+    this.sensors = sensors;
     this.lines = lines;
   }
-
-  @SuppressWarnings("ArrayRecordComponent") // read once, never compared
-  private record Line(
-      @SerializedName("device_id") String deviceId,
-      long[] times,
-      double[] sensor1,
-      double[] sensor2,
-      double[] sensor3,
-      double[] sensor4) {}
 
   /**
    * The next windows: as many as fit one request, at least one unless the lines are at their end.
@@ -60,33 +54,40 @@ public final class WindowLines {
   }
 
   private Window window(String text) {
-    Line line;
+    JsonObject line;
+    long[] times;
     try {
-      line = JSON.fromJson(text, Line.class);
+      line = JSON.fromJson(text, JsonObject.class);
+      if (line == null || !line.has("device_id") || !line.has("times")) {
+        throw new Failure("line " + number + ": not a window: device_id and times are needed");
+      }
+      times = JSON.fromJson(line.get("times"), long[].class);
+      String deviceId = JSON.fromJson(line.get("device_id"), String.class);
+      float[][] readings = new float[sensors.width()][];
+      for (int i = 0; i < readings.length; i++) {
+        readings[i] = readings(line, i, times.length);
+      }
+      return new Window(deviceId, times, readings);
     } catch (JsonParseException | ArithmeticException error) {
       throw new Failure("line " + number + ": not a window: " + error.getMessage(), error);
     }
-    if (line == null || line.deviceId == null || line.times == null) {
-      throw new Failure("line " + number + ": not a window: device_id and times are needed");
-    }
-    double[][] columns = {line.sensor1, line.sensor2, line.sensor3, line.sensor4};
-    float[][] sensors = new float[columns.length][];
-    for (int i = 0; i < columns.length; i++) {
-      sensors[i] = floats("sensor" + (i + 1), columns[i], line.times.length);
-    }
-    return new Window(line.deviceId, line.times, sensors);
   }
 
-  private float[] floats(String name, double[] values, int count) {
+  private float[] readings(JsonObject line, int sensor, int count) {
+    String name = sensors.names().get(sensor);
+    Double[] values = JSON.fromJson(line.get(name), Double[].class);
     if (values == null || values.length != count) {
       int given = values == null ? 0 : values.length;
       throw new Failure(
           "line " + number + ": " + name + " has " + given + " readings, times has " + count);
     }
-    float[] floats = new float[count];
+    float[] readings = new float[count];
     for (int i = 0; i < count; i++) {
-      floats[i] = (float) values[i];
+      if (values[i] == null && !sensors.optional()[sensor]) {
+        throw new Failure("line " + number + ": " + name + " has no reading " + i);
+      }
+      readings[i] = values[i] == null ? Float.NaN : values[i].floatValue();
     }
-    return floats;
+    return readings;
   }
 }

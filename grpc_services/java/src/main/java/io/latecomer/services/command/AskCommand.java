@@ -10,6 +10,7 @@ import io.latecomer.services.client.Channels;
 import io.latecomer.services.client.Peer;
 import io.latecomer.services.client.Window;
 import io.latecomer.services.client.WindowLines;
+import io.latecomer.services.rules.Sensors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -70,6 +71,14 @@ public final class AskCommand implements Callable<Integer> {
   private Asking.Rpc rpc;
 
   @Option(
+      names = "--sensors",
+      paramLabel = "NAME[?],...",
+      description =
+          "sensors of the windows of --input, as the feature service has them; one with a question "
+              + "mark may be null. Default: those of the original demo")
+  private String sensors;
+
+  @Option(
       names = "--deadline",
       paramLabel = "TIME",
       defaultValue = "10s",
@@ -101,19 +110,41 @@ public final class AskCommand implements Callable<Integer> {
     if (deadline.isZero()) {
       throw new ParameterException(spec.commandLine(), "--deadline must be above 0s");
     }
+    Sensors asked = sensors();
     GRPC_LOG.setLevel(Level.SEVERE);
     HEALTH_LOG.setLevel(Level.OFF);
     try (Channels channels = channels();
         Peer engineer = new Peer("features", addresses(features), deadline, channels);
         Peer predictor = new Peer("inference", addresses(inference), deadline, channels);
-        Asking asking = rpc.open(engineer, predictor)) {
+        Asking asking = rpc.open(engineer, predictor, asked)) {
       if (input == null) {
         askAboutDemo(asking);
       } else {
-        askAboutLines(asking);
+        askAboutLines(asking, asked);
       }
     }
     return 0;
+  }
+
+  private Sensors sensors() {
+    Sensors asked;
+    try {
+      asked = Sensors.parsed(sensors);
+    } catch (SettingsError error) {
+      throw wrongArgument(error.getMessage(), error);
+    }
+    if (!asked.areOfDemo() && input == null) {
+      throw wrongArgument("sensors needs --input: the demo's window has its own", null);
+    }
+    if (!asked.areOfDemo() && rpc == Asking.Rpc.unary) {
+      throw wrongArgument(
+          "sensors needs --rpc batch or stream: the original demo's calls have its own", null);
+    }
+    return asked;
+  }
+
+  private ParameterException wrongArgument(String message, SettingsError cause) {
+    return new ParameterException(spec.commandLine(), "--" + message, cause);
   }
 
   private Addresses addresses(String text) {
@@ -151,10 +182,10 @@ public final class AskCommand implements Callable<Integer> {
     out.flush();
   }
 
-  private void askAboutLines(Asking asking) throws IOException {
+  private void askAboutLines(Asking asking, Sensors asked) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     try (BufferedReader reader = reader()) {
-      WindowLines lines = new WindowLines(reader);
+      WindowLines lines = new WindowLines(asked, reader);
       List<Window> windows = lines.next(WINDOWS_IN_REQUEST, EVENTS_IN_REQUEST);
       while (!windows.isEmpty()) {
         asking.ask(windows).forEach(answer -> out.println(answer.json()));

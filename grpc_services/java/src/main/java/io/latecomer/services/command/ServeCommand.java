@@ -68,6 +68,8 @@ public abstract class ServeCommand implements Callable<Integer> {
 
   @Mixin private LimitOptions limits;
 
+  @Mixin private ColumnOptions columns;
+
   @Mixin private AccessOptions access;
 
   @Option(
@@ -170,7 +172,13 @@ public abstract class ServeCommand implements Callable<Integer> {
         ServerSettings.checkHost("metrics-host", metricsHost);
       }
       return new ServerSettings(
-          service, host, chosen, limits.limits(), access.access(service), compression);
+          service,
+          host,
+          chosen,
+          limits.limits(),
+          access.access(service),
+          compression,
+          columns.columns());
     } catch (SettingsError error) {
       throw wrongArgument(error);
     }

@@ -40,6 +40,16 @@ public final class ExactMean {
     if (count <= 0) {
       throw new IllegalArgumentException("no reading to take the mean of");
     }
+    double sum = sum(readings, from, to);
+    return Double.isNaN(sum) ? Float.NaN : (float) (sum / count) + 0.0f; // -0.0 + 0.0 is +0.0
+  }
+
+  /**
+   * The exactly rounded sum of {@code readings[from]} up to, without, {@code readings[to]}.
+   *
+   * @return finite, or NaN if a reading is not finite
+   */
+  public static double sum(float[] readings, int from, int to) {
     int largest = 0;
     int smallest = MAGNITUDE;
     for (int i = from; i < to; i++) {
@@ -49,13 +59,11 @@ public final class ExactMean {
       smallest = Math.min(smallest, (magnitude - 1) & MAGNITUDE);
     }
     if (largest >= INFINITE) {
-      return Float.NaN;
+      return Double.NaN;
     }
-    double sum =
-        isPlainSumExact(largest, smallest + 1, count)
-            ? plain(readings, from, to)
-            : exact(readings, from, to);
-    return (float) (sum / count) + 0.0f; // -0.0 + 0.0 is +0.0
+    return isPlainSumExact(largest, smallest + 1, to - from)
+        ? plain(readings, from, to)
+        : exact(readings, from, to);
   }
 
   /**

@@ -3,7 +3,8 @@ package io.latecomer.services.rules;
 import java.util.List;
 
 /**
- * The model {@code log_reg_model/v1}: logistic regression over the features of {@link Sensors}.
+ * The model {@code log_reg_model/v1}: logistic regression over the features of the original demo's
+ * sensors.
  *
  * <p>The score is added in double from the intercept, left to right, without fused operations: Java
  * does so by itself, and {@code Math.fma} or a stream's compensated sum would change bits.
@@ -19,7 +20,7 @@ public final class LogisticRegression {
   public static final String RESULT = "logistic_regression_result";
 
   /** The features the model reads, in the order of its weights. */
-  public static final List<String> FEATURES = Sensors.FEATURES;
+  public static final List<String> FEATURES = Sensors.DEMO.features();
 
   /** Intercept and weights of the original demo. */
   private static final double INTERCEPT = 0.006;

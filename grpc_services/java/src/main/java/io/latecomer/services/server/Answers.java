@@ -1,5 +1,7 @@
 package io.latecomer.services.server;
 
+import io.grpc.Context;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -7,7 +9,23 @@ import java.util.function.Function;
 
 /** How a rule, which turns one request into one answer, is put behind a call or a stream. */
 final class Answers {
+  /** How many rows are answered before somebody asks whether the caller is still there. */
+  private static final int ROWS_BETWEEN_LOOKS = 256;
+
   private Answers() {}
+
+  /** The rule of one stream: it may keep something from one request to the next. */
+  interface StreamRule<Q, R> extends Function<Q, R> {
+    /** The stream has ended, in whatever way; called at least once, and never beside an answer. */
+    default void close() {}
+  }
+
+  /** Past its deadline, or given up by its caller, a call is not worth another row. */
+  static void stopIfCancelled(int row) {
+    if (row % ROWS_BETWEEN_LOOKS == 0 && Context.current().isCancelled()) {
+      throw Status.CANCELLED.asRuntimeException();
+    }
+  }
 
   /**
    * One request, one answer. What the rule throws is turned into a status by {@link
@@ -22,7 +40,7 @@ final class Answers {
 
   /** One answer for each request, in order. */
   static <Q, R> StreamObserver<Q> oneForEach(
-      OpenStreams streams, StreamObserver<R> answers, Function<Q, R> rule) {
+      OpenStreams streams, StreamObserver<R> answers, StreamRule<Q, R> rule) {
     Stream<Q, R> stream = new Stream<>(streams, (ServerCallStreamObserver<R>) answers, rule);
     streams.add(stream);
     return stream;
@@ -38,14 +56,14 @@ final class Answers {
   private static final class Stream<Q, R> implements StreamObserver<Q>, OpenStreams.Endable {
     private final OpenStreams streams;
     private final ServerCallStreamObserver<R> answers;
-    private final Function<Q, R> rule;
+    private final StreamRule<Q, R> rule;
 
     /** Whether the next request is yet to be asked for. */
     private boolean owesRequest = true;
 
     private boolean ended;
 
-    Stream(OpenStreams streams, ServerCallStreamObserver<R> answers, Function<Q, R> rule) {
+    Stream(OpenStreams streams, ServerCallStreamObserver<R> answers, StreamRule<Q, R> rule) {
       this.streams = streams;
       this.answers = answers;
       this.rule = rule;
@@ -101,6 +119,7 @@ final class Answers {
     private synchronized void leave() {
       ended = true;
       streams.remove(this);
+      rule.close();
     }
   }
 }

@@ -1,5 +1,7 @@
 package io.latecomer.services.server;
 
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.examples.ml.Feature;
 import io.grpc.examples.ml.FeatureList;
 import io.grpc.examples.ml.Prediction;
@@ -24,8 +26,14 @@ final class OriginalRules {
    * The mean of each sensor over one window, in the sensors' units.
    *
    * @throws RequestError if there is no event, or a reading is not finite
+   * @throws StatusRuntimeException if these are not the sensors of this server
    */
-  static FeatureList features(RawEventList window) {
+  static FeatureList features(RawEventList window, Sensors sensors) {
+    if (!sensors.areOfDemo()) {
+      throw Status.FAILED_PRECONDITION
+          .withDescription("this server is for the sensors " + sensors)
+          .asRuntimeException();
+    }
     if (window.getEventCount() == 0) {
       throw new RequestError("event: the window holds no event");
     }
@@ -34,15 +42,24 @@ final class OriginalRules {
     for (int sensor = 0; sensor < columns.length; sensor++) {
       float mean = ExactMean.of(columns[sensor], 0, columns[sensor].length);
       if (Float.isNaN(mean)) {
-        throw new RequestError(Sensors.fault(sensor, columns[sensor], 0));
+        throw new RequestError(sensors.notFinite(sensor, firstNotFinite(columns[sensor])));
       }
-      answer.addFeature(Feature.newBuilder().setName(Sensors.FEATURES.get(sensor)).setValue(mean));
+      answer.addFeature(
+          Feature.newBuilder().setName(sensors.features().get(sensor)).setValue(mean));
     }
     return answer.build();
   }
 
+  private static int firstNotFinite(float[] readings) {
+    int event = 0;
+    while (Float.isFinite(readings[event])) {
+      event++;
+    }
+    return event;
+  }
+
   private static float[][] columns(List<RawEvent> events) {
-    float[][] columns = new float[Sensors.COLUMNS.size()][events.size()];
+    float[][] columns = new float[Sensors.DEMO.width()][events.size()];
     for (int i = 0; i < events.size(); i++) {
       RawEvent event = events.get(i);
       columns[0][i] = event.getSensor1();

@@ -10,6 +10,7 @@ import io.latecomer.services.wire.Compression;
  * @param host name or address to listen on
  * @param port 0 takes a free one
  * @param compression {@code gzip}: requests may be packed, and answers are, to clients that take it
+ * @param columns of a feature service
  */
 public record ServerSettings(
     Service service,
@@ -17,7 +18,8 @@ public record ServerSettings(
     int port,
     LimitSettings limits,
     Access access,
-    Compression compression) {
+    Compression compression,
+    ColumnSettings columns) {
 
   /** This machine only, because the channel is not encrypted unless a certificate is given. */
   public static final String DEFAULT_HOST = "127.0.0.1";
@@ -38,12 +40,15 @@ public record ServerSettings(
               + host
               + " needs --tls-cert and --tls-key, or --allow-plain: others can reach it");
     }
+    if (service != Service.FEATURES) {
+      columns.checkUnset();
+    }
   }
 
-  /** The settings of a server that compresses nothing. */
+  /** The settings of a server for the original demo's sensors that compresses nothing. */
   public ServerSettings(
       Service service, String host, int port, LimitSettings limits, Access access) {
-    this(service, host, port, limits, access, Compression.none);
+    this(service, host, port, limits, access, Compression.none, ColumnSettings.DEFAULT);
   }
 
   /** The settings of a server that is given nothing but its address. */

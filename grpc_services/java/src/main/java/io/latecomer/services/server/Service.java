@@ -1,6 +1,8 @@
 package io.latecomer.services.server;
 
 import io.grpc.BindableService;
+import io.latecomer.services.columns.ColumnMemory;
+import io.latecomer.services.rules.Sensors;
 import java.util.List;
 import java.util.Locale;
 
@@ -24,9 +26,12 @@ public enum Service {
   }
 
   /** The original call and the batch calls. */
-  List<BindableService> parts(OpenStreams streams) {
+  List<BindableService> parts(OpenStreams streams, Sensors sensors, ColumnMemory memory) {
     return switch (this) {
-      case FEATURES -> List.of(new OriginalFeatureService(), new BatchFeatureService(streams));
+      case FEATURES ->
+          List.of(
+              new OriginalFeatureService(sensors),
+              new BatchFeatureService(streams, new FeatureRules(sensors, memory)));
       case INFERENCE -> List.of(new OriginalInferenceService(), new BatchInferenceService(streams));
     };
   }

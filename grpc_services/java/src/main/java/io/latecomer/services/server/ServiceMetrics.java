@@ -8,10 +8,15 @@ import io.grpc.ServerCall.Listener;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import io.latecomer.services.columns.ColumnMemory;
+import io.latecomer.services.wire.FeatureMatrix;
+import io.latecomer.v1.DescribeRequest;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.WindowBatch;
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -58,6 +63,19 @@ public final class ServiceMetrics {
           .help("Calls that run now")
           .register(registry);
 
+  ServiceMetrics(ColumnMemory columns) {
+    GaugeWithCallback.builder()
+        .name("latecomer_column_bytes")
+        .help("What the columns of all streams hold now, in bytes")
+        .callback(gauge -> gauge.call((double) columns.bytes()))
+        .register(registry);
+    CounterWithCallback.builder()
+        .name("latecomer_columns_refused")
+        .help("Columns that there was no room for")
+        .callback(counter -> counter.call((double) columns.refused()))
+        .register(registry);
+  }
+
   /** What is served to Prometheus. */
   public PrometheusRegistry registry() {
     return registry;
@@ -77,12 +95,16 @@ public final class ServiceMetrics {
     return "/" + call.getMethodDescriptor().getFullMethodName();
   }
 
-  /** A request without ids holds one window. */
+  /** A request of the original demo holds one window; who asks for a description, none. */
   private static int windowsIn(Object request) {
     if (request instanceof WindowBatch batch) {
-      return batch.getEvaluationIdCount();
+      return batch.getWindowNumber().size() / Integer.BYTES;
     }
-    return request instanceof FeatureBatch batch ? batch.getEvaluationIdCount() : 1;
+    if (request instanceof FeatureBatch batch) {
+      // Nobody has looked yet whether the rows are there.
+      return (int) Math.min(Integer.toUnsignedLong(batch.getRows()), FeatureMatrix.MOST_ROWS);
+    }
+    return request instanceof DescribeRequest ? 0 : 1;
   }
 
   private final class Calls implements ServerInterceptor {

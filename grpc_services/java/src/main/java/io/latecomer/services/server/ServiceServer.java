@@ -11,6 +11,7 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.latecomer.services.columns.ColumnMemory;
 import io.latecomer.services.security.WatchedFiles;
 import io.latecomer.services.wire.RequestReader;
 import java.io.IOException;
@@ -61,7 +62,8 @@ public final class ServiceServer {
   private final ServerSettings settings;
   private final Connections connections = new Connections();
   private final OpenCalls calls;
-  private final ServiceMetrics metrics = new ServiceMetrics();
+  final ColumnMemory columns;
+  private final ServiceMetrics metrics;
   private final HealthStatusManager health = new HealthStatusManager();
   final OpenStreams streams = new OpenStreams();
 
@@ -80,6 +82,8 @@ public final class ServiceServer {
     this.files = files;
     this.executor = executor;
     LimitSettings limits = settings.limits();
+    columns = settings.columns().memory();
+    metrics = new ServiceMetrics(columns);
     calls = new OpenCalls(limits.messageTimeout(), limits.maxMessageBytes(), requestBytes(limits));
     HealthLimit healthLimit = new HealthLimit();
     NettyServerBuilder builder =
@@ -104,7 +108,7 @@ public final class ServiceServer {
     List<ServerInterceptor> guards = guards();
     builder.addService(read(ProtoReflectionServiceV1.newInstance().bindService(), false, guards));
     CallLimit limit = new CallLimit(limits.maxConcurrentCalls());
-    for (BindableService part : settings.service().parts(streams)) {
+    for (BindableService part : parts()) {
       ServerServiceDefinition counted = ServerInterceptors.intercept(part, metrics.innermost());
       counted = read(counted, true, guards, limit);
       counted = ServerInterceptors.intercept(counted, compression(settings));
@@ -114,6 +118,10 @@ public final class ServiceServer {
     }
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
     server = connections.serve(builder).build();
+  }
+
+  private List<BindableService> parts() {
+    return settings.service().parts(streams, settings.columns().sensors(), columns);
   }
 
   /**

@@ -14,6 +14,12 @@ import java.util.List;
  * be taken for features.
  */
 public final class FeatureMatrix {
+  /**
+   * A row that fails costs many times the bytes it is made of: this bounds the whole. The Python
+   * servers have the same.
+   */
+  public static final int MOST_ROWS = 65_536;
+
   private final List<String> wanted;
   private final float[] values;
   private final int rows;
@@ -28,26 +34,29 @@ public final class FeatureMatrix {
    * Looks at the shape of a batch.
    *
    * @param wanted names of the features that the model reads; others are ignored
-   * @throws RequestError if the ids do not match, the values are no matrix, a wanted feature is
+   * @throws RequestError if there are too many rows, the values are no matrix, a wanted feature is
    *     missing or repeated
    */
   public FeatureMatrix(FeatureBatch batch, List<String> wanted) {
     this.wanted = wanted;
-    rows = Rows.count(batch.getEvaluationIdCount(), batch.getDeviceIdCount());
+    long given = Integer.toUnsignedLong(batch.getRows());
+    if (given > MOST_ROWS) {
+      throw RequestError.of("rows: %d, a request may have %d", given, MOST_ROWS);
+    }
+    rows = (int) given;
     names = batch.getNameCount();
     long needed = (long) rows * names * Float.BYTES;
     if (batch.getValues().size() != needed) {
-      throw new RequestError(
-          RequestError.text(
-              "values: %d bytes are not %d rows of %d names, float32, %d bytes",
-              batch.getValues().size(), rows, names, needed));
+      throw RequestError.of(
+          "values: %d bytes are not %d rows of %d names, float32, %d bytes",
+          batch.getValues().size(), rows, names, needed);
     }
     positions = FeatureNames.positions(batch.getNameList(), wanted);
     values = Column.floats(batch.getValues());
     for (RowError error : batch.getErrorList()) {
       long row = Integer.toUnsignedLong(error.getRow());
       if (row >= rows) {
-        throw new RequestError(RequestError.text("error: row %d of %d", row, rows));
+        throw RequestError.of("error: row %d of %d", row, rows);
       }
       failedBefore.set((int) row);
     }

@@ -25,8 +25,9 @@ import java.util.List;
 public final class RequestReader {
   /**
    * Fields of a request, each element of a repeated one counted: an empty one is two bytes on the
-   * wire and a hundred in memory. A batch of the most rows has 196,608, and the names of its
-   * features. The Python servers have the same. No message inside a request repeats anything.
+   * wire and a hundred in memory. A batch that defines a column for each of the most windows has
+   * 65,536, and the names of its sensors. The Python servers have the same. No message inside a
+   * request repeats anything.
    */
   static final int MOST_FIELDS = 1 << 18;
 
