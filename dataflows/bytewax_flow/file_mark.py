@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import Self
+from typing import BinaryIO, Final, Self
 from zlib import crc32
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from window_core import SnapshotError
 
 __all__ = ["FileMark"]
+
+_PART_BYTES: Final = 1 << 20
 
 
 class FileMark(msgspec.Struct, array_like=True, frozen=True):
@@ -30,21 +32,30 @@ class FileMark(msgspec.Struct, array_like=True, frozen=True):
         """The place behind a line, which ends ``size`` bytes into the file."""
         return cls(size, len(line), crc32(line))
 
-    def check(self, name: str, folder: str) -> None:
+    def check(self, name: str, folder: str, content: BinaryIO | None = None) -> None:
         """Check that a file still holds what it held up to this place; it may have grown since.
 
         Args:
             name: the option and the path, for errors.
             folder: of the state.
+            content: of a file whose lines are not its bytes; it is read up to this place.
         Raises:
             SnapshotError: it was cut, replaced or changed.
         """
         path = name.partition(" ")[2]
-        if not self.is_in(path):
+        if not (self.is_in(path) if content is None else self.is_read_from(content)):
             raise SnapshotError(
                 f"{name} was cut, replaced or changed since --state {folder} was saved: the line that ended at byte "
                 f"{self.size:,} is not there; bring the file back, or start anew with another --state"
             )
+
+    def is_read_from(self, content: BinaryIO) -> bool:
+        """Whether the line stands there in what is read from the beginning of a file, which is left behind it."""
+        before = self.size - self.line_bytes
+        while before and (part := content.read(min(before, _PART_BYTES))):
+            before -= len(part)
+        line = content.read(self.line_bytes)
+        return before == 0 and len(line) == self.line_bytes and crc32(line) == self.checksum
 
     def is_in(self, path: str) -> bool:
         """Whether the line still stands there, in a file that can be read again."""

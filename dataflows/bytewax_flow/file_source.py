@@ -3,9 +3,10 @@
 import os
 import select
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from io import FileIO
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -43,7 +44,9 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         Raises:
             SnapshotError: it was cut, replaced or changed.
         """
-        msgspec.msgpack.decode(saved, type=_Snapshot).mark.check(f"--input {self._log.path}", folder)
+        mark = msgspec.msgpack.decode(saved, type=_Snapshot).mark
+        with nullcontext() if self._log.is_plain else self._log.content() as content:
+            mark.check(f"--input {self._log.path}", folder, content)
 
     def list_parts(self) -> list[str]:
         return ["file"]
@@ -55,9 +58,13 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
 class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
     def __init__(self, log: FileLog, spec: WindowSpec, state: bytes | None) -> None:
         self._is_standard_input = log.path == STANDARD
-        self._file = FileIO(
-            sys.stdin.fileno() if self._is_standard_input else log.path, closefd=not self._is_standard_input
-        )
+        self._is_plain = self._is_standard_input or log.is_plain
+        self._file: BinaryIO | FileIO
+        if self._is_plain:
+            place = sys.stdin.fileno() if self._is_standard_input else log.path
+            self._file = FileIO(place, closefd=not self._is_standard_input)
+        else:
+            self._file = log.content()
         self._until_ms = log.until_ms
         self._items = PartitionItems(log.reader(), spec)
         self._reader = self._items.reader
@@ -68,7 +75,13 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             snapshot = msgspec.msgpack.decode(state, type=_Snapshot)
             self._mark = snapshot.mark
             self._items.restore(snapshot.partition)
-            self._go_on()
+            if self._mark.size:
+                with log.content() as content:
+                    self._reader.read_header(content.readline().removesuffix(b"\n"))
+            if self._is_plain:
+                self._go_on()
+            else:
+                self._mark.is_read_from(self._file)
 
     def next_batch(self) -> list[SourceItem]:
         if self._has_ended:

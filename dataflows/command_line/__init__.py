@@ -17,7 +17,7 @@ from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
-from dataflows.connectors.file_log import InputError
+from dataflows.connectors.file_content import InputError
 from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError

@@ -1,31 +1,21 @@
-"""A file of JSON lines as the log of a run: one partition."""
+"""A file as the log of a run: one partition, whose records are its lines or rows."""
 
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from dataflows.connectors.file_content import FileFormat, is_plain, opened_content
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.reader import PartitionReader
+from dataflows.pipeline.reader import PartitionReader, RecordFormat
 from dataflows.pipeline.record import Record
 from dataflows.settings import RunSettings
 
-__all__ = ["FileLog", "InputError", "check_content", "records_of"]
+__all__ = ["FileLog", "records_of"]
 
-_BEGINNINGS: Final = {
-    BOM_UTF16_LE: "UTF-16: write it as UTF-8",
-    BOM_UTF16_BE: "UTF-16: write it as UTF-8",
-    b"\x1f\x8b": "compressed by gzip: give it to standard input, as in: gunzip -c FILE | latecomer run --input -",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd: give it to standard input, as in: zstdcat FILE | latecomer run --input -",
-    b"PAR1": "Parquet: write it as JSON lines",
-}
-"""How a file begins that holds no line of JSON, and what to do with it."""
-
-
-class InputError(RuntimeError):
-    """The input holds something else than events; the message says what."""
+_RECORDS: Final[dict[FileFormat, RecordFormat]] = {"json": "line", "csv": "csv", "tsv": "tsv", "parquet": "line"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +27,7 @@ class FileLog:
         metrics: what it counts.
         until_ms: the first record with a later arrival ends it; ``None``: it is read to its end.
         layout: what the events look like.
+        format: what the file holds.
         partitions: there is one.
     """
 
@@ -44,11 +35,21 @@ class FileLog:
     metrics: Metrics
     until_ms: int | None = None
     layout: EventLayout = field(default_factory=EventLayout)
+    format: FileFormat = "json"
     partitions: int = 1
 
     def reader(self, number: int = 0) -> PartitionReader:
         """A reader from its first line on."""
-        return PartitionReader(number, "line", self.metrics, self.until_ms, layout=self.layout)
+        return PartitionReader(number, _RECORDS[self.format], self.metrics, self.until_ms, layout=self.layout)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the bytes of the file are its lines, so that one can seek to any of them."""
+        return is_plain(self.path, self.format)
+
+    def content(self) -> BinaryIO:
+        """Its lines, from the first on. Raises as ``opened_content`` does."""
+        return opened_content(self.path, self.format, self.layout)
 
     def identity(self) -> dict[str, str]:
         sensors = ",".join(self.layout.sensors.declared)
@@ -57,21 +58,6 @@ class FileLog:
     def with_end(self, settings: RunSettings) -> RunSettings:
         """A file ends with its last line, in every process."""
         return settings
-
-
-def check_content(path: Path) -> None:
-    """See that a file may hold lines of JSON; a pipe is not looked into, for it is read once.
-
-    Raises:
-        InputError: it cannot.
-    """
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        beginning = file.read(max(map(len, _BEGINNINGS)))
-    for mark, what in _BEGINNINGS.items():
-        if beginning.startswith(mark):
-            raise InputError(f"--input {path} is {what}")
 
 
 def records_of(lines: Iterable[bytes], first: int = 0) -> list[Record]:

@@ -4,10 +4,10 @@ Each engine has its own reader for each kind of log, chosen by the type of the l
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from dataflows.connectors.file_log import FileLog, check_content
+from dataflows.connectors.file_content import FILE_FORMATS, check_content, format_of
+from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.client import read_properties
 from dataflows.connectors.kafka.log import opened_target, opened_topic
 from dataflows.connectors.locations import STANDARD, Locations, is_kafka
@@ -49,6 +49,7 @@ def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, sa
             opened_target(flag, text, settings, say)
     if is_kafka(locations.input):
         return opened_topic(settings, locations.input, metrics, say)
+    file_format = format_of(locations.input, next((one for one in FILE_FORMATS if one == settings.log.format), None))
     if not locations.makes_sample and locations.input != STANDARD:
-        check_content(Path(locations.input))
-    return FileLog(locations.input, metrics, settings.log.until_ms, settings.log.layout)
+        check_content(locations.input, file_format)
+    return FileLog(locations.input, metrics, settings.log.until_ms, settings.log.layout, file_format)

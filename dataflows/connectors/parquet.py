@@ -1,13 +1,21 @@
-"""Turns a finished file of JSON lines into Parquet: a column for each field, nested ones as structs."""
+"""Writes finished lines of JSON as Parquet, a column for each field, nested ones as structs; and reads Parquet."""
 
+import io
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-__all__ = ["written_as_parquet"]
+from dataflows.connectors.file_content import InputError
+from dataflows.pipeline.event_layout import EventLayout
+
+__all__ = ["lines_of_parquet", "written_as_parquet"]
+
+_ROWS: Final = 20_000
+"""Read at once."""
 
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
@@ -28,3 +36,45 @@ def written_as_parquet(lines: Path, parquet: Path) -> None:
         said = _OS_ERROR.search(str(error))  # Polars has no other way to say it
         raise OSError(int(said[1]), os.strerror(int(said[1])), str(parquet)) if said else error from None
     lines.unlink()
+
+
+def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:
+    """The rows as lines of JSON, many at once. A date or a timestamp, as time or arrival, is a number in its unit.
+
+    Raises:
+        InputError: it is damaged, or a timestamp says no zone and none was given.
+    """
+    try:
+        table = pl.scan_parquet(path)
+        times = [
+            _instants(path, layout, column, dtype)
+            for column, dtype in table.collect_schema().items()
+            if column in (layout.path("time"), layout.path("arrival")) and dtype.is_temporal()
+        ]
+        table = table.with_columns(times)
+        for first in range(0, table.select(pl.len()).collect().item(), _ROWS):
+            lines = io.BytesIO()
+            table.slice(first, _ROWS).collect().write_ndjson(lines)
+            yield lines.getvalue()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"--input {path} is damaged or cut: {' '.join(str(error).split())}") from None
+
+
+def _instants(path: str, layout: EventLayout, column: str, dtype: pl.DataType) -> pl.Expr:
+    """A column of timestamps in the unit that the events of the log have."""
+    instants = pl.col(column)
+    if dtype == pl.Time or dtype == pl.Duration:
+        raise InputError(f"--input {path}: column {column} holds no instants, but {dtype}")
+    if dtype == pl.Date:
+        instants = instants.cast(pl.Datetime("us"))
+    if getattr(dtype, "time_zone", None) is None:
+        if layout.zone is None:
+            raise InputError(
+                f"--input {path}: column {column} names no zone: give --time-unit iso --time-zone UTC, say"
+            )
+        instants = instants.dt.replace_time_zone(str(layout.zone), ambiguous="earliest", non_existent="null")
+    if layout.time_unit == "iso":
+        return instants.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    if layout.time_unit == "s":
+        return instants.dt.epoch("ms") / 1000
+    return instants.dt.epoch(layout.time_unit)

@@ -13,7 +13,7 @@ from dataflows.flink_job.python_worker import process_metrics
 from dataflows.flink_job.report import report_now, stop_file_of
 from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.prediction_step import PredictionStep
-from dataflows.pipeline.reader import PartitionReader
+from dataflows.pipeline.reader import PartitionReader, RecordFormat
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
@@ -103,7 +103,8 @@ class PipelineFunction(ProcessFunction):
         reader = self._readers.get(partition)
         if reader is None:
             log = self._settings.log
-            reader = self._readers[partition] = PartitionReader(partition, log.format, metrics, layout=log.layout)
+            record_format: RecordFormat = "protobuf" if log.format == "protobuf" else "json"
+            reader = self._readers[partition] = PartitionReader(partition, record_format, metrics, layout=log.layout)
         return reader.read(record)
 
     def _now_ms(self, watermark_ms: int) -> int | None:

@@ -5,12 +5,12 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.connectors.locations import STANDARD, Locations, is_kafka
@@ -20,6 +20,8 @@ from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_recor
 from dataflows.flink_job.installation import check_installation
 from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
+from dataflows.pipeline.event_codec import EventCodec
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
 from dataflows.services.client import Services
@@ -140,14 +142,14 @@ def _with_log(log: Log, job: RunSettings, folder: Path) -> RunSettings:
 
 @_with_log.register
 def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
-    """Give each line of a file its position and arrival, and write it as the job reads it."""
+    """Give each event of a file its position and arrival, and write it as the job reads it, in our own form."""
     seen = Metrics()  # the job counts the records, not this pass over the file
     reader = replace(log, metrics=seen).reader()
     frames = folder / f"log{FRAMES_SUFFIX}"
-    standard = nullcontext(sys.stdin.buffer)
+    encoded = EventCodec(EventLayout(log.layout.sensors)).encoded
     with (
         naming(frames),
-        standard if log.path == STANDARD else Path(log.path).open("rb") as source,
+        log.content() as source,
         frames.open("wb") as target,
     ):
         for number, line in enumerate(source):
@@ -160,12 +162,14 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
                 target.write(encoded_record(rejected))
             elif found is not None:
                 key = found.event.device_id.encode()
-                target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, record.value)))
+                target.write(encoded_record(RecordFrame(0, number, found.arrival_ms, key, encoded(found.event))))
     reader.count()
     report = seen.report()
     found_here = [count for count in report["counts"] if count[0] in _COUNTED_BY_READING]
     log.metrics.add({**report, "counts": found_here})
-    return changed(job, input=str(frames), until_ms=reader.clock_ms if log.until_ms is None else log.until_ms)
+    until_ms = reader.clock_ms if log.until_ms is None else log.until_ms
+    own_form: dict[str, Any] = {"format": None, "fields": (), "time_unit": "ms", "time_zone": None}
+    return changed(job, input=str(frames), until_ms=until_ms, **own_form)
 
 
 def _run_job(settings: RunSettings, folder: Path) -> None:

@@ -40,6 +40,11 @@ class EventLayout(NamedTuple):
     zone: tzinfo | None = None
 
     @property
+    def own_fields(self) -> tuple[str, ...]:
+        """The fields of an event under our names."""
+        return ("device_id", "time", *self.sensors.names, "arrival")
+
+    @property
     def is_own(self) -> bool:
         """Whether events have our own names of fields and times in ms."""
         return not self.paths and self.time_unit == "ms"
@@ -69,15 +74,19 @@ class EventLayout(NamedTuple):
                 raise EventError("not_an_event", self.path(name))
         for name in ("time", "arrival"):
             if name in values and type(values["device_id"]) is str:  # else that comes first
-                values[name] = self._ms(values[name], name)
+                values[name] = self.ms(values[name], name)
         return values
 
     def path(self, name: str | None) -> str | None:
         """Where one of our fields stands; ``None`` where there is none."""
         return None if name is None else self.paths.get(name, name)
 
-    def _ms(self, value: object, name: str) -> object:
-        """A time in ms, or as it stands where ``checked_event`` finds what is wrong with it."""
+    def ms(self, value: Any, name: str) -> Any:
+        """A time in ms, rounded down, or as it stands where ``checked_event`` finds what is wrong with it.
+
+        Raises:
+            EventError: a text is no time.
+        """
         if self.time_unit == "iso":
             return self._ms_of_text(value, name)
         if self.time_unit == "ms" or type(value) not in (int, float):

@@ -7,6 +7,7 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 - An arrival that is no valid time makes its record ``INVALID`` and moves no clock; the rejection keeps it as it stood.
 - A line without an arrival arrived at the larger of its time and the clock. An ``INVALID`` line moves no clock, for its
   arrival, if it has one, is part of what is wrong; an ``INVALID`` record of a topic does, if its timestamp is valid.
+- The first line of a table is its header: it is counted, and is nothing else.
 - A heartbeat moves the clock and nothing else; with a timestamp that is no valid time, it does nothing.
 - ``until`` cuts a prefix: the first record with a later arrival ends the partition for this run. Neither it
   nor what is behind it is read; ``next_offset`` and ``clock_ms`` stay as before it, so that the next run resumes there.
@@ -19,12 +20,15 @@ from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.output_codec import encoded_invalid
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
+from dataflows.pipeline.row_codec import RowCodec
 from window_core import MAX_TIME_MS, EventError
 
 __all__ = ["PartitionReader", "RecordFormat"]
 
-RecordFormat = Literal["line", "json", "protobuf"]
-"""A line of a file, which may have its arrival in it, or a value of a topic."""
+RecordFormat = Literal["line", "csv", "tsv", "json", "protobuf"]
+"""A line of a file, JSON or a row of a table, which may have its arrival in it, or a value of a topic."""
+
+_DELIMITERS: Final[dict[str, str]] = {"csv": ",", "tsv": "\t"}
 
 _JANUARY_1970_MS: Final = 2_678_400_000
 """The end of that month; in seconds it would be the year 2054, so times in seconds lie below it."""
@@ -69,6 +73,9 @@ class PartitionReader:
         self._partition = str(partition)
         self._format = record_format
         self._codec = EventCodec(layout)
+        delimiter = _DELIMITERS.get(record_format)
+        self._rows = None if delimiter is None else RowCodec(layout or EventLayout(), delimiter)
+        self._is_file = record_format in ("line", *_DELIMITERS)
         self._metrics = metrics
         self._until_ms = until_ms
         self._has_producers_clock = has_producers_clock
@@ -84,15 +91,22 @@ class PartitionReader:
         is_chosen = False
         event = error = None
         try:
-            if self._format == "line":
+            if self._is_file:
                 if not value or value.isspace():
                     self.next_offset = record.offset + 1
                     return None
-                event, stamp_ms = self._codec.line(value)
+                if self._rows is None:
+                    event, stamp_ms = self._codec.line(value)
+                elif self._rows.has_header:
+                    event, stamp_ms = self._rows.row(value)
+                else:
+                    self.read_header(value)
+                    self.next_offset = record.offset + 1
+                    return None
                 if stamp_ms is None:
                     stamp_ms, is_chosen = event.time_ms, True
             elif value is not None:
-                event = self._codec.event(value, record.key, self._format, stamp_ms or 0)
+                event = self._codec.event(value, record.key, self._format, stamp_ms or 0)  # type: ignore[arg-type]
             elif not record.is_heartbeat:
                 raise EventError("not_an_event")
         except EventError as fault:
@@ -130,6 +144,11 @@ class PartitionReader:
         self._metrics.caused("INVALID", error.error + where, record.position)
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
+
+    def read_header(self, line: bytes) -> None:
+        """Take the header of a table that is read from somewhere behind it; else the first line is it."""
+        if self._rows is not None:
+            self._rows.read_header(line)
 
     def count(self) -> None:
         """Add what was read since the last call to the metrics: all at once, since a counter has a lock."""

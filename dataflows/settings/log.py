@@ -16,6 +16,9 @@ KAFKA_SCHEME: Final = "kafka://"
 """How the location of a topic begins."""
 
 EventFormat = Literal["json", "protobuf"]
+"""Of a record of a topic."""
+
+InputFormat = Literal["json", "protobuf", "csv", "tsv", "parquet"]
 
 _SOURCE_RECORDS_MAX: Final = 1_000_000
 """The Kafka client gives no more at once."""
@@ -36,7 +39,7 @@ class BrokerSettings:
     )  # fmt: skip
 
 
-def check_sensors(declared: tuple[str, ...], event_format: EventFormat) -> Sensors:
+def check_sensors(declared: tuple[str, ...], event_format: InputFormat | None) -> Sensors:
     """The sensors that events in a format have.
 
     Raises:
@@ -59,14 +62,16 @@ class LogSettings:
 
     input: str | None = setting(
         None,
-        "Events: a file of JSON lines, - for standard input, or kafka://HOST:PORT[,HOST:PORT]/TOPIC. "
-        "Default: a generated sample.",
+        "Events: a file, - for standard input, or kafka://HOST:PORT[,HOST:PORT]/TOPIC. Default: a generated sample.",
         shows="FILE|-|kafka://...",
     )
-    format: EventFormat = setting(
-        "json", "Encoding of the value of a Kafka record; lines of a file are JSON.", kind="choice",
-        choices=("json", "protobuf"),
-    )  # fmt: skip
+    format: InputFormat | None = setting(
+        None,
+        "What the input holds: json or protobuf in a topic; json, csv, tsv or parquet in a file, which gzip or zstd "
+        "may pack. Default: what the suffix of a file says, else json.",
+        kind="choice",
+        choices=get_args(InputFormat),
+    )
     sensors: tuple[str, ...] = setting(
         DEMO_SENSORS.declared,
         "Readings of an event, up to 64, in the order in which a window holds them. One with a question mark behind "
@@ -178,7 +183,7 @@ class LogSettings:
         return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
 
     def _check_layout(self) -> None:
-        own = ("device_id", "time", *check_sensors(self.sensors, self.format).names, "arrival")
+        own = EventLayout(check_sensors(self.sensors, self.format)).own_fields
         names = [field.partition("=")[0] for field in self.fields]
         for field, name in zip(self.fields, names, strict=True):
             if name not in own or not field.partition("=")[2]:
@@ -186,7 +191,9 @@ class LogSettings:
             if names.count(name) > 1:
                 raise SettingsError(f"--fields names {name} twice")
         if self.format == "protobuf" and (self.fields or self.time_unit != "ms"):
-            raise SettingsError("--fields and --time-unit are for JSON: a RawEvent message has its own")
+            raise SettingsError(
+                "--fields and --time-unit cannot be used with --format protobuf: a RawEvent message has its own"
+            )
         if self.time_zone is not None:
             if self.time_unit != "iso":
                 raise SettingsError("--time-zone needs --time-unit iso")
@@ -196,6 +203,8 @@ class LogSettings:
                 raise SettingsError(f"--time-zone {self.time_zone}: there is no such time zone") from None
 
     def _check_topic(self) -> None:
+        if self.format not in (None, "json", "protobuf"):
+            raise SettingsError(f"--format {self.format} is for files; a record of a topic is json or protobuf")
         if not self.bounded:
             if self.until_ms is not None:
                 raise SettingsError("--until needs --bounded where the input is Kafka")
@@ -207,7 +216,7 @@ class LogSettings:
 
     def _check_file(self) -> None:
         if self.format == "protobuf":
-            raise SettingsError("--format protobuf is for Kafka; a line of a file is JSON")
+            raise SettingsError("--format protobuf is for Kafka; a file holds json, csv, tsv or parquet")
         if self.start == "latest":
             raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
         if self.heartbeat_ms is not None:

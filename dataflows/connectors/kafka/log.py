@@ -112,7 +112,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         location,
         properties,
         metrics,
-        read.format,
+        "protobuf" if read.format == "protobuf" else "json",
         read.layout,
         traits.partitions,
         reader.first_offsets(traits.partitions, read.start),

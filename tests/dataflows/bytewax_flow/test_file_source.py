@@ -1,18 +1,22 @@
 """The source: lines of any length in chunks of any size, and a state that can be taken after each chunk."""
 
+import gzip
 from codecs import BOM_UTF8
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dataflows.bytewax_flow import file_source
 from dataflows.bytewax_flow.file_source import FileSource
 from dataflows.bytewax_flow.partition import SourceItem
+from dataflows.connectors.file_content import format_of
 from dataflows.connectors.file_log import FileLog
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
@@ -28,7 +32,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def source(path: Path, spec: WindowSpec | None = None, until_ms: int | None = None) -> FileSource:
-    return FileSource(FileLog(str(path), Metrics(), until_ms), spec or SPEC)
+    return FileSource(FileLog(str(path), Metrics(), until_ms, format=format_of(str(path), None)), spec or SPEC)
 
 
 def opened(path: Path, spec: WindowSpec, until_ms: int | None = None, state: bytes | None = None) -> Any:
@@ -81,6 +85,48 @@ def test_a_restart_between_chunks_loses_and_repeats_no_record(path: Path, log: D
     whole = read(path, log.spec, log.until_ms, 1 << 20)
     restarted = read(path, log.spec, log.until_ms, chunk_bytes, restarts=True)
     assert [item for item in restarted if not is_watermark(item)] == [item for item in whole if not is_watermark(item)]
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+@given(log=drawn_logs(), chunk_bytes=st.integers(1, 200))
+@SHARED
+def test_a_packed_file_is_read_and_resumed_as_its_content(
+    path: Path, packed: Callable[[bytes], bytes], log: DrawnLog, chunk_bytes: int
+) -> None:
+    path.write_bytes(log.data)
+    plain = read(path, log.spec, log.until_ms, 1 << 20)
+    path.write_bytes(packed(log.data))
+    restarted = read(path, log.spec, log.until_ms, chunk_bytes, restarts=True)
+    assert [item for item in restarted if not is_watermark(item)] == [item for item in plain if not is_watermark(item)]
+
+
+def test_a_table_is_resumed_behind_its_header(tmp_path: Path) -> None:
+    table = b"sensor4,time,device_id,sensor1,sensor2,sensor3\n" + b"".join(b"4,%d,d,1,2,3\n" % at for at in range(9))
+    lines = b"".join(
+        b'{"device_id":"d","time":%d,"sensor1":1,"sensor2":2,"sensor3":3,"sensor4":4}\n' % at for at in range(9)
+    )
+    rows: list[list[str]] = []
+    for name, data in (("a.jsonl", b"\n" + lines), ("a.csv", table), ("b.csv", gzip.compress(table))):
+        (tmp_path / name).write_bytes(data)
+        items = read(tmp_path / name, SPEC, None, 40, restarts=True)
+        rows.append([str(item) for item in items if not is_watermark(item)])
+    assert rows[0] == rows[1] == rows[2]
+    assert len(rows[0]) == 9
+
+
+def test_a_packed_file_that_grew_goes_on_and_one_that_changed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(gzip.compress(LINE % 1 + LINE % 2))
+    with closing(opened(path, SPEC)) as part:
+        part.next_batch()
+        state = part.snapshot()
+    path.write_bytes(gzip.compress(LINE % 1 + LINE % 2 + LINE % 3))
+    source(path).check(state, "s")
+    with closing(opened(path, SPEC, state=state)) as part:
+        assert ",3," in str(part.next_batch()).replace(" ", "").replace("time_ms=3", ",3,")
+    path.write_bytes(gzip.compress(LINE % 1 + LINE % 4))
+    with pytest.raises(SnapshotError, match="was cut, replaced or changed"):
+        source(path).check(state, "s")
 
 
 def is_watermark(item: SourceItem) -> bool:

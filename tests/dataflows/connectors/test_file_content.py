@@ -1,0 +1,104 @@
+"""Files of each format, packed or not, are the same lines; a damaged one is one line of text."""
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+import zstandard
+
+from dataflows.connectors.file_content import FileFormat, InputError, check_content, format_of, opened_content
+from dataflows.pipeline.event_codec import EventCodec
+from dataflows.pipeline.event_layout import EventLayout, TimeUnit
+from window_core import Sensors
+
+LINES = b"".join(b'{"device_id":"d","time":%d}\n' % number for number in range(50_000))
+CHECKED = zstandard.ZstdCompressor(write_checksum=True)  # as the zstd command writes it
+SENSORS = Sensors.of(["celsius", "door?"])
+INSTANT = datetime(2026, 3, 1, 8, 0, 0, 123_999, tzinfo=UTC)
+
+
+def content(path: Path, file_format: FileFormat = "json", layout: EventLayout | None = None) -> bytes:
+    with opened_content(str(path), file_format, layout or EventLayout()) as lines:
+        return lines.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format"),
+    [
+        ("a.jsonl", "json"), ("a.csv", "csv"), ("a.CSV.GZ", "csv"), ("a.tsv.zst", "tsv"), ("a.parquet", "parquet"),
+        ("csv", "json"), ("a.csv.bak", "json"), ("-", "json"),
+    ],
+)  # fmt: skip
+def test_the_format_is_that_of_the_suffix(name: str, file_format: FileFormat) -> None:
+    assert format_of(name, None) == file_format
+    assert format_of(name, "tsv") == "tsv"
+
+
+def test_packed_files_are_their_content_whatever_their_name(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    for packed in (
+        LINES,
+        gzip.compress(LINES),
+        gzip.compress(LINES[:700]) + gzip.compress(LINES[700:]),
+        zstandard.compress(LINES),
+        zstandard.compress(LINES[:700]) + zstandard.compress(LINES[700:]),
+    ):
+        file.write_bytes(packed)
+        assert content(file) == LINES
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(LINES), CHECKED.compress(LINES)], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("fault", ["cut", "flipped"])
+def test_a_damaged_file_is_said_to_be(tmp_path: Path, packed: bytes, fault: str) -> None:
+    middle = len(packed) // 2
+    flipped = packed[:middle] + bytes(byte ^ 0xFF for byte in packed[middle : middle + 64]) + packed[middle + 64 :]
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(packed[:-6] if fault == "cut" else flipped)
+    with pytest.raises(InputError, match=r"events\.jsonl is damaged or cut: "):
+        content(file)
+
+
+def parquet(folder: Path, columns: dict[str, object]) -> Path:
+    file = folder / "events.parquet"
+    pl.DataFrame(columns).write_parquet(file)
+    return file
+
+
+def test_the_rows_of_parquet_are_lines_of_json(tmp_path: Path) -> None:
+    rows = 45_000  # more than are read at once
+    columns = {"device_id": ["d"] * rows, "time": range(rows), "celsius": [0.1] * rows, "door": [None] * rows}
+    file = parquet(tmp_path, columns)
+    lines = content(file, "parquet", EventLayout(SENSORS)).splitlines()
+    assert len(lines) == rows
+    event, arrival_ms = EventCodec(EventLayout(SENSORS)).line(lines[-1])
+    assert (event.device_id, event.time_ms, arrival_ms) == ("d", rows - 1, None)
+
+
+@pytest.mark.parametrize("unit", ["ms", "s", "us", "ns", "iso"])
+def test_timestamps_of_parquet_are_times_in_every_unit(tmp_path: Path, unit: TimeUnit) -> None:
+    file = parquet(tmp_path, {"device_id": ["d"], "time": [INSTANT], "celsius": [1], "arrival": [INSTANT]})
+    layout = EventLayout(SENSORS, time_unit=unit)
+    event, arrival_ms = EventCodec(layout).line(content(file, "parquet", layout))
+    assert event.time_ms == arrival_ms == 1_772_352_000_123
+
+
+def test_a_timestamp_without_a_zone_needs_one(tmp_path: Path) -> None:
+    file = parquet(tmp_path, {"device_id": ["d"], "time": [INSTANT.replace(tzinfo=None)], "celsius": [1]})
+    with pytest.raises(InputError, match="column time names no zone: give --time-unit iso --time-zone UTC, say"):
+        content(file, "parquet", EventLayout(SENSORS))
+    layout = EventLayout(SENSORS, time_unit="iso", zone=ZoneInfo("Europe/Berlin"))
+    event, _ = EventCodec(layout).line(content(file, "parquet", layout))
+    assert event.time_ms == 1_772_352_000_123 - 3_600_000
+
+
+def test_a_damaged_parquet_file_is_said_to_be(tmp_path: Path) -> None:
+    file = parquet(tmp_path, {"time": range(9)})
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(InputError, match="is damaged or cut"):
+        content(file, "parquet")
+    file.write_bytes(LINES)
+    with pytest.raises(InputError, match="is no Parquet file"):
+        check_content(str(file), "parquet")
