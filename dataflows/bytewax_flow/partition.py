@@ -63,6 +63,5 @@ class PartitionItems:
         return PartitionState(self.reader.next_offset, self.reader.clock_ms, *self._clock.snapshot())
 
     def restore(self, state: PartitionState) -> None:
-        self.reader.next_offset = state.next_offset
-        self.reader.clock_ms = state.clock_ms
+        self.reader.resume(state.next_offset, state.clock_ms)
         self._clock.restore(state.now_ms, state.heard_ms)

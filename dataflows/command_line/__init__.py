@@ -17,10 +17,10 @@ from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
-from dataflows.connectors.file_content import InputError
 from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
+from dataflows.pipeline.first_records import InputError
 from dataflows.services.errors import ServiceError
 from runtime.terminal import drop_unwritten, say
 from window_core import SnapshotError

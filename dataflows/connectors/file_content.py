@@ -13,8 +13,9 @@ import zstandard
 
 from dataflows.connectors.locations import STANDARD
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import InputError
 
-__all__ = ["FILE_FORMATS", "FileFormat", "InputError", "check_content", "format_of", "is_plain", "opened_content"]
+__all__ = ["FILE_FORMATS", "FileFormat", "check_content", "format_of", "is_plain", "opened_content"]
 
 FileFormat = Literal["json", "csv", "tsv", "parquet"]
 FILE_FORMATS: Final[tuple[FileFormat, ...]] = get_args(FileFormat)
@@ -27,10 +28,6 @@ _ZSTD_BYTES: Final = 16 * 1024
 """Unpacked at once; they may become many."""
 
 _PACKED_SUFFIXES: Final = (".gz", ".zst", ".zstd")
-
-
-class InputError(RuntimeError):
-    """The input holds something else than events, or is damaged; the message says what."""
 
 
 def format_of(path: str, given: FileFormat | None) -> FileFormat:

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from dataflows.connectors.file_content import FileFormat, is_plain, opened_content
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader, RecordFormat
 from dataflows.pipeline.record import Record
@@ -40,7 +41,14 @@ class FileLog:
 
     def reader(self, number: int = 0) -> PartitionReader:
         """A reader from its first line on."""
-        return PartitionReader(number, _RECORDS[self.format], self.metrics, self.until_ms, layout=self.layout)
+        return PartitionReader(
+            number,
+            _RECORDS[self.format],
+            self.metrics,
+            self.until_ms,
+            layout=self.layout,
+            first_records=FirstRecords(f"--input {self.path}"),
+        )
 
     @property
     def is_plain(self) -> bool:

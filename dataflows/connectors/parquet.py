@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from dataflows.connectors.file_content import InputError
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import InputError
 
 __all__ = ["lines_of_parquet", "written_as_parquet"]
 

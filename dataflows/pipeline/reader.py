@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.output_codec import encoded_invalid
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
@@ -56,6 +57,7 @@ class PartitionReader:
         *,
         layout: EventLayout | None = None,
         has_producers_clock: bool = False,
+        first_records: FirstRecords | None = None,
     ) -> None:
         """Begin at the first record.
 
@@ -66,6 +68,7 @@ class PartitionReader:
             until_ms: the last arrival that is read; ``None``: all are.
             layout: what the events look like. Default: the demo's sensors, in our own form.
             has_producers_clock: its timestamps are not the broker's word; those of lines never are.
+            first_records: where records without an event are looked at, up to the first event; ``None``: they are not.
         """
         self.next_offset = 0
         self.clock_ms: int | None = None
@@ -79,6 +82,7 @@ class PartitionReader:
         self._metrics = metrics
         self._until_ms = until_ms
         self._has_producers_clock = has_producers_clock
+        self._first_records = first_records
         self._records = self._invalid = self._clamped = self._jumps = 0
 
     def read(self, record: Record) -> LoggedEvent | OutputRecord | None:
@@ -128,6 +132,9 @@ class PartitionReader:
                 self._jumps += is_chosen or self._has_producers_clock
 
         if event is not None and arrival_ms is not None:
+            if self._first_records is not None:
+                self._first_records.has_event = True
+                self._first_records = None
             self._records += 1
             if event.time_ms < _JANUARY_1970_MS:
                 self._metrics.warn(
@@ -141,9 +148,17 @@ class PartitionReader:
         self._records += 1
         self._invalid += 1
         where = "" if error.field is None else f" in {error.field}"
+        if self._first_records is not None:
+            self._first_records.see(record, error, None if self._rows is None else self._rows.names)
         self._metrics.caused("INVALID", error.error + where, record.position)
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
+
+    def resume(self, next_offset: int, clock_ms: int | None) -> None:
+        """Go on from where an earlier reader was."""
+        self.next_offset = next_offset
+        self.clock_ms = clock_ms
+        self._first_records = None
 
     def read_header(self, line: bytes) -> None:
         """Take the header of a table that is read from somewhere behind it; else the first line is it."""

@@ -21,6 +21,9 @@ _ABSENT: Final = frozenset(("", "na", "nan", "null", "none"))
 class RowCodec:
     """Decodes the rows of one table.
 
+    Attributes:
+        names: of its columns; none before the header was read.
+
     >>> codec = RowCodec(EventLayout(paths={"device_id": "asset"}), ",")
     >>> codec.read_header(b"asset,time,sensor1,sensor2,sensor3,sensor4")
     >>> codec.row(b"pump-7,5,1,2,3,4")[0].device_id
@@ -31,11 +34,11 @@ class RowCodec:
         self._layout = layout
         self._delimiter = delimiter
         self._columns: list[tuple[str, int | None]] = []
-        self._width = 0
+        self.names: list[str] = []
 
     @property
     def has_header(self) -> bool:
-        return self._width > 0
+        return bool(self.names)
 
     def read_header(self, line: bytes) -> None:
         """Take the names of the columns; a name that is not there, or there twice, makes every row ``not_an_event``."""
@@ -43,7 +46,7 @@ class RowCodec:
             names = [name.strip() for name in self._cells(line.removeprefix(BOM_UTF8))]
         except EventError:
             names = [""]
-        self._width = len(names)
+        self.names = names
         self._columns = []
         for name in self._layout.own_fields:
             column = self._layout.path(name) or name
@@ -56,7 +59,7 @@ class RowCodec:
             EventError: with the first error of the closed list that applies.
         """
         cells = self._cells(line)
-        if len(cells) > self._width:
+        if len(cells) > len(self.names):
             raise EventError("not_an_event")
         layout, sensors = self._layout, self._layout.sensors
         found: dict[str, str] = {}

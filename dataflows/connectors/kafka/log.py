@@ -8,6 +8,7 @@ from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, rea
 from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.settings import RunSettings
@@ -40,6 +41,7 @@ class KafkaLog:
         until_ms: in each partition, the first record with a later arrival ends it; ``None``: none does. It is what the
             user asked for: what stands below the ends of a bounded log needs no cut.
         has_producers_clock: its timestamps are its producers', not the broker's.
+        first_records: where the records without an event are looked at.
         topic_id: which of the topics of this name it is; ``None`` if the broker does not tell.
     """
 
@@ -54,6 +56,7 @@ class KafkaLog:
     until_ms: int | None
     has_producers_clock: bool
     topic_id: str | None
+    first_records: FirstRecords
 
     def reader(self, number: int) -> PartitionReader:
         """A reader of a partition, from where it is read without a state."""
@@ -64,6 +67,7 @@ class KafkaLog:
             self.until_ms,
             layout=self.layout,
             has_producers_clock=self.has_producers_clock,
+            first_records=self.first_records,
         )
         reader.next_offset = self.first_offsets[number]
         return reader
@@ -120,6 +124,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         read.until_ms,
         not traits.is_log_append_time,
         traits.id,
+        FirstRecords(str(location)),
     )
 
 

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 import zstandard
 
-from dataflows.connectors.file_content import FileFormat, InputError, check_content, format_of, opened_content
+from dataflows.connectors.file_content import FileFormat, check_content, format_of, opened_content
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout, TimeUnit
+from dataflows.pipeline.first_records import InputError
 from window_core import Sensors
 
 LINES = b"".join(b'{"device_id":"d","time":%d}\n' % number for number in range(50_000))

@@ -2,7 +2,7 @@
 
 import json
 from itertools import combinations
-from math import inf
+from math import inf, nan
 from struct import pack
 
 import pytest
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dataflows.pipeline import event_codec
 from dataflows.pipeline.event_codec import EventCodec
+from dataflows.pipeline.event_layout import EventLayout
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
-from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError
+from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, Sensors
 
 CODEC = EventCodec()
 
@@ -202,7 +203,7 @@ def test_the_fast_way_accepts_nothing_that_the_slow_way_refuses(at: int, cut: in
     value = (text[:at] + "".join(parts) + text[at + cut :]).encode()
     with pytest.MonkeyPatch.context() as patch:
         fast = outcome(value)
-        patch.setattr(event_codec, "_decode_line", refuse)
+        patch.setattr(CODEC, "_decode", refuse)
         assert outcome(value) == fast
 
 
@@ -260,7 +261,7 @@ FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
     st.tuples(*[FLOAT32] * 4),
 )
 def test_an_event_survives_json_and_protobuf(device_id: str, time_ms: int, readings: tuple[float, ...]) -> None:
-    event = Event(device_id, time_ms, *readings)
+    event = Event(device_id, time_ms, pack("<4f", *readings))
     names = ("sensor1", "sensor2", "sensor3", "sensor4")
     raw = RawEvent(device_id=device_id, time=time_ms, **dict(zip(names, readings, strict=True))).SerializeToString()
     restored = [
@@ -268,6 +269,38 @@ def test_an_event_survives_json_and_protobuf(device_id: str, time_ms: int, readi
         CODEC.event(raw, device_id.encode(), "protobuf"),
         CODEC.line(CODEC.encoded(event, time_ms))[0],
     ]
-    assert [(other.device_id, other.time_ms, other.readings) for other in restored] == [
-        (device_id, time_ms, pack("<4f", *readings))
-    ] * 3
+    assert restored == [event] * 3
+
+
+OPTIONAL = EventCodec(EventLayout(Sensors.of(["a.b", "_c-1?", "d?"])))
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.none() | FLOAT32, st.none() | FLOAT32)
+def test_an_event_of_any_sensors_survives_json(first: float, second: float | None, third: float | None) -> None:
+    text = json.dumps({"device_id": "d", "time": 7, "a.b": first, "_c-1": second, "d": third})
+    event = OPTIONAL.event(text.encode(), b"d", "json")
+    assert event.row == b"".join(pack("<f", nan if one is None else one) for one in (first, second, third))
+    assert OPTIONAL.line(OPTIONAL.encoded(event, 9)) == (event, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"device_id":"d","time":7,"a.b":1}', None),
+        ('{"device_id":"d","time":7,"a.b":1,"d":null,"_c-1":null}', None),
+        ('{"device_id":"d","time":7,"d":1}', ("not_an_event", "a.b")),
+        ('{"device_id":"d","time":7,"a.b":null}', ("wrong_type", "a.b")),
+        ('{"device_id":"d","time":7,"a.b":1,"d":"x"}', ("wrong_type", "d")),
+        ('{"device_id":"d","time":7,"a.b":1,"d":true}', ("wrong_type", "d")),
+        ('{"device_id":"d","time":7,"a.b":1,"d":NaN}', ("sensor", "d")),
+        ('{"device_id":"d","time":7,"a.b":1,"d":1e39}', ("sensor", "d")),
+        ('{"device_id":"d","time":7,"a.b":1e39,"d":null}', ("sensor", "a.b")),
+    ],
+)
+def test_only_an_optional_sensor_may_be_null_or_absent(text: str, fault: tuple[str, str] | None) -> None:
+    try:
+        OPTIONAL.event(text.encode(), b"d", "json")
+        found = None
+    except EventError as error:
+        found = (error.error, error.field)
+    assert found == fault
