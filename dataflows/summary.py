@@ -9,6 +9,9 @@ from runtime.terminal import Terminal
 
 __all__ = ["print_summary"]
 
+_TOO_LATE_SHARE: Final = 0.1
+"""Above, something is wrong with the times or the window, rather than with the network."""
+
 _CAUSE_CHARACTERS_MAX: Final = 200
 """A line of a terminal or two; the outputs have all of it."""
 
@@ -43,6 +46,14 @@ def _warnings(metrics: Metrics) -> Iterator[str]:
             "expired the windows of other devices; use the broker's timestamps (LogAppendTime), and give each line of "
             "a file an arrival"
         )
+    rejected = metrics.by_reason()
+    if rejected["TOO_LATE"] > metrics.total("latecomer_records_total") * _TOO_LATE_SHARE:
+        yield (
+            f"{rejected['TOO_LATE']:,} events were TOO_LATE, more than one in ten: a longer --interval keeps events "
+            "for longer; also look at the unit and the zone of their times, and for a device with a wrong clock"
+        )
+    if rejected["WINDOW_FULL"]:
+        yield f"{rejected['WINDOW_FULL']:,} events found their window full: --max-events says how many one may hold"
     yield from metrics.warnings.values()
 
 

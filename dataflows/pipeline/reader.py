@@ -34,6 +34,9 @@ _DELIMITERS: Final[dict[str, str]] = {"csv": ",", "tsv": "\t"}
 _JANUARY_1970_MS: Final = 2_678_400_000
 """The end of that month; in seconds it would be the year 2054, so times in seconds lie below it."""
 
+_SORTED_BY_DEVICE_MS: Final = 7_200_000
+"""Times that go back by hours and have no arrival are hardly those of late events."""
+
 _JUMP_MS: Final = 86_400_000
 """A producer's clock that goes ahead by a day at once moves the clock of all devices of its partition, and may expire
 their windows: the summary says so."""
@@ -128,6 +131,12 @@ class PartitionReader:
         if stamp_ms is not None and clock_ms is not None and is_time:
             if stamp_ms < clock_ms:
                 self._clamped += not is_chosen
+                if is_chosen and clock_ms - stamp_ms >= _SORTED_BY_DEVICE_MS:
+                    self._metrics.warn(
+                        "sorted by device",
+                        f"the times of a log without arrivals go back by hours, first at {record.position}: if it is "
+                        "sorted by device, sort it by time; otherwise give each event its arrival",
+                    )
             elif stamp_ms - clock_ms >= _JUMP_MS:
                 self._jumps += is_chosen or self._has_producers_clock
 

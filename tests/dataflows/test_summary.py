@@ -26,15 +26,28 @@ def test_a_run_is_told_in_a_line_each() -> None:
     metrics.records.inc(12_345)
     for cause, number in (("event", 10_000), ("late_event", 345)):
         metrics.evaluations.labels(cause).inc(number)
-    for reason, number in (("TOO_LATE", 1_999), ("INVALID", 1)):
+    for reason, number in (("DUPLICATE", 1_999), ("INVALID", 1)):
         metrics.rejections.labels(reason).inc(number)
     assert rows(metrics, seconds=2.5) == {
         "records": "12,345 in 2.5 s, 4,938 records/s",
         "evaluations": "10,345: event 10,000, late_event 345",
-        "rejections": "2,000: INVALID 1, TOO_LATE 1,999",
+        "rejections": "2,000: INVALID 1, DUPLICATE 1,999",
         "predictions in": "out/predictions.jsonl",
         "rejections in": "out/rejections.jsonl",
     }
+
+
+def test_events_that_were_too_late_or_found_no_room_are_a_warning_that_names_the_option() -> None:
+    metrics = Metrics()
+    metrics.records.inc(1_000)
+    metrics.rejections.labels("TOO_LATE").inc(100)
+    assert lines(metrics)[5:] == []
+    metrics.rejections.labels("TOO_LATE").inc()
+    metrics.rejections.labels("WINDOW_FULL").inc(2)
+    too_late, full = lines(metrics)[5:]
+    assert too_late.startswith("warning: 101 events were TOO_LATE")
+    assert "--interval" in too_late
+    assert full == "warning: 2 events found their window full: --max-events says how many one may hold"
 
 
 def test_a_run_of_nothing_and_of_no_time_is_told_too() -> None:

@@ -180,7 +180,14 @@ def test_a_time_that_may_be_in_seconds_is_one_warning() -> None:
     file.of_lines(line(2_678_400_000))
     assert file.metrics.warnings == {}
     file.of_lines(line(1_587_920_555), line(1_587_920_556))
-    [warning] = file.metrics.warnings.values()
-    assert warning.startswith(
+    assert file.metrics.warnings["January 1970"].startswith(
         "the time of 0/0, 1587920555, lies in January 1970: times are in ms; if these are seconds, "
     )
+
+
+def test_times_without_arrivals_that_go_back_by_hours_are_a_warning() -> None:
+    file = Partition()
+    file.of_lines(line(DAY_MS), line(DAY_MS - 7_199_999), line(1, DAY_MS))
+    assert "sorted by device" not in file.metrics.warnings
+    file.of_lines(line(DAY_MS - 7_200_000))
+    assert "go back by hours, first at 0/0" in file.metrics.warnings["sorted by device"]
