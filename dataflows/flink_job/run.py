@@ -168,7 +168,7 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     found_here = [count for count in report["counts"] if count[0] in _COUNTED_BY_READING]
     log.metrics.add({**report, "counts": found_here})
     until_ms = reader.clock_ms if log.until_ms is None else log.until_ms
-    own_form: dict[str, Any] = {"format": None, "fields": (), "time_unit": "ms", "time_zone": None}
+    own_form: dict[str, Any] = {"format": None, "fields": (), "time_unit": "ms", "time_zone": None, "lenient": False}
     return changed(job, input=str(frames), until_ms=until_ms, **own_form)
 
 

@@ -1,5 +1,6 @@
 """What the events of a log look like: their sensors, the names of their fields, nested ones, the unit of times."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Decimal
@@ -8,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from window_core import DEMO_SENSORS, EventError, Sensors
 
-__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit"]
+__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit", "number_of_text"]
 
 OTHER_FIELDS: Final = ("device_id", "time", "arrival")
 """The fields of an event beside its sensors; the last one only in a line of a file, and not in each."""
@@ -31,6 +32,7 @@ class EventLayout(NamedTuple):
         sensors: the readings of an event; each is a field of its own.
         paths: for each of our fields the name of theirs, or a path into nested objects, with dots.
         time_unit: of the time and of an arrival: a number since the Unix epoch, or ``iso``, a text of ISO 8601.
+        is_lenient: a number may be written as a text.
         zone: that of texts without one; ``None``: such a text is ``wrong_type``.
     """
 
@@ -38,6 +40,7 @@ class EventLayout(NamedTuple):
     paths: Mapping[str, str] = MappingProxyType({})
     time_unit: TimeUnit = "ms"
     zone: tzinfo | None = None
+    is_lenient: bool = False
 
     @property
     def own_fields(self) -> tuple[str, ...]:
@@ -47,7 +50,7 @@ class EventLayout(NamedTuple):
     @property
     def is_own(self) -> bool:
         """Whether events have our own names of fields and times in ms."""
-        return not self.paths and self.time_unit == "ms"
+        return not self.paths and self.time_unit == "ms" and not self.is_lenient
 
     def values(self, found: Mapping[str, Any], *, has_arrival: bool = True) -> dict[str, Any]:
         """The fields under our names, times in ms, rounded down; an arrival or an optional sensor only where it is.
@@ -72,6 +75,9 @@ class EventLayout(NamedTuple):
                 values[name] = value
             elif not is_optional:
                 raise EventError("not_an_event", self.path(name))
+        if self.is_lenient:
+            texts = (*self.sensors.names, *(() if self.time_unit == "iso" else ("time", "arrival")))
+            values |= {name: number_of_text(values[name]) for name in texts if type(values.get(name)) is str}
         for name in ("time", "arrival"):
             if name in values and type(values["device_id"]) is str:  # else that comes first
                 values[name] = self.ms(values[name], name)
@@ -108,6 +114,25 @@ class EventLayout(NamedTuple):
                 raise EventError("wrong_type", self.path(name))
             instant = instant.replace(tzinfo=self.zone)
         return (instant - _EPOCH) // _ONE_MS
+
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,25}")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_FINITE: Final = frozenset(("nan", "inf", "infinity"))
+
+
+def number_of_text(text: str) -> int | float | str:
+    """The number that a text holds, in decimal; or the text, if it holds none.
+
+    >>> number_of_text(" 1.5e3"), number_of_text("1_000")
+    (1500.0, '1_000')
+    """
+    number = text.strip()
+    if _INTEGER.fullmatch(number):
+        return int(number)
+    if _NUMBER.fullmatch(number) or number.lstrip("+-").lower() in _NOT_FINITE:
+        return float(number)
+    return text
 
 
 _MISSING: Final = object()

@@ -1,18 +1,13 @@
 """Rows of a table with a header, CSV or TSV, to events. A row is a line: a quoted cell may hold no newline."""
 
 import csv
-import re
 from codecs import BOM_UTF8
 from typing import Any, Final
 
-from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.event_layout import EventLayout, number_of_text
 from window_core import Event, EventError, checked_event
 
 __all__ = ["RowCodec"]
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,25}")
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_NOT_FINITE: Final = frozenset(("nan", "inf", "infinity"))
 
 _ABSENT: Final = frozenset(("", "na", "nan", "null", "none"))
 """How the tools that write tables say that a reading is absent; in lower case."""
@@ -77,7 +72,7 @@ class RowCodec:
             elif name not in found:
                 raise EventError("not_an_event", layout.path(name))
             else:
-                readings.append(_number(cell))
+                readings.append(number_of_text(cell))
         time = layout.ms(self._time(found["time"]), "time")
         arrival = layout.ms(self._time(found["arrival"]), "arrival") if "arrival" in found else None
         try:
@@ -100,14 +95,4 @@ class RowCodec:
         return cells
 
     def _time(self, cell: str) -> object:
-        return cell if self._layout.time_unit == "iso" else _number(cell)
-
-
-def _number(cell: str) -> object:
-    """The number that a cell holds; or its text, which is none."""
-    text = cell.strip()
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _NUMBER.fullmatch(text) or text.lstrip("+-").lower() in _NOT_FINITE:
-        return float(text)
-    return cell
+        return cell if self._layout.time_unit == "iso" else number_of_text(cell)

@@ -94,6 +94,9 @@ class LogSettings:
         None, "With --time-unit iso: time zone of texts without one, such as Europe/Berlin. Default: they are INVALID.",
         shows="ZONE",
     )  # fmt: skip
+    lenient: bool = setting(
+        False, "Accept numbers that are written as texts; those of a table always are.", kind="switch"
+    )
     start: Literal["earliest", "latest"] = setting(
         "earliest", "Where a run without a saved state begins to read a topic.", flag="--from", kind="choice",
         choices=("earliest", "latest"),
@@ -166,7 +169,7 @@ class LogSettings:
         """Which readings an event has, where its fields stand, and what its times are."""
         zone = None if self.time_zone is None else ZoneInfo(self.time_zone)
         paths = dict(field.split("=", 1) for field in self.fields)
-        return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone)
+        return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone, self.lenient)
 
     @property
     def is_topic(self) -> bool:
@@ -190,9 +193,9 @@ class LogSettings:
                 raise SettingsError(f"--fields must be NAME=FIELD, NAME one of {', '.join(own)}, not {field!r}")
             if names.count(name) > 1:
                 raise SettingsError(f"--fields names {name} twice")
-        if self.format == "protobuf" and (self.fields or self.time_unit != "ms"):
+        if self.format == "protobuf" and (self.fields or self.time_unit != "ms" or self.lenient):
             raise SettingsError(
-                "--fields and --time-unit cannot be used with --format protobuf: a RawEvent message has its own"
+                "--fields, --time-unit and --lenient are not for --format protobuf: a RawEvent message is as it is"
             )
         if self.time_zone is not None:
             if self.time_unit != "iso":

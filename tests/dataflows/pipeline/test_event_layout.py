@@ -101,3 +101,27 @@ def test_the_key_is_still_the_device_id() -> None:
     line = json.dumps({"asset": "d", "at": {"ts": 5}, "t1": 1, **READINGS}).encode()
     with pytest.raises(EventError, match=r"^key$"):
         EventCodec(layout(**NAMES)).event(line, b"e", "json", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "found"),
+    [
+        ('"time":"5","sensor1":"1.5"', "ms", (5, 1.5)),
+        ('"time":" 5.0 ","sensor1":"-1e-3"', "ms", (5, -0.0010000000474974513)),
+        ('"time":"1.5","sensor1":2', "s", (1_500, 2.0)),
+        ('"time":"1970-01-01T00:00:01Z","sensor1":"2"', "iso", (1_000, 2.0)),
+        ('"time":"5","sensor1":"1,5"', "ms", ("wrong_type", "sensor1")),
+        ('"time":"5","sensor1":""', "ms", ("wrong_type", "sensor1")),
+        ('"time":"5","sensor1":"nan"', "ms", ("sensor", "sensor1")),
+        ('"time":"1.5","sensor1":1', "ms", ("wrong_type", "time")),
+        ('"time":"0x5","sensor1":1', "s", ("wrong_type", "time")),
+    ],
+)
+def test_numbers_may_be_texts_where_that_is_allowed(text: str, unit: TimeUnit, found: tuple[object, object]) -> None:
+    line = f'{{"device_id":"d",{text},"sensor2":"2","sensor3":3,"sensor4":"4"}}'.encode()
+    try:
+        event, _ = EventCodec(EventLayout(time_unit=unit, is_lenient=True)).line(line)
+        actual: tuple[object, object] = (event.time_ms, DEMO_SENSORS.readings(event.row)[0])
+    except EventError as error:
+        actual = (error.error, error.field)
+    assert actual == found
