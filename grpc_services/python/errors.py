@@ -12,7 +12,9 @@ from window_core import EventError, SnapshotError
 
 __all__ = [
     "AbandonedError",
+    "AbsentError",
     "ForbiddenError",
+    "NotHeldError",
     "PluginError",
     "RequestError",
     "RowErrors",
@@ -20,6 +22,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "UnusableValueError",
+    "WrongServerError",
     "plugin_failures",
     "status_of",
 ]
@@ -29,6 +32,21 @@ _logger = logging.getLogger(__name__)
 
 class RequestError(ValueError):
     """A request, or one row of it, does not hold what it has to; the message begins with the field at fault."""
+
+
+class AbsentError(RequestError):
+    """A window has no reading of a sensor, which may be absent, so there is no mean of it."""
+
+    def __init__(self, sensor: str) -> None:
+        super().__init__(f"{sensor}: no reading in the window")
+
+
+class NotHeldError(LookupError):
+    """The server does not hold a column, so the caller is to send the window whole; the message says which one."""
+
+
+class WrongServerError(RuntimeError):
+    """This server is set up for something else than this method; the message says for what."""
 
 
 class TooLargeError(ValueError):
@@ -71,6 +89,8 @@ RowErrors = dict[int, Exception]
 _STATUSES: Final[tuple[tuple[type[Exception], grpc.StatusCode], ...]] = (
     (RequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (EventError, grpc.StatusCode.INVALID_ARGUMENT),
+    (NotHeldError, grpc.StatusCode.NOT_FOUND),
+    (WrongServerError, grpc.StatusCode.FAILED_PRECONDITION),
     (TooLargeError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (PluginError, grpc.StatusCode.INTERNAL),
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
@@ -104,12 +124,14 @@ def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
         plugin: what failed, as in ``feature spread_1/v1``.
         causes: what it raised, or an ``UnusableValueError``, by row.
     """
+    absent = {row: cause for row, cause in causes.items() if isinstance(cause, AbsentError)}
+    causes = {row: cause for row, cause in causes.items() if row not in absent}
     if causes:
         shown = min(causes.values(), key=lambda cause: isinstance(cause, UnusableValueError))  # rather what was raised
         _logger.error("%s failed on %d rows, on one of them so:", plugin, len(causes), exc_info=shown)
-    for cause in causes.values():
+    for cause in (*absent.values(), *causes.values()):
         cause.__traceback__ = None
-    return {
+    return absent | {
         row: PluginError(
             f"{plugin}: {cause}" if isinstance(cause, UnusableValueError) else f"{plugin} failed on this row"
         )

@@ -1,75 +1,110 @@
-"""Means that are the same in every language and in every order of the events, at the speed of numpy.
+"""Sums and means that are the same in every language and in every order of the events, at the speed of numpy.
 
 The rule: the exactly rounded sum of the float32 readings in double (what ``math.fsum`` gives), divided by their number
-in double, rounded to float32, a zero as +0.0.
+in double, rounded to float32, a zero as +0.0. An absent reading, a NaN, is left out of both.
 
-Why plain addition may stand in for it: let the window hold ``n`` readings, ``c`` be the least integer with
-``2**c >= n``, and ``low`` and ``high`` be the biased exponents of the smallest and the largest magnitude that are not
-zero (1 for a subnormal). Every reading is a multiple of ``2**(low - 150)``, and so is every sum of some of them; none
-of these sums reaches ``2**(high - 126 + c)``. A double holds every multiple of ``u`` up to ``2**53 * u``, so if
-``high - low <= 29 - c`` all of them are exact, whatever the order. Windows that fail this test are summed by ``fsum``.
+How: a reading is a whole number of 24 bits times a power of two. Scaled by a power of two, its whole part goes into an
+int64 that so many of them cannot overflow, and what is left of it into the next one, scaled further. Running sums of
+these whole numbers make a window one subtraction, however long it is. An int64 becomes the nearest double, and scaling
+that back is exact: where all readings fit the first int64, as they do unless they span more than eight decades, that is
+the answer. Source: the bins of R. M. Neal, "Fast exact summation using small and large superaccumulators", 2015.
 """
 
+from collections.abc import Sequence
 from math import fsum
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grpc_services.python.windows import Float32s, Int64s, reduced
+from grpc_services.python.row_ranges import Int64s, united
 
-__all__ = ["exact_means", "exact_sums"]
+__all__ = ["SUM_BITS", "Float64s", "bits_of", "exact_sums", "means", "present_counts", "two_doubles"]
 
-_MAGNITUDE: Final = np.uint32(0x7FFF_FFFF)  # all bits but the sign: as integers they have the order of the magnitudes
-_ONE: Final = np.uint32(1)
-_FRACTION_BITS: Final = 23
-_SPARE_BITS: Final = 53 - 24  # of the significand of a double, beside that of a float32
+Float64s: TypeAlias = NDArray[np.float64]
+
+SUM_BITS: Final = 62
+"""No sum of whole numbers reaches two to so many, so that it fits into an int64 whatever its sign."""
+
+_LOW_BITS: Final = np.int64(32)
 
 
-def exact_means(values: Float32s, starts: Int64s, ends: Int64s) -> Float32s:
-    """The mean of each window of one column.
+def means(sums: Float64s, counts: Int64s) -> NDArray[np.float32]:
+    """The means of sums of so many readings, one at least; finite, because no mean is above the largest reading."""
+    rounded: NDArray[np.float32] = (sums / counts).astype(np.float32)
+    return rounded + np.float32(0)  # -0.0 + 0.0 is +0.0
+
+
+def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> Float64s:
+    """The exactly rounded sum of each window and sensor.
 
     Args:
-        values: float32, shape ``(rows,)``, finite within the windows.
+        readings: float32, shape ``(rows, sensors)``, finite or NaN within the windows.
         starts: int64, shape ``(windows,)``; window ``i`` holds the rows ``starts[i]`` up to, without, ``ends[i]``, at
             least one.
         ends: int64, shape ``(windows,)``.
     Returns:
-        float32, shape ``(windows,)``; finite, because a mean is never above the largest reading.
+        float64, shape ``(windows, sensors)``; a zero may have either sign.
 
-    >>> exact_means(np.array([3e38, 3e38, 1e-30, -3e38, 0.25], np.float32), np.array([0, 2]), np.array([2, 5]))
-    array([ 3.e+38, -1.e+38], dtype=float32)
+    >>> exact_sums(np.array([[3e38], [3e38], [1e-30], [-3e38]], np.float32), np.array([1]), np.array([4])).tolist()
+    [[1.0000000031710769e-30]]
     """
-    means: Float32s = (exact_sums(values, starts, ends) / (ends - starts)).astype(np.float32)
-    return means + np.float32(0)  # -0.0 + 0.0 is +0.0
-
-
-def exact_sums(values: Float32s, starts: Int64s, ends: Int64s) -> NDArray[np.float64]:
-    """The exactly rounded sum of each window; arguments as above. A zero may have either sign."""
-    counts = ends - starts
-    if not len(counts):
-        return np.empty(0)
-    sums: NDArray[np.float64] = reduced(np.add, values, starts, ends, dtype=np.float64)
-    magnitudes = values.view(np.uint32) & _MAGNITUDE
-    largest = magnitudes.max(keepdims=True)
-    smallest = magnitudes.min(keepdims=True)
-    if not smallest[0]:
-        smallest = (magnitudes - _ONE).min(keepdims=True) + _ONE  # a zero becomes the largest of all
-    if _exponents(largest)[0] - _exponents(smallest)[0] <= _SPARE_BITS - _bits(counts.max()):
-        return sums  # the whole column would add exactly, as most do
-    smallest = reduced(np.minimum, magnitudes - _ONE, starts, ends) + _ONE
-    largest = reduced(np.maximum, magnitudes, starts, ends)
-    for window in np.flatnonzero(_exponents(largest) - _exponents(smallest) > _SPARE_BITS - _bits(counts)):
-        sums[window] = fsum(values[starts[window] : ends[window]].tolist())
+    width = readings.shape[1]
+    if not len(starts):
+        return np.empty((0, width))
+    rows, starts, ends = united(starts, ends)
+    left = readings[rows].astype(np.float64)
+    if not np.isfinite(left).all():  # absent readings, and whatever stands between the windows
+        left[~np.isfinite(left)] = 0.0
+    bits = SUM_BITS - int(bits_of((ends - starts).max()))
+    exponents = np.frexp(np.abs(left).max(axis=0))[1] - bits
+    sums: Float64s | None = None
+    terms: list[tuple[Int64s, NDArray[Any]]] = []
+    while sums is None or left.any():
+        scaled = left * np.ldexp(1.0, -exponents)
+        whole = np.trunc(scaled)
+        left = (scaled - whole) * np.ldexp(1.0, exponents)
+        running = np.zeros((len(whole) + 1, width), np.int64)
+        np.cumsum(whole.astype(np.int64), axis=0, out=running[1:])
+        of_windows = running[ends] - running[starts]
+        if sums is None:
+            sums = np.ldexp(of_windows.astype(np.float64), exponents)
+        terms.append((of_windows, exponents))
+        exponents = exponents - bits
+    if len(terms) > 1:
+        _finish(sums, terms)
     return sums
 
 
-def _exponents(magnitudes: NDArray[np.uint32]) -> Int64s:
-    """Biased exponents of magnitudes; those of subnormals, and of zeros, are 1."""
-    return np.maximum(magnitudes >> _FRACTION_BITS, 1).astype(np.int64)
+def _finish(sums: Float64s, terms: Sequence[tuple[Int64s, NDArray[Any]]]) -> None:
+    """Round the sums anew that have more than their first term."""
+    has_more = np.any([of_windows != 0 for of_windows, _ in terms[1:]], axis=0)
+    for window, sensor in np.argwhere(has_more).tolist():
+        parts: list[float] = []
+        for of_windows, exponents in terms:
+            parts += two_doubles(int(of_windows[window, sensor]), int(exponents[sensor]))
+        sums[window, sensor] = fsum(parts)
 
 
-def _bits(counts: Int64s) -> Int64s:
-    """The least integer ``c`` with ``2**c >= n``, for each ``n``."""
-    bits: Int64s = np.frexp(counts - 1.0)[1].astype(np.int64)  # of an integer, frexp gives the number of its bits
-    return bits
+def two_doubles(whole: int, exponent: int) -> tuple[float, float]:
+    """Two doubles whose sum is ``whole * 2**exponent`` exactly; ``whole`` is an int64."""
+    high = whole >> 32
+    return float(high) * 2.0 ** (exponent + 32), float(whole - (high << 32)) * 2.0**exponent
+
+
+def present_counts(readings: NDArray[np.float32], starts: Int64s, ends: Int64s, optional: Sequence[bool]) -> Int64s:
+    """How many readings of each window and sensor are there, shape ``(windows, sensors)``; arguments as above."""
+    counts = np.repeat((ends - starts)[:, np.newaxis], len(optional), axis=1)
+    if any(optional) and len(starts):
+        rows, starts, ends = united(starts, ends)
+        sensors = np.flatnonzero(optional)
+        there = ~np.isnan(readings[rows][:, sensors])
+        running = np.zeros((len(there) + 1, len(sensors)), np.int64)
+        np.cumsum(there, axis=0, out=running[1:])
+        counts[:, sensors] = running[ends] - running[starts]
+    return counts
+
+
+def bits_of(counts: Any) -> Any:
+    """The least integer ``c`` with ``2**c >= n``, for each count ``n``, which is 1 at least."""
+    return np.frexp(np.asarray(counts) - 1.0)[1].astype(np.int64)  # of an integer, frexp gives the number of its bits

@@ -21,11 +21,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grpc_services.python.errors import AbandonedError, RowErrors, UnusableValueError, plugin_failures
-from grpc_services.python.exact_mean import exact_means
-from grpc_services.python.windows import SENSORS, Float32s, Window, Windows
+from grpc_services.python.errors import AbandonedError, AbsentError, RowErrors, UnusableValueError, plugin_failures
+from grpc_services.python.exact_mean import means
+from grpc_services.python.windows import Float32s, Window, Windows
+from window_core import DEMO_SENSORS, Sensors
 
-__all__ = ["MEANS", "Feature", "Window", "Windows", "batch_feature", "feature", "feature_matrix"]
+__all__ = [
+    "MEANS",
+    "Feature",
+    "Mean",
+    "Window",
+    "Windows",
+    "batch_feature",
+    "feature",
+    "feature_matrix",
+    "means_of",
+    "read_events",
+]
 
 _NAME: Final = re.compile(r"[^\s/]+/v[0-9]+")
 
@@ -75,7 +87,7 @@ class Feature:
 
     def _value(self, windows: Windows, row: int) -> np.float32:
         if self.takes_batch:
-            return np.float32(self._batch_values(windows.chosen([row]))[0])
+            return np.float32(self._batch_values(windows.alone(row))[0])
         return np.float32(_finite(np.asarray(self.function(windows[row])), ()))
 
 
@@ -118,12 +130,43 @@ def batch_feature(name: str) -> Callable[[Callable[[Windows], ArrayLike]], Featu
     return lambda function: Feature(name, function, takes_batch=True)
 
 
-def _mean_of(sensor: str, name: str) -> Feature:
-    return batch_feature(name)(lambda windows: exact_means(getattr(windows, sensor), windows.starts, windows.ends))
+class Mean(Feature):
+    """The exact mean of the readings of a sensor that are there; of none, the row fails with INVALID_ARGUMENT.
+
+    Attributes:
+        sensor: whose readings.
+    """
+
+    __slots__ = ("sensor",)
+    sensor: str
+
+    def __init__(self, name: str, sensor: str) -> None:
+        Feature.__init__(self, name, lambda windows: windows.mean(sensor), takes_batch=True)
+        object.__setattr__(self, "sensor", sensor)
+
+    def values(self, windows: Windows) -> tuple[Float32s, RowErrors]:
+        """As of any feature; it fails alone on a window, and none is asked about again."""
+        sums, counts = windows.sum(self.sensor), windows.count(self.sensor)
+        if counts.all():
+            return means(sums, counts), {}
+        absent = np.flatnonzero(counts == 0).tolist()
+        return means(sums, np.maximum(counts, 1)), {row: AbsentError(self.sensor) for row in absent}
 
 
-MEANS: Final[tuple[Feature, ...]] = tuple(_mean_of(sensor, f"sensor_{sensor[-1]}/v1") for sensor in SENSORS)
+MEANS: Final[tuple[Feature, ...]] = tuple(Mean(f"sensor_{sensor[-1]}/v1", sensor) for sensor in DEMO_SENSORS.names)
 """``sensor_1/v1`` to ``sensor_4/v1``, the features of the original demo: the exact mean of each sensor."""
+
+
+def means_of(sensors: Sensors) -> tuple[Feature, ...]:
+    """The mean of each sensor: ``MEANS`` for those of the original demo, else ``mean_NAME/v1``."""
+    if sensors == DEMO_SENSORS:
+        return MEANS
+    return tuple(Mean(f"mean_{sensor}/v1", sensor) for sensor in sensors.names)
+
+
+def read_events(features: Sequence[Feature]) -> bool:
+    """Whether one of them may read every event: a mean does not where there are running sums."""
+    return not all(isinstance(one, Mean) for one in features)
 
 
 def feature_matrix(
@@ -133,7 +176,7 @@ def feature_matrix(
 
     Args:
         features: one for each column.
-        windows: one for each row; there may be none.
+        windows: one for each row, their events in whatever order; there may be none.
         is_wanted: asked before each feature whether anyone still waits for the answer.
     Returns:
         float32, shape ``(windows, features)``, and the rows that failed, which hold zeros; of several failures the
@@ -145,10 +188,12 @@ def feature_matrix(
     errors: RowErrors = {}
     if not len(windows):
         return matrix, errors
-    for column, one in enumerate(features):
-        if not is_wanted():
-            raise AbandonedError(f"abandoned before feature {one.name}")
-        matrix[:, column], failed = one.values(windows)
-        errors = failed | errors
+    parts = windows.parts_in_time_order() if read_events(features) else ((slice(0, len(windows)), windows),)
+    for rows, part in parts:
+        for column, one in enumerate(features):
+            if not is_wanted():
+                raise AbandonedError(f"abandoned before feature {one.name}")
+            matrix[rows, column], failed = one.values(part)
+            errors = {rows.start + row: error for row, error in failed.items()} | errors
     matrix[list(errors)] = 0
     return matrix, errors

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import partial
 from math import isfinite
 
 import grpc
@@ -49,6 +48,14 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
     def __init__(self, model: Model) -> None:
         self._model = model
 
+    def Describe(
+        self, request: batch_pb2.DescribeRequest, context: grpc.ServicerContext
+    ) -> batch_pb2.InferenceServiceDescription:
+        model = self._model
+        return batch_pb2.InferenceServiceDescription(
+            model_id=model.model_id, feature=model.features, result=model.results
+        )
+
     def Predict(self, request: batch_pb2.FeatureBatch, context: grpc.ServicerContext) -> batch_pb2.PredictionBatch:
         model = self._model
         matrix, rows, errors = decoded_features(request, model.features)
@@ -62,7 +69,7 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
                 texts[row] = text
         errors |= {int(rows[row]): error for row, error in failed.items()}
         return batch_pb2.PredictionBatch(
-            evaluation_id=request.evaluation_id,
+            rows=request.rows,
             model_id=model.model_id,
             key=model.results,
             value=[text for row in texts for text in row],
@@ -72,4 +79,5 @@ class BatchInferenceService(batch_pb2_grpc.InferenceServiceServicer):
     def StreamPredictions(
         self, request_iterator: Iterable[batch_pb2.FeatureBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.PredictionBatch]:
-        return map(partial(self.Predict, context=context), request_iterator)
+        for request in request_iterator:
+            yield self.Predict(request, context)

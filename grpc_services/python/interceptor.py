@@ -11,6 +11,7 @@ Left alone, gRPC answers bytes that are no message with INTERNAL, and prints a s
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, Final
 
 import grpc
@@ -112,8 +113,12 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
             place = None
             asked_s: deque[float] = deque()
             try:
-                with self._gate.call(context) as place, metrics.call():
-                    for answer in handler.stream_stream(requests(messages, place, asked_s), context):
+                with (
+                    self._gate.call(context) as place,
+                    metrics.call(),
+                    closing(handler.stream_stream(requests(messages, place, asked_s), context)) as answers,
+                ):
+                    for answer in answers:
                         metrics.answered(method, asked_s.popleft())
                         place.wait(for_request=False)
                         yield answer

@@ -4,22 +4,24 @@ import importlib
 import sys
 from pathlib import Path
 
-from grpc_services.python.features import MEANS, Feature
+from grpc_services.python.features import Feature, Mean, means_of
 from grpc_services.python.logistic_regression import DEFAULT_ARTIFACT, load_logistic_regression
 from grpc_services.python.models import Model
 from runtime.errors import SettingsError
+from window_core import Sensors
 
 __all__ = ["load_features", "load_model"]
 
 
-def load_features(features_from: str | None) -> tuple[Feature, ...]:
-    """The features named as ``module:name``, one or a sequence; ``None`` gives the means of the four sensors.
+def load_features(features_from: str | None, sensors: Sensors) -> tuple[Feature, ...]:
+    """The features named as ``module:name``, one or a sequence; ``None`` gives the mean of each sensor.
 
     Raises:
-        SettingsError: there is nothing of that name, it is no feature, or two have one name.
+        SettingsError: there is nothing of that name, it is no feature, two have one name, or one is the mean of a
+            sensor that is not there.
     """
     if features_from is None:
-        return MEANS
+        return means_of(sensors)
     found = _loaded("features_from", features_from)
     features = (found,) if isinstance(found, Feature) else found
     if not isinstance(features, tuple | list) or not all(isinstance(one, Feature) for one in features):
@@ -27,6 +29,9 @@ def load_features(features_from: str | None) -> tuple[Feature, ...]:
     names = [one.name for one in features]
     if not names or len(set(names)) < len(names):
         raise SettingsError(f"features_from: {features_from} must hold at least one feature, each name once")
+    for one in features:
+        if isinstance(one, Mean) and one.sensor not in sensors.names:
+            raise SettingsError(f"features_from: {one.name} is the mean of {one.sensor}, the sensors are {sensors}")
     return tuple(features)
 
 

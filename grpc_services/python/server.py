@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from grpc_services.python.call_gate import CallGate
+from grpc_services.python.column_room import ColumnRoom
 from grpc_services.python.feature_service import BatchFeatureService, OriginalFeatureService
 from grpc_services.python.health import HealthService
 from grpc_services.python.inference_service import BatchInferenceService, OriginalInferenceService
@@ -24,6 +25,7 @@ from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from grpc_services.python.tokens import TokenCheck
 from runtime.addresses import address_of
 from runtime.tls import server_credentials, watched_tls_files
+from window_core import Sensors
 
 __all__ = ["ListenError", "RunningServer", "start"]
 
@@ -139,7 +141,7 @@ def start(settings: ServerSettings) -> RunningServer:
         interceptors=[health_calls, CallInterceptor(gate, metrics, token_check, settings.limits.max_message_bytes)],
         options=_options(settings),
     )
-    _add_service(server, settings)
+    _add_service(server, settings, metrics)
     names = _SERVICE_NAMES[settings.service]
     health = HealthService(names)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -182,11 +184,15 @@ def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
     return server_credentials(watched_tls_files(tls.tls_cert, tls.tls_key, tls.tls_client_ca))
 
 
-def _add_service(server: grpc.Server, settings: ServerSettings) -> None:
+def _add_service(server: grpc.Server, settings: ServerSettings, metrics: ServiceMetrics) -> None:
     if settings.service == "features":
-        features = load_features(settings.plugins.features_from)
-        mlpipeline_pb2_grpc.add_FeatureEngineeringServiceServicer_to_server(OriginalFeatureService(features), server)  # type: ignore[no-untyped-call]
-        batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features), server)  # type: ignore[no-untyped-call]
+        sensors = Sensors.of(settings.plugins.sensors)
+        features = load_features(settings.plugins.features_from, sensors)
+        room = ColumnRoom(settings.limits.column_bytes, settings.limits.stream_column_bytes, metrics)
+        mlpipeline_pb2_grpc.add_FeatureEngineeringServiceServicer_to_server(
+            OriginalFeatureService(features, sensors), server
+        )  # type: ignore[no-untyped-call]
+        batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features, sensors, room), server)  # type: ignore[no-untyped-call]
     else:
         model = load_model(settings.plugins.model)
         mlpipeline_pb2_grpc.add_PredictionServiceServicer_to_server(OriginalInferenceService(model), server)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What a service counts, in a registry of its own; names begin with ``latecomer_service``."""
+"""What a service counts, in a registry of its own; names begin with ``latecomer``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +29,16 @@ class ServiceMetrics:
             "latecomer_service_windows", "Windows, or rows of features, asked about", ["method"], registry=registry
         )
         self.running = Gauge("latecomer_service_calls_running", "Calls that run now", registry=registry)
+        self.column_bytes = Gauge(
+            "latecomer_column_bytes", "What the columns of all streams hold now, in bytes", registry=registry
+        )
+        self.columns_refused = Counter(
+            "latecomer_columns_refused", "Columns that there was no room for", registry=registry
+        )
 
     def asked(self, method: str, request: Any) -> float:
-        """Count what a request asks about, and give the instant for ``answered``. One without ids holds one window."""
-        ids = getattr(request, "evaluation_id", None)
-        self.windows.labels(method).inc(1 if ids is None else len(ids))
+        """Count what a request asks about, and give the instant for ``answered``."""
+        self.windows.labels(method).inc(_rows_of(request))
         return perf_counter()
 
     def answered(self, method: str, asked_s: float) -> None:
@@ -50,3 +55,15 @@ class ServiceMetrics:
 
     def ended(self, method: str, status: str) -> None:
         self.calls.labels(method, status).inc()
+
+
+def _rows_of(request: Any) -> int:
+    """How many windows, or rows of features, a request asks about; one of the original demo asks about one."""
+    match request.DESCRIPTOR.name:
+        case "WindowBatch":
+            return len(request.window_number) // 4
+        case "FeatureBatch":
+            return int(request.rows)
+        case "DescribeRequest":
+            return 0
+    return 1

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
+from grpc_services.python.access_settings import TlsSettings, TokenSettings, check_range, check_wait
 from runtime.addresses import address_of, is_loopback
-from runtime.durations import duration_text
 from runtime.errors import SettingsError
 from runtime.settings import composed, flag_of, group, setting
+from window_core import DEMO_SENSORS, Sensors, SensorsError
 
 __all__ = [
-    "ALGORITHMS",
     "DEFAULT_PORTS",
     "SERVICES",
     "ConnectionSettings",
@@ -18,8 +18,6 @@ __all__ = [
     "PluginSettings",
     "ServerSettings",
     "Service",
-    "TlsSettings",
-    "TokenSettings",
 ]
 
 Service: TypeAlias = Literal["features", "inference"]
@@ -28,8 +26,12 @@ SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 DEFAULT_PORTS: Final[dict[Service, int]] = {"features": 10001, "inference": 10011}
 """Those of the original demo's Python servers."""
 
-ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""The signatures of tokens that a public key can check. With ``none`` or an HS one anybody could sign."""
+_OF_FEATURES: Final = (
+    ("plugins", "sensors"),
+    ("plugins", "features_from"),
+    ("limits", "column_bytes"),
+    ("limits", "stream_column_bytes"),
+)
 
 _LONGEST_WAIT_MS: Final = 3_600_000
 """An hour: whoever stops a server that waits longer takes it for one that hangs."""
@@ -37,8 +39,15 @@ _LONGEST_WAIT_MS: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class PluginSettings:
-    """Whose features and whose model are served."""
+    """Of which readings and whose the features are, and whose model is served."""
 
+    sensors: tuple[str, ...] = setting(
+        DEMO_SENSORS.declared,
+        "Readings of an event, up to 64, in the order of a row; one with a question mark behind its name may be "
+        "absent.",
+        kind="names",
+        shows="NAME[?][,...]",
+    )
     features_from: str | None = setting(
         None,
         "Features of your own: a Feature, or a sequence of them. Default: the mean of each sensor.",
@@ -48,6 +57,12 @@ class PluginSettings:
         None, "Model of your own: a file with a logistic regression, or a Model. Default: log_reg_model/v2.",
         shows="FILE|MODULE:NAME",
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        try:
+            Sensors.of(self.sensors)
+        except SensorsError as error:
+            raise SettingsError(f"--sensors: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,7 @@ class ListenSettings:
                 raise SettingsError(f"{flag_of(type(self), name)} must be a name or an address, not {host!r}")
         for name in ("port", "metrics_port"):
             if getattr(self, name) is not None:
-                _check_range(self, name, 0, 65_535)
+                check_range(self, name, 0, 65_535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,18 @@ class LimitSettings:
         "may wait for their callers, as open streams do; beyond that the one that has waited longest is ended.",
         kind="integer",
     )
+    # The windows of 4,000 devices with 900 events of four sensors each, and a quarter more room than that.
+    column_bytes: int = setting(
+        256 * 1024 * 1024,
+        "What the columns of all streams may hold, in bytes: for each row that a column has room for 8, and 12 for "
+        "each sensor. For columns beyond that, clients send whole windows.",
+        kind="integer",
+    )
+    # Four streams of a pipeline that holds as much.
+    stream_column_bytes: int = setting(
+        64 * 1024 * 1024, "What the columns of one stream may hold, counted likewise; at most --column-bytes.",
+        kind="integer",
+    )  # fmt: skip
     # The largest request over 27 Mbit/s.
     message_timeout_ms: int = setting(
         10_000,
@@ -110,9 +137,13 @@ class LimitSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_range(self, "max_message_bytes", 1, 2**31 - 1)  # gRPC holds it in an int32
-        _check_range(self, "max_concurrent_calls", 1, 10_000)  # each may have a thread
-        _check_wait(self, "message_timeout_ms", 100, _LONGEST_WAIT_MS)
+        check_range(self, "max_message_bytes", 1, 2**31 - 1)  # gRPC holds it in an int32
+        check_range(self, "max_concurrent_calls", 1, 10_000)  # each may have a thread
+        for name in ("column_bytes", "stream_column_bytes"):
+            check_range(self, name, 0, 2**40)
+        if self.stream_column_bytes > self.column_bytes:
+            raise SettingsError("--stream-column-bytes must not be above --column-bytes")
+        check_wait(self, "message_timeout_ms", 100, _LONGEST_WAIT_MS)
         if self.compression not in ("none", "gzip"):
             raise SettingsError(f"--compression must be none or gzip, not {self.compression!r}")
 
@@ -149,82 +180,10 @@ class ConnectionSettings:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        _check_wait(self, "drain_delay_ms", 0, _LONGEST_WAIT_MS)
-        _check_wait(self, "grace_ms", 0, _LONGEST_WAIT_MS)
-        _check_wait(self, "max_connection_age_ms", 1_000, 86_400_000)
-        _check_wait(self, "max_connection_age_grace_ms", 0, _LONGEST_WAIT_MS)
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """The server's certificate, and whether clients need one. The files are read again when they change."""
-
-    tls_cert: str | None = setting(
-        None, "Certificate of the server and those between it and its authority, PEM; turns TLS on.", shows="FILE"
-    )
-    tls_key: str | None = setting(None, "Private key of the certificate, PEM, not encrypted.", shows="FILE")
-    tls_client_ca: str | None = setting(
-        None, "Authorities of clients, PEM; each client then has to show a certificate of one of them.", shows="FILE"
-    )
-
-    def __post_init__(self) -> None:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            given, needed = ("--tls-cert", "--tls-key") if self.tls_key is None else ("--tls-key", "--tls-cert")
-            raise SettingsError(f"{given} needs {needed}")
-        if self.tls_client_ca is not None and self.tls_cert is None:
-            raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSettings:
-    """Which tokens are accepted. Source: docs/tokens.md."""
-
-    jwks: str | None = setting(
-        None,
-        "Public keys of the issuer of tokens, a JSON Web Key Set (RFC 7517), read again when it changes; each call "
-        "then needs a token, health excepted. Needs TLS.",
-        shows="FILE",
-    )
-    issuer: str | None = setting(None, "Required issuer (iss) of a token.", shows="TEXT")
-    audience: str | None = setting(None, "Audience (aud) that a token must be for.", shows="TEXT")
-    jwt_algorithms: tuple[str, ...] = setting(
-        ("RS256", "ES256"), "Accepted JWS algorithms.", kind="names", shows="NAME[,...]"
-    )
-    clock_skew_ms: int = setting(
-        30_000, "Accepted difference between the issuer's clock and this machine's.", flag="--clock-skew",
-        kind="duration",
-    )  # fmt: skip
-    scope: str | None = setting(
-        None, "Scope that a token must hold. Default: latecomer.SERVICE, or none with --subject.", shows="NAME"
-    )
-    subjects: tuple[str, ...] = setting(
-        (),
-        "Accepted subjects (sub) of tokens, for issuers without scopes, such as Kubernetes service accounts. Default: "
-        "any.",
-        flag="--subject",
-        kind="names",
-        shows="NAME[,...]",
-    )
-
-    def __post_init__(self) -> None:
-        _check_wait(self, "clock_skew_ms", 0, 300_000)  # above, a token outlives its end by more than most live
-        if not self.jwt_algorithms:
-            raise SettingsError("--jwt-algorithms must name one at least")
-        for algorithm in self.jwt_algorithms:
-            if algorithm not in ALGORITHMS:
-                raise SettingsError(f"--jwt-algorithms must be of {', '.join(ALGORITHMS)}, not {algorithm!r}")
-        if self.jwks is None:
-            for name in ("issuer", "audience", "scope", "subjects"):
-                if getattr(self, name):
-                    raise SettingsError(f"{flag_of(type(self), name)} needs --jwks")
-            return
-        for name in ("issuer", "audience"):
-            if not getattr(self, name):
-                raise SettingsError(f"--jwks needs --{name}")
-        if self.scope is not None and len(self.scope.split()) != 1:
-            raise SettingsError(f"--scope must be one name, not {self.scope!r}")
-        if not all(self.subjects):
-            raise SettingsError("--subject must be a name, or several with commas between")
+        check_wait(self, "drain_delay_ms", 0, _LONGEST_WAIT_MS)
+        check_wait(self, "grace_ms", 0, _LONGEST_WAIT_MS)
+        check_wait(self, "max_connection_age_ms", 1_000, 86_400_000)
+        check_wait(self, "max_connection_age_grace_ms", 0, _LONGEST_WAIT_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +205,10 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.service not in SERVICES:
             raise SettingsError(f"SERVICE must be one of {', '.join(SERVICES)}, not {self.service!r}")
-        if self.plugins.features_from is not None and self.service != "features":
-            raise SettingsError("--features-from is a setting of the feature service only")
+        if self.service != "features":
+            for settings, name in _OF_FEATURES:
+                if getattr(getattr(self, settings), name) != getattr(type(getattr(self, settings))(), name):
+                    raise SettingsError(f"{flag_of(type(self), name)} is a setting of the feature service only")
         if self.plugins.model is not None and self.service != "inference":
             raise SettingsError("--model is a setting of the inference service only")
         if self.tls.tls_cert is None:
@@ -275,18 +236,3 @@ class ServerSettings:
         """What to listen on, as gRPC writes it."""
         port = self.listen.port
         return address_of(self.listen.host, DEFAULT_PORTS[self.service] if port is None else port)
-
-
-def _check_range(settings: object, name: str, lowest: int, highest: int) -> None:
-    value = getattr(settings, name)
-    if type(value) is not int or not lowest <= value <= highest:
-        flag = flag_of(type(settings), name)
-        raise SettingsError(f"{flag} must be an integer from {lowest} to {highest}, not {value!r}")
-
-
-def _check_wait(settings: object, name: str, lowest_ms: int, highest_ms: int) -> None:
-    value = getattr(settings, name)
-    if type(value) is not int or not lowest_ms <= value <= highest_ms:
-        bounds = f"from {duration_text(lowest_ms)} to {duration_text(highest_ms)}"
-        text = duration_text(value) if type(value) is int else repr(value)
-        raise SettingsError(f"{flag_of(type(settings), name)} must be {bounds}, not {text}")

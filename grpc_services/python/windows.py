@@ -1,133 +1,245 @@
-"""The windows that features are made of: columns, shared by all windows of a batch.
+"""The windows that features are made of: rows of readings, shared by all windows of a request.
 
-The windows of one device mostly hold the same events, which stand in the columns once. A feature only ever sees windows
-that hold at least one event, finite readings, and times in order.
+The windows of one device mostly hold the same events, which stand there once. A feature only ever sees windows that
+hold at least one event, readings that are finite or, where a sensor is optional, absent, and times in order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SENSORS", "Columns", "Float32s", "Int64s", "Window", "Windows", "reduced"]
+from grpc_services.python.errors import AbsentError
+from grpc_services.python.exact_mean import Float64s, exact_sums, means, present_counts
+from grpc_services.python.row_ranges import Int64s, spread, united
+from window_core import Sensors
+
+__all__ = ["Float32s", "Float64s", "Int64s", "Totals", "Window", "Windows"]
 
 Float32s: TypeAlias = NDArray[np.float32]
-Int64s: TypeAlias = NDArray[np.int64]
-Columns: TypeAlias = tuple[NDArray[Any], ...]
+Totals: TypeAlias = tuple[Float64s, Int64s]
+"""The exactly rounded sum, and the number, of the readings of each window, shape ``(windows, sensors)``."""
 
-SENSORS: Final = ("sensor1", "sensor2", "sensor3", "sensor4")
+_EVENTS_AT_ONCE: Final = 1 << 20
+"""Where windows have to be copied, so many events are at a time, or those of one window: 24 MB with four sensors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """The window of one device at one moment; ``n`` events, at least one. The arrays are read-only.
 
+    ``window["temperature"]`` gives the readings of one sensor, float32, shape ``(n,)``, in the sensor's own unit; so
+    does ``window.temperature``, if the name can be written so. They are finite, or NaN where an optional one is absent.
+
     Attributes:
+        sensors: whose readings a row holds.
         times: int64, shape ``(n,)``: ms since the Unix epoch, UTC; never falling.
-        sensor1: float32, shape ``(n,)``: finite, in the sensor's own unit; the same holds for the other three.
+        readings: float32, shape ``(n, sensors)``.
     """
 
+    sensors: Sensors
     times: Int64s
-    sensor1: Float32s
-    sensor2: Float32s
-    sensor3: Float32s
-    sensor4: Float32s
+    readings: Float32s
 
     def __len__(self) -> int:
         return len(self.times)
 
+    def __getitem__(self, sensor: str) -> Float32s:
+        return self.readings[:, position(self.sensors, sensor)]
 
-@dataclass(frozen=True, slots=True)
+    def __getattr__(self, sensor: str) -> Float32s:
+        return attribute(self, sensor)
+
+
 class Windows:
-    """Many windows over shared columns; ``len`` is their number. The arrays are read-only.
+    """Many windows over shared rows; ``len`` is their number. The arrays are read-only.
 
-    Window ``i`` holds the rows ``starts[i]`` up to, without, ``ends[i]`` of each column; none is empty. Windows may
-    share rows, and there may be rows of no window: ``reduced`` is the way to one value for each window.
+    Window ``i`` holds the rows ``starts[i]`` up to, without, ``ends[i]``; none is empty. Windows may share rows, and
+    there may be many rows of no window, which hold anything: ``reduced`` is the way to one value for each window.
+
+    ``windows["temperature"]`` gives a sensor's readings in all rows, float32, shape ``(rows,)``; so does
+    ``windows.temperature``, if the name can be written so. ``windows[i]`` is window ``i``.
 
     Attributes:
+        sensors: whose readings a row holds.
         starts: int64, shape ``(windows,)``: the first row of each window.
         ends: int64, shape ``(windows,)``: one past its last row.
         times: int64, shape ``(rows,)``: ms since the Unix epoch, UTC; never falling within a window.
-        sensor1: float32, shape ``(rows,)``: finite within the windows, in the sensor's own unit; the same holds for the
-            other three.
+        readings: float32, shape ``(rows, sensors)``; within the windows finite, or NaN where an optional one is absent.
     """
 
-    starts: Int64s
-    ends: Int64s
-    times: Int64s
-    sensor1: Float32s
-    sensor2: Float32s
-    sensor3: Float32s
-    sensor4: Float32s
+    def __init__(
+        self,
+        sensors: Sensors,
+        starts: Int64s,
+        ends: Int64s,
+        times: Int64s,
+        readings: Float32s,
+        totals: Callable[[], Totals] | None = None,
+        *,
+        may_be_unordered: bool = True,
+    ) -> None:
+        """Windows as the attributes say; but the times may fall within a window, as ``in_time_order`` says.
+
+        Args:
+            sensors: as above, as the arrays are.
+            starts: as above.
+            ends: as above.
+            times: as above.
+            readings: as above.
+            totals: gives what running sums know; without it, sums are made of the rows.
+            may_be_unordered: whether times may fall within a window.
+        """
+        self.sensors = sensors
+        self.starts = starts
+        self.ends = ends
+        self.times = times
+        self.readings = readings
+        self._made_totals = totals
+        self._may_be_unordered = may_be_unordered
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: int) -> Window:
-        """Window ``index``, as views. Cost: no copy."""
+    def __getitem__(self, index: int | str) -> Any:
+        """Window ``index``, or the readings of one sensor, as views. Cost: no copy."""
+        if isinstance(index, str):
+            return self.readings[:, position(self.sensors, index)]
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
         start, end = self.starts[index], self.ends[index]
-        return Window(*(column[start:end] for column in self.columns))
+        return Window(self.sensors, self.times[start:end], self.readings[start:end])
+
+    def __getattr__(self, sensor: str) -> Float32s:
+        return attribute(self, sensor)
 
     def __iter__(self) -> Iterator[Window]:
         return (self[index] for index in range(len(self)))
-
-    @property
-    def columns(self) -> Columns:
-        """The times (int64) and the four sensors (float32)."""
-        return self.times, self.sensor1, self.sensor2, self.sensor3, self.sensor4
 
     @property
     def counts(self) -> Int64s:
         """The number of events of each window, shape ``(windows,)``, each at least 1."""
         return self.ends - self.starts
 
-    def reduced(self, ufunc: np.ufunc, column: NDArray[Any]) -> NDArray[Any]:
-        """What ``ufunc.reduce`` makes of the rows of each window in one of the columns, shape ``(windows,)``."""
-        return reduced(ufunc, column, self.starts, self.ends)
+    def sum(self, sensor: str) -> Float64s:
+        """The exactly rounded sum of the readings of each window that are there, shape ``(windows,)``.
 
-    def chosen(self, rows: "Int64s | list[int]") -> "Windows":
-        """Some of the windows, by their numbers, over the same columns. Cost: no copy of the columns."""
-        return Windows(self.starts[rows], self.ends[rows], *self.columns)
-
-    def in_time_order(self) -> "Windows":
-        """The same, with the events of each window in the order of their times; equal times keep their order.
-
-        Cost: a comparison for each row where they are in order already, else a copy of all windows.
+        Cost: O(1) a window on a stream, whose server keeps running sums; else no more than the rows of all windows.
         """
-        falls = np.flatnonzero(self.times[1:] < self.times[:-1]) + 1
-        is_unordered = np.searchsorted(falls, self.starts, "right") < np.searchsorted(falls, self.ends)
-        if not is_unordered.any():
-            return self
-        ends = np.cumsum(self.counts)
-        starts = ends - self.counts
-        order = np.arange(ends[-1]) + np.repeat(self.starts - starts, self.counts)
-        for start, end in zip(starts[is_unordered], ends[is_unordered], strict=True):
-            order[start:end] = order[start:end][np.argsort(self.times[order[start:end]], kind="stable")]
-        return Windows(starts, ends, *_read_only(column[order] for column in self.columns))
+        return self.totals[0][:, position(self.sensors, sensor)]
+
+    def count(self, sensor: str) -> Int64s:
+        """How many readings of each window are there, shape ``(windows,)``. Cost: as of ``sum``."""
+        return self.totals[1][:, position(self.sensors, sensor)]
+
+    def mean(self, sensor: str) -> Float32s:
+        """The mean of the readings of each window that are there, shape ``(windows,)``. Cost: as of ``sum``.
+
+        Raises:
+            AbsentError: a window has none. Each window of the batch is then asked about alone, and that row fails.
+        """
+        if not self.count(sensor).all():
+            raise AbsentError(sensor)
+        return means(self.sum(sensor), self.count(sensor))
+
+    @cached_property
+    def totals(self) -> Totals:
+        """The sum and the number of the readings that are there, for each window and sensor."""
+        if self._made_totals is not None:
+            return self._made_totals()
+        counts = present_counts(self.readings, self.starts, self.ends, self.sensors.optional)
+        return exact_sums(self.readings, self.starts, self.ends), counts
+
+    def reduced(self, ufunc: np.ufunc, column: NDArray[Any]) -> NDArray[Any]:
+        """What ``ufunc.reduce`` makes of the rows of each window in ``column``, shape ``(windows,)``.
+
+        Cost: no more than twice the rows of all windows, whatever their order and however many rows there are.
+        """
+        if not len(self):
+            return np.empty(0, column.dtype)
+        rows, starts, ends = united(self.starts, self.ends)
+        values = column[rows]
+        order = np.argsort(starts, kind="stable")
+        bounds = np.column_stack((starts[order], ends[order])).ravel()
+        if (bounds[:-1] == len(values)).any():
+            values = np.append(values, values[-1:])  # no index may be one past the last row,
+        elif bounds[-1] == len(values):
+            bounds = bounds[:-1]  # where the last need not be given
+        in_order = ufunc.reduceat(values, bounds)[::2]  # the others are of the rows between two windows
+        reduced = np.empty_like(in_order)
+        reduced[order] = in_order
+        return reduced
+
+    def alone(self, index: int) -> "Windows":
+        """Window ``index`` alone, over its own rows only. Cost: no copy."""
+        rows = slice(self.starts[index], self.ends[index])
+        return Windows(
+            self.sensors, np.zeros(1, np.int64), self.counts[index : index + 1], self.times[rows], self.readings[rows],
+            partial(self._totals_of, slice(index, index + 1)), may_be_unordered=self._may_be_unordered,
+        )  # fmt: skip
+
+    def parts_in_time_order(self) -> Iterator[tuple[slice, "Windows"]]:
+        """All windows, some at a time, with the events of each in the order of their times, and which ones they are.
+
+        Equal times keep their order. Cost: nothing where all are in order, else a copy of some windows at a time.
+        """
+        if not self._may_be_unordered or not self._unordered().any():
+            yield slice(0, len(self)), self
+            return
+        start = 0
+        while start < len(self):
+            held = np.cumsum(self.counts[start : start + _EVENTS_AT_ONCE])
+            end = start + max(int(np.searchsorted(held, _EVENTS_AT_ONCE, "right")), 1)
+            yield slice(start, end), self._copied_in_time_order(slice(start, end))
+            start = end
+
+    def _unordered(self) -> NDArray[np.bool_]:
+        """Whether the times fall within a window, for each."""
+        rows, starts, ends = united(self.starts, self.ends)
+        times = self.times[rows]
+        falls = np.flatnonzero(times[1:] < times[:-1]) + 1
+        return np.searchsorted(falls, starts, "right") < np.searchsorted(falls, ends)
+
+    def _copied_in_time_order(self, part: slice) -> "Windows":
+        counts = self.counts[part]
+        order = spread(self.starts[part], counts)
+        ends = np.cumsum(counts)
+        starts = ends - counts
+        for window in np.flatnonzero(self._unordered()[part]).tolist():
+            rows = slice(starts[window], ends[window])
+            order[rows] = order[rows][np.argsort(self.times[order[rows]], kind="stable")]
+        times, readings = self.times[order], self.readings[order]
+        times.setflags(write=False)
+        readings.setflags(write=False)
+        totals = partial(self._totals_of, part)
+        return Windows(self.sensors, starts, ends, times, readings, totals, may_be_unordered=False)
+
+    def _totals_of(self, part: slice) -> Totals:
+        sums, counts = self.totals
+        return sums[part], counts[part]
 
 
-def reduced(ufunc: np.ufunc, column: NDArray[Any], starts: Int64s, ends: Int64s, **options: Any) -> NDArray[Any]:
-    """What ``ufunc.reduce`` makes of the rows ``starts[i]`` up to, without, ``ends[i]``, at least one, for each ``i``.
+def position(sensors: Sensors, sensor: str) -> int:
+    """Where a sensor stands in a row.
 
-    Cost: no more than the rows of all windows and of the column together, whatever their order.
+    Raises:
+        KeyError: it is none of them.
     """
-    order = np.argsort(starts, kind="stable")
-    bounds = np.column_stack((starts[order], ends[order])).ravel()
-    if (bounds[:-1] == len(column)).any():
-        column = np.append(column, column[-1:])  # no index may be one past the last row,
-    elif bounds[-1] == len(column):
-        bounds = bounds[:-1]  # where the last need not be given
-    in_order = ufunc.reduceat(column, bounds, **options)[::2]  # the others are of the rows between two windows
-    values = np.empty_like(in_order)
-    values[order] = in_order
-    return values
+    try:
+        return sensors.names.index(sensor)
+    except ValueError:
+        raise KeyError(f"there is no sensor {sensor}, there are {', '.join(sensors.names)}") from None
 
 
-def _read_only(columns: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    for column in columns:
-        column.setflags(write=False)
-        yield column
+def attribute(of: Window | Windows, sensor: str) -> Float32s:
+    """The readings of a sensor by its name as an attribute."""
+    if sensor.startswith("__"):
+        raise AttributeError(sensor)
+    try:
+        readings: Float32s = of[sensor]
+    except KeyError as error:
+        raise AttributeError(error.args[0]) from None
+    return readings

@@ -38,18 +38,34 @@ def event_list(window: Sequence[Event], device_id: str = "device_123") -> mlpipe
     return mlpipeline_pb2.RawEventList(device_id=device_id, event=events)
 
 
-def window_batch(windows: Sequence[Sequence[Event]]) -> batch_pb2.WindowBatch:
-    """Windows one behind the other."""
+def window_batch(windows: Sequence[Sequence[Event]], sensors: Sequence[str] = SENSORS) -> batch_pb2.WindowBatch:
+    """Windows, each on a column of its own, which is dropped with them."""
     events = [event for window in windows for event in window]
-    columns = list(zip(*events, strict=True)) or [()] * 5
+    numbers = uint32(range(len(windows)))
     return batch_pb2.WindowBatch(
-        evaluation_id=[f"d{row}/0/0" for row in range(len(windows))],
+        sensor=sensors,
         device_id=[f"d{row}" for row in range(len(windows))],
-        starts=uint32(sum(map(len, windows[:row])) for row in range(len(windows))),
-        ends=uint32(sum(map(len, windows[: row + 1])) for row in range(len(windows))),
-        times=np.array(columns[0], "<i8").tobytes(),
-        **{sensor: np.array(column, "<f4").tobytes() for sensor, column in zip(SENSORS, columns[1:], strict=True)},
+        number=numbers,
+        room=uint32(max(len(window), 1) for window in windows),
+        appended_number=numbers,
+        appended_count=uint32(map(len, windows)),
+        times=np.array([event[0] for event in events], "<i8").tobytes(),
+        readings=np.array([event[1:] for event in events], "<f4").tobytes(),
+        window_number=numbers,
+        starts=uint32([0] * len(windows)),
+        ends=uint32(map(len, windows)),
+        dropped_number=numbers,
     )
+
+
+def on_stream(batches: Iterable[batch_pb2.WindowBatch]) -> Iterator[batch_pb2.WindowBatch]:
+    """Requests as they go on one stream: only the first one has sensors."""
+    for number, batch in enumerate(batches):
+        sent = batch_pb2.WindowBatch()
+        sent.CopyFrom(batch)
+        if number:
+            sent.ClearField("sensor")
+        yield sent
 
 
 def uint32(numbers: Iterable[int]) -> bytes:
@@ -62,16 +78,11 @@ def feature_list(values: Sequence[float], names: Sequence[str] = NAMES) -> mlpip
 
 
 def feature_batch(rows: Sequence[Sequence[float]], names: Sequence[str] = NAMES) -> batch_pb2.FeatureBatch:
-    return batch_pb2.FeatureBatch(
-        evaluation_id=[f"d{row}/0/0" for row in range(len(rows))],
-        device_id=[f"d{row}" for row in range(len(rows))],
-        name=names,
-        values=np.array(rows, "<f4").tobytes(),
-    )
+    return batch_pb2.FeatureBatch(rows=len(rows), name=names, values=np.array(rows, "<f4").tobytes())
 
 
 def matrix_of(batch: batch_pb2.FeatureBatch) -> list[list[float]]:
-    return np.frombuffer(batch.values, "<f4").reshape(len(batch.evaluation_id), len(batch.name)).tolist()
+    return np.frombuffer(batch.values, "<f4").reshape(batch.rows, len(batch.name)).tolist()
 
 
 def error_texts(batch: batch_pb2.FeatureBatch | batch_pb2.PredictionBatch) -> dict[int, str]:

@@ -6,7 +6,7 @@ import pytest
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from tests.grpc_services.python.messages import demo_window, matrix_of, window_batch
+from tests.grpc_services.python.messages import demo_window, matrix_of, on_stream, window_batch
 
 REQUEST = window_batch([demo_window()] * 20)
 OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
@@ -23,7 +23,7 @@ def stub():
 def test_compressed_requests_are_answered_as_others_on_every_kind_of_call(stub, features_channel):
     expected = matrix_of(batch_pb2_grpc.FeatureServiceStub(features_channel).EngineerFeatures(REQUEST))
     assert matrix_of(stub.EngineerFeatures(REQUEST)) == expected
-    assert [matrix_of(answer) for answer in stub.StreamFeatures(iter([REQUEST] * 3))] == [expected] * 3
+    assert [matrix_of(answer) for answer in stub.StreamFeatures(on_stream([REQUEST] * 3))] == [expected] * 3
 
 
 def test_a_compressed_request_is_measured_as_it_is_once_unpacked(stub):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_services.python.exact_mean import exact_means, exact_sums
+from grpc_services.python.exact_mean import exact_sums, means, present_counts
 
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 SCALED = st.builds(
@@ -35,7 +35,11 @@ def oracle_mean(readings):
 def columns(windows):
     values = np.array([reading for window in windows for reading in window], np.float32)
     ends = np.cumsum([*map(len, windows)], dtype=np.int64)
-    return values, ends - [*map(len, windows)], ends
+    return values[:, np.newaxis], ends - [*map(len, windows)], ends
+
+
+def exact_means(values, starts, ends):
+    return means(exact_sums(values, starts, ends), present_counts(values, starts, ends, (True,)))[:, 0]
 
 
 @given(st.lists(st.lists(READINGS, min_size=1, max_size=40), min_size=1, max_size=6))
@@ -73,8 +77,8 @@ def test_sums_are_exact_on_both_sides_of_both_limits(count, scale):
             windows.append([large] * (count - minus - 1) + [small] + [-large] * minus)
     expected = [math.fsum(window) for window in windows]
     for window, total in zip(windows, expected, strict=True):
-        assert exact_sums(*columns([window])).tolist() == [total]
-    assert exact_sums(*columns(windows)).tolist() == expected
+        assert exact_sums(*columns([window])).tolist() == [[total]]
+    assert exact_sums(*columns(windows))[:, 0].tolist() == expected
 
 
 @pytest.mark.parametrize("negligible", [0.0, -0.0])
@@ -99,4 +103,31 @@ def test_the_largest_readings_do_not_overflow():
 
 def test_no_windows_have_no_means():
     none = np.empty(0, np.int64)
-    assert exact_means(np.empty(0, np.float32), none, none).shape == (0,)
+    assert exact_means(np.empty((0, 1), np.float32), none, none).shape == (0,)
+
+
+@given(
+    windows=st.lists(
+        st.lists(st.lists(READINGS | st.just(math.nan), min_size=3, max_size=3), min_size=1, max_size=9),
+        min_size=1,
+        max_size=5,
+    ),
+    gap=st.sampled_from([0, 1, 100]),
+)
+def test_readings_that_are_absent_are_left_out_and_rows_of_no_window_do_not_matter(windows, gap):
+    rows, starts = [[math.inf] * 3], []
+    for window in windows:
+        rows += [[3e38, math.nan, -math.inf]] * gap
+        starts.append(len(rows))
+        rows += window
+    order = np.random.default_rng(1).permutation(len(windows))
+    starts = np.array(starts)[order]
+    ends = starts + np.array([*map(len, windows)])[order]
+    readings = np.array(rows, np.float32)
+    sums = exact_sums(readings, starts, ends)
+    counts = present_counts(readings, starts, ends, (True, True, True))
+    for row, window in enumerate(order.tolist()):
+        for sensor in range(3):
+            there = [reading[sensor] for reading in windows[window] if not math.isnan(reading[sensor])]
+            assert counts[row, sensor] == len(there)
+            assert sums[row, sensor] == math.fsum(there)

@@ -34,7 +34,8 @@ LARGE = {
     "events": (mlpipeline_pb2.RawEventList, lambda n: {"event": [mlpipeline_pb2.RawEvent(device_id="d" * 200)] * n}),
     "features": (mlpipeline_pb2.FeatureList, lambda n: {"feature": [mlpipeline_pb2.Feature(value=1.0)] * n}),
     "results": (mlpipeline_pb2.Prediction, lambda n: {"result": {str(key): "" for key in range(n)}}),
-    "windows": (batch_pb2.WindowBatch, lambda n: {"evaluation_id": ["x" * 300] * n}),
+    "windows": (batch_pb2.WindowBatch, lambda n: {"device_id": ["x" * 300] * n}),
+    "derived": (batch_pb2.WindowBatch, lambda n: {"derived": [batch_pb2.DerivedColumn(readings=bytes(16))] * n}),
     "names": (batch_pb2.FeatureBatch, lambda n: {"name": [""] * n}),
     "errors": (batch_pb2.FeatureBatch, lambda n: {"error": [batch_pb2.RowError(row=1 << 31, code=3)] * n}),
     "keys": (batch_pb2.PredictionBatch, lambda n: {"key": [""] * n}),
@@ -66,7 +67,8 @@ def test_whatever_the_bytes_it_ends_and_says_no_more_than_that_there_are_too_man
 
 
 def test_a_batch_of_the_most_rows_is_within_the_limit():
-    ids = ["d/0/0"] * 65_536
-    batch = batch_pb2.FeatureBatch(evaluation_id=ids, device_id=ids, name=["a"] * 1_000)
+    batch = batch_pb2.FeatureBatch(rows=65_536, name=["a"] * 1_000)
     batch.error.extend([batch_pb2.RowError(row=1, code=3)] * 65_536)
     check_fields(batch.SerializeToString(), MAX_FIELDS)
+    windows = batch_pb2.WindowBatch(device_id=["d"] * 65_536, derived=[batch_pb2.DerivedColumn(number=1)] * 65_536)
+    check_fields(windows.SerializeToString(), MAX_FIELDS)

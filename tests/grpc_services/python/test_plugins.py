@@ -1,6 +1,7 @@
 import gc
 import json
 import logging
+from functools import partial
 
 import grpc
 import numpy as np
@@ -21,6 +22,7 @@ from tests.grpc_services.python.messages import (
     matrix_of,
     window_batch,
 )
+from window_core import DEMO_SENSORS
 
 INTERNAL = grpc.StatusCode.INTERNAL.value[0]
 
@@ -103,7 +105,7 @@ def test_a_row_that_fails_in_a_feature_keeps_its_number_behind_one_that_never_re
 
 @pytest.mark.parametrize(
     ("plug_in", "message"),
-    [(wrong_shape, "it gave the shape (4,), not (1,)"), (text, "it gave <U4, not numbers")],
+    [(wrong_shape, "it gave the shape (2,), not (1,)"), (text, "it gave <U4, not numbers")],
 )
 def test_a_feature_that_gives_no_number_is_told_from_one_that_does(started, plugin, plug_in, message):
     _, channel = started("features", features_from=plugin(plug_in))
@@ -164,7 +166,8 @@ def test_nothing_more_is_computed_when_nobody_waits():
         asked.append("second")
         return 0.0
 
-    window = Windows(np.array([0]), np.array([1]), np.zeros(1, np.int64), *np.zeros((4, 1), np.float32))
+    times, readings = np.zeros(1, np.int64), np.zeros((1, 4), np.float32)
+    window = Windows(DEMO_SENSORS, np.array([0]), np.array([1]), times, readings)
     with pytest.raises(AbandonedError):
         feature_matrix([first, second], window, lambda: not asked)
     assert asked == ["first"]
@@ -232,7 +235,7 @@ def test_a_result_that_cannot_be_sent_fails_its_row(result):
 )
 def test_what_is_no_feature_cannot_be_served(plugin, value, reason):
     with pytest.raises(SettingsError, match=f"^features_from: plugin_of_a_test:PLUGIN {reason}$"):
-        load_features(plugin(value))
+        load_features(plugin(value), DEMO_SENSORS)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_what_is_no_feature_cannot_be_served(plugin, value, reason):
     ],
 )
 def test_a_name_that_is_not_there_is_an_error_of_one_line(source, reason):
-    for load, setting in ((load_features, "features_from"), (load_model, "model")):
+    for load, setting in ((partial(load_features, sensors=DEMO_SENSORS), "features_from"), (load_model, "model")):
         with pytest.raises(SettingsError, match=reason) as refused:
             load(source)
         assert str(refused.value).startswith(setting)
@@ -264,7 +267,7 @@ def test_a_module_in_the_current_folder_is_found(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
-    assert [one.name for one in load_features("features_beside_me:events")] == ["events/v1"]
+    assert [one.name for one in load_features("features_beside_me:events", DEMO_SENSORS)] == ["events/v1"]
 
 
 def test_a_model_of_an_artifact_has_its_id_weights_and_order(tmp_path):

@@ -16,7 +16,7 @@ from grpc_services.python.server import ListenError, start
 from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from tests.grpc_services.python.messages import event_list, matrix_of, window_batch
+from tests.grpc_services.python.messages import event_list, matrix_of, on_stream, window_batch
 
 ONE_EVENT = [(1, 1.0, 1.0, 1.0, 1.0)]
 LIMIT_S = 60  # none of these tests waits for time to pass; one that hangs fails
@@ -143,7 +143,7 @@ def test_a_stream_that_its_caller_ends_or_cancels_leaves_its_place(started):
     _, channel = started("features", max_concurrent_calls=1)
     stub = batch_pb2_grpc.FeatureServiceStub(channel)
     for _ in range(5):
-        assert len(list(stub.StreamFeatures(iter([window_batch([ONE_EVENT])] * 3), wait_for_ready=True))) == 3
+        assert len(list(stub.StreamFeatures(on_stream([window_batch([ONE_EVENT])] * 3), wait_for_ready=True))) == 3
 
 
 def test_a_call_that_nobody_waits_for_any_more_does_not_begin():
@@ -163,7 +163,7 @@ def test_a_request_over_the_limit_is_refused_and_one_at_it_is_answered(started):
     _, channel = started("features", max_message_bytes=request.ByteSize())
     stub = batch_pb2_grpc.FeatureServiceStub(channel)
     assert not stub.EngineerFeatures(request).error
-    request.evaluation_id[0] += "x"
+    request.device_id[0] += "x"
     assert code_of(lambda: stub.EngineerFeatures(request)) == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 

@@ -9,7 +9,7 @@ import pytest
 from grpc_services.python.server import RunningServer
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from tests.grpc_services.python.messages import demo_window, event_list, window_batch
+from tests.grpc_services.python.messages import demo_window, event_list, on_stream, window_batch
 
 
 def test_calls_windows_and_answers_are_counted(started: Callable[..., tuple[RunningServer, grpc.Channel]]) -> None:
@@ -24,8 +24,7 @@ def test_calls_windows_and_answers_are_counted(started: Callable[..., tuple[Runn
     may_end = Flag()
 
     def requests():
-        yield window_batch([demo_window()] * 2)
-        yield window_batch([demo_window()])
+        yield from on_stream([window_batch([demo_window()] * 2), window_batch([demo_window()])])
         may_end.wait(30)
 
     batches.EngineerFeatures(window_batch([demo_window()] * 3))

@@ -19,6 +19,7 @@ from tests.grpc_services.python.messages import (
     feature_batch,
     feature_list,
     matrix_of,
+    on_stream,
     window_batch,
 )
 
@@ -55,9 +56,8 @@ def test_the_same_input_in_a_batch_gives_the_same(features_channel, inference_ch
     answer = batch_pb2_grpc.FeatureServiceStub(features_channel).EngineerFeatures(window_batch([demo_window()] * 2))
     assert not answer.error
     assert list(answer.name) == NAMES
-    assert list(answer.device_id) == ["d0", "d1"]
     predictions = batch_pb2_grpc.InferenceServiceStub(inference_channel).Predict(answer)
-    assert list(predictions.evaluation_id) == ["d0/0/0", "d1/0/0"]
+    assert (answer.rows, predictions.rows) == (2, 2)
     assert (predictions.model_id, list(predictions.key)) == ("log_reg_model/v2", ["logistic_regression_result"])
     assert list(predictions.value) == ["0.515127767"] * 2
 
@@ -163,20 +163,20 @@ def test_rows_that_failed_as_features_get_no_prediction(features_channel, infere
 
 def test_a_stream_answers_each_request_in_order(features_channel, inference_channel):
     windows = [window_batch([[(1, float(number), 0, 0, 0)]] * (number % 3 + 1)) for number in range(50)]
-    answers = list(batch_pb2_grpc.FeatureServiceStub(features_channel).StreamFeatures(iter(windows)))
+    answers = list(batch_pb2_grpc.FeatureServiceStub(features_channel).StreamFeatures(on_stream(windows)))
     assert [matrix_of(answer)[0][0] for answer in answers] == [float(number) for number in range(50)]
-    assert [len(answer.evaluation_id) for answer in answers] == [number % 3 + 1 for number in range(50)]
+    assert [answer.rows for answer in answers] == [number % 3 + 1 for number in range(50)]
     predictions = list(batch_pb2_grpc.InferenceServiceStub(inference_channel).StreamPredictions(iter(answers)))
     assert [one.value[0] for one in predictions] == [plain_score([float(number), 0, 0, 0]) for number in range(50)]
 
 
 def test_a_request_that_fails_whole_ends_its_stream_with_its_status(features_channel):
-    requests = [window_batch([[(1, 0, 0, 0, 0)]]), batch_pb2.WindowBatch(evaluation_id=["a"])]
-    answers = batch_pb2_grpc.FeatureServiceStub(features_channel).StreamFeatures(iter(requests))
+    requests = [window_batch([[(1, 0, 0, 0, 0)]]), batch_pb2.WindowBatch(number=bytes(4))]
+    answers = batch_pb2_grpc.FeatureServiceStub(features_channel).StreamFeatures(on_stream(requests))
     assert not next(answers).error
     assert refusal(lambda: next(answers)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "device_id: 0 values, evaluation_id has 1",
+        "number: 4 bytes are not 0 uint32, one for each device_id",
     )
 
 
