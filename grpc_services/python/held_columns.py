@@ -23,9 +23,12 @@ from window_core import Sensors
 __all__ = ["MAX_NUMBER", "MAX_ROOM", "HeldColumns"]
 
 MAX_NUMBER: Final = 1 << 20
-"""A column has a number below: what is kept for each number takes 4 MB at most."""
+"""A column has a number below: what is kept for each number up to the highest takes 4 MB at most."""
 
 MAX_ROOM: Final = 1 << 22
+
+_NUMBERS: Final = 64
+"""For so many numbers there is room from the start; more when a higher one comes."""
 
 _NOT_HELD: Final = -1
 _LONG_AGO: Final = np.iinfo(np.int64).min
@@ -63,7 +66,7 @@ class HeldColumns:
         self._room = room
         self._is_stream = is_stream
         self._row_bytes = 8 + 12 * sensors.width
-        self._slot_of = np.zeros(MAX_NUMBER, np.int32)  # 0: no such column
+        self._slot_of = np.zeros(_NUMBERS, np.int32)  # of each number; 0: no such column
         self._slots = np.zeros(1, _SLOT)  # slot 0 is none
         self._free: list[int] = []
         self._arena = Arena(sensors, keeps_sums=is_stream)
@@ -103,6 +106,7 @@ class HeldColumns:
             return
         if (numbers >= MAX_NUMBER).any():
             raise _out_of_range("number", int(numbers[numbers >= MAX_NUMBER][0]))
+        self._make_room_for(int(numbers.max()))
         taken = np.union1d(np.flatnonzero(self._slot_of[numbers]), _repeated(numbers))
         if len(taken):
             raise RequestError(f"number: column {numbers[taken[0]]} is defined already")
@@ -117,11 +121,12 @@ class HeldColumns:
     def _derive(self, one: DerivedColumn, message: WindowMessage) -> None:
         if one.number >= MAX_NUMBER:
             raise _out_of_range("derived", one.number)
+        self._make_room_for(one.number)
         if self._slot_of[one.number]:
             raise RequestError(f"derived: column {one.number} is defined already")
         if not 1 <= one.room <= MAX_ROOM:
             raise RequestError(f"derived: room {one.room} is not from 1 to {MAX_ROOM}")
-        source = int(self._slot_of[one.source]) if one.source < MAX_NUMBER else 0
+        source = int(self._slot_of[one.source]) if one.source < len(self._slot_of) else 0
         if not source:
             raise RequestError(f"derived: column {one.source} is not defined")
         length = int(self._slots["length"][source])
@@ -217,8 +222,9 @@ class HeldColumns:
 
     def _known(self, field: str, numbers: Int64s) -> NDArray[Any]:
         """The slots of columns, below 0 where one is not held."""
-        if len(numbers) and numbers.max() >= MAX_NUMBER:
-            slots = np.where(numbers < MAX_NUMBER, self._slot_of[numbers % MAX_NUMBER], 0)
+        known = len(self._slot_of)
+        if len(numbers) and numbers.max() >= known:
+            slots = np.where(numbers < known, self._slot_of[numbers % known], 0)
         else:
             slots = self._slot_of[numbers]
         if not slots.all():
@@ -246,6 +252,13 @@ class HeldColumns:
         self._slots["room"][slots] = rooms
         self._arena.times[bases] = _LONG_AGO
         self._slot_of[numbers] = slots
+
+    def _make_room_for(self, number: int) -> None:
+        """Know numbers up to this one, as not defined."""
+        if (known := len(self._slot_of)) <= number:
+            grown = np.zeros(max(number + 1, 2 * known), np.int32)
+            grown[:known] = self._slot_of
+            self._slot_of = grown
 
     def _new_slots(self, count: int) -> list[int]:
         if (lacking := count - len(self._free)) > 0:

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from tests.authority import Authority, Issuer
-from tests.grpc_services.python.messages import event_list, gzip_bomb, window_batch
+from tests.grpc_services.python.messages import event_list, gzip_bomb, on_stream, window_batch
 from tests.grpc_services.python.raw_http2 import RawCaller, grpc_message
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -151,8 +151,8 @@ def test_a_stream_may_be_silent_between_its_requests(target: Target) -> None:
         requests: SimpleQueue[bytes | None] = SimpleQueue()
         answers = channel.stream_stream(STREAM)(iter(requests.get, None))
         late = channel.stream_stream(UNARY)(iter(SimpleQueue[bytes]().get, None))
-        for _ in range(2):
-            requests.put(window_batch([ONE_EVENT]).SerializeToString())
+        for request in on_stream([window_batch([ONE_EVENT])] * 2):
+            requests.put(request.SerializeToString())
             assert next(answers)
             assert late.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # so much time has passed
         requests.put(None)
