@@ -12,14 +12,17 @@ list of what happened, and a window is made by replaying that list. Where the ru
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from struct import pack
+from struct import unpack
 from zlib import crc32
 
 from window_core import Evaluation, Event, Output, WindowSpec
 
 __all__ = ["Oracle", "OracleEvaluation", "OracleOutput", "OracleRejection", "Row", "expected_outputs", "plain"]
 
-Row = tuple[int, float, float, float, float]
+Row = tuple[int | float, ...]
+"""The time and the readings."""
+
+_ABSENT = b"\x00\x00\xc0\x7f"
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,10 @@ def expected_outputs(spec: WindowSpec, records: Iterable[tuple[Event, int]], unt
 def plain(output: Output) -> OracleOutput:
     """An output of the core in the form of the oracle's. Compare by ``repr``: 0.0 equals -0.0, their texts do not."""
     if isinstance(output, Evaluation):
-        rows = tuple(zip(*(column.tolist() for column in output.window()), strict=True))
+        times, rows_of_all = output.window()
+        size = len(rows_of_all) // len(times)
+        assert len(rows_of_all) == size * len(times)
+        rows = tuple(_row(time_ms, bytes(rows_of_all[size * row :][:size])) for row, time_ms in enumerate(times))
         assert output.events == len(rows)
         assert (output.oldest_ms, output.newest_ms) == (rows[0][0], rows[-1][0])
         assert output.evaluation_id == f"{output.device_id}/{output.columns.session_ms}/{output.seq}"
@@ -147,10 +153,7 @@ class Oracle:
         session = _session(self.history)
         before = sum(isinstance(happened, _Accepted | _Ticked) for happened in session) - 1
         evaluation_id = f"{self.device_id}/{_arrivals(session)[0]}/{before}"
-        rows = [
-            (event.time_ms, event.sensor1, event.sensor2, event.sensor3, event.sensor4)
-            for event in _window(self.history)
-        ]
+        rows = [_row(event.time_ms, event.row) for event in _window(self.history)]
         return OracleEvaluation(cause, event_ms, as_of_ms, evaluation_id, tuple(rows))
 
 
@@ -217,8 +220,16 @@ def _rejection(history: _History, event: Event, arrival_ms: int) -> OracleReject
     return None
 
 
-def _bits(event: Event) -> bytes:
-    return pack("<q4f", event.time_ms, event.sensor1, event.sensor2, event.sensor3, event.sensor4)
+def _bits(event: Event) -> tuple[int, bytes]:
+    return event.time_ms, event.row
+
+
+def _row(time_ms: int, row: bytes) -> Row:
+    """A row as numbers. An absent reading is one NaN and no other, so that rows may be compared bit for bit."""
+    readings = [row[place : place + 4] for place in range(0, len(row), 4)]
+    values = [unpack("<f", reading)[0] for reading in readings]
+    assert all(reading == _ABSENT for reading, value in zip(readings, values, strict=True) if value != value)
+    return (time_ms, *values)
 
 
 def _due_ticks(history: _History, device_id: str, last_ms: int) -> list[int]:

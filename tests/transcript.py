@@ -6,14 +6,14 @@ The form of the files is described beside them. An engine replays ``Transcript.l
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.oracle import OracleEvaluation, OracleOutput, Row
-from window_core import CAUSES, REASONS, Event, WindowSpec
-from window_core.event import checked_event
+from window_core import CAUSES, DEMO_SENSORS, REASONS, Event, Sensors, WindowSpec, checked_event
 
 __all__ = ["Expected", "LogRecord", "Seen", "Step", "Transcript", "differences", "load_transcripts", "seen"]
 
@@ -59,6 +59,7 @@ class Step:
 class Transcript:
     name: str
     rules: tuple[int, ...]
+    sensors: Sensors
     spec: WindowSpec
     steps: tuple[Step, ...]
     at_end: tuple[Expected, ...]
@@ -134,28 +135,31 @@ def _difference(wanted: list[Expected], given: list[Seen]) -> str:
 
 def _transcript(path: Path) -> Transcript:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    allowed = {"name", "rule", "spec", "arrivals_go_back", "steps", "at_end"}
+    allowed = {"name", "rule", "sensors", "spec", "arrivals_go_back", "steps", "at_end"}
     assert set(content) <= allowed, f"{path.name}: unknown {set(content) - allowed}"
     assert content["name"] == path.stem, f"{path.name} is named {content['name']}"
     spec = current = WindowSpec(**content.get("spec", {}))
+    sensors = Sensors.of(content["sensors"]) if "sensors" in content else DEMO_SENSORS
     devices = {step["event"][0] for step in content["steps"] if "event" in step}
     only_device = next(iter(devices)) if len(devices) == 1 else None
     steps = []
     for step in content["steps"]:
-        parsed = _step(step, current, only_device)
+        parsed = _step(step, sensors, current, only_device)
         current = parsed.restore_spec or current
         steps.append(parsed)
     at_end = _expected({"expect": content.get("at_end", [])}, only_device)
     rules = tuple(content["rule"])
-    return Transcript(path.stem, rules, spec, tuple(steps), at_end, content.get("arrivals_go_back", False))
+    goes_back = content.get("arrivals_go_back", False)
+    return Transcript(path.stem, rules, sensors, spec, tuple(steps), at_end, goes_back)
 
 
-def _step(step: Mapping[str, Any], spec: WindowSpec, only_device: str | None) -> Step:
+def _step(step: Mapping[str, Any], sensors: Sensors, spec: WindowSpec, only_device: str | None) -> Step:
     allowed = {"event", "arrival", "clock", "snapshot", "spec", "expect", "as_of", "ids", "window"}
     assert set(step) <= allowed, f"unknown {set(step) - allowed} in {step}"
     if "event" in step:
-        device_id, time_ms, *sensors = step["event"]
-        event = checked_event(device_id, time_ms, sensors, step["arrival"])
+        device_id, time_ms, *readings = step["event"]
+        assert len(readings) == sensors.width, f"{len(readings)} readings of {sensors} in {step}"
+        event = checked_event(sensors, device_id, time_ms, readings, step["arrival"])
         return Step(_expected(step, device_id), event=event, arrival_ms=step["arrival"])
     if "clock" in step:
         return Step(_expected(step, only_device), clock_ms=step["clock"])
@@ -173,7 +177,9 @@ def _expected(step: Mapping[str, Any], device_id: str | None) -> tuple[Expected,
         for place, evaluation_id in zip(places, step["ids"], strict=True):
             outputs[place] = replace(outputs[place], evaluation_id=evaluation_id)
     if "window" in step:
-        rows = tuple((row[0], *(float(reading) for reading in row[1:])) for row in step["window"])
+        rows = tuple(
+            (row[0], *(nan if reading is None else float(reading) for reading in row[1:])) for row in step["window"]
+        )
         outputs[places[-1]] = replace(outputs[places[-1]], window=rows)
     return tuple(outputs)
 

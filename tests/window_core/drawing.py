@@ -8,15 +8,20 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 from tests.oracle import Oracle
-from window_core import MAX_TIME_MS, Event, WindowSpec
+from window_core import DEMO_SENSORS, MAX_TIME_MS, Event, Sensors, WindowSpec
 
-__all__ = ["DEVICES", "arrivals_to_choose", "events_to_choose", "spec_of", "specs"]
+__all__ = ["DEVICES", "SENSORS", "arrivals_to_choose", "events_to_choose", "row_of", "spec_of", "specs"]
 
 DEVICES = ("a", "b/1", "straße")
 """Ids of different phases; one has the separator of evaluation ids in it, one more bytes than letters."""
 
 READINGS = (0.0, -0.0, 1.0)
 """Few, so that the same come again; the first two are equal but not the same bits."""
+
+SENSORS = tuple(
+    Sensors.of(names) for names in (DEMO_SENSORS.names, ["celsius"], ["door?"], ["celsius", "door?", "bar"])
+)
+"""With and without readings that may be absent. More than these would only take the oracle longer."""
 
 
 def spec_of(choose) -> WindowSpec:
@@ -35,6 +40,15 @@ def spec_of(choose) -> WindowSpec:
         max_ahead_ms=choose([30, 0, 1, 5]),
         max_events=choose([6, 1, 2, 3, 12, 100]),
     )
+
+
+def row_of(sensors: Sensors, choose) -> bytes:
+    """A row of which the first and the last reading vary, and those that may be absent are absent together."""
+    readings = [1.0] * sensors.width
+    readings[0], readings[-1] = choose(READINGS), choose(READINGS)
+    if any(sensors.optional) and choose((True, False)):
+        readings = [None if optional else one for optional, one in zip(sensors.optional, readings, strict=True)]
+    return sensors.row(readings)
 
 
 @st.composite

@@ -7,6 +7,7 @@ from zlib import crc32
 from hypothesis import event as note
 
 from tests.oracle import Oracle, expected_outputs, plain
+from tests.window_core.copies import Copies
 from window_core import DeviceWindow, Evaluation, Event, Output, WindowSpec
 
 __all__ = ["Pair"]
@@ -28,6 +29,7 @@ class Pair:
         self.core = DeviceWindow(spec, device_id)
         self.oracle = Oracle(spec, device_id)
         self.woken = DeviceWindow(spec, device_id)  # sees the clock at its wake-ups only
+        self.copies = Copies()
         self.counts = counts
         self.rows_max = spec.max_events + max(spec.max_events // 4, 8)
         self.records: list[tuple[Event, int]] = []
@@ -47,6 +49,7 @@ class Pair:
     def restore(self, spec: WindowSpec | None = None) -> None:
         """Store and take up again, both in one spec or from here on in another."""
         snapshot = self.core.snapshot()
+        self.copies = Copies()
         if spec is None:
             self.core = DeviceWindow.restore(self.spec, snapshot)
             assert self.core.snapshot() == snapshot
@@ -63,7 +66,7 @@ class Pair:
         self.core.check()
         snapshot = self.core.snapshot()
         held = self.oracle.held
-        assert len(snapshot) == 48 + len(self.device_id.encode()) + 24 * len(held)
+        assert len(snapshot) == 49 + len(self.device_id.encode()) + sum(8 + len(event.row) for event in held)
         assert self.woken.snapshot() == snapshot
         self._check_wakeup(snapshot)
         for evaluation, window in self.evaluations[-_RECHECKED:]:
@@ -85,6 +88,7 @@ class Pair:
         for output, text in zip(outputs, texts, strict=True):
             if isinstance(output, Evaluation):
                 assert output.columns.capacity <= self.rows_max
+                self.copies.take(output)
                 self.evaluations.append((output, text))
                 self._note(output.cause)
             else:

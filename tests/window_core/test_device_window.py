@@ -8,14 +8,24 @@ import pytest
 
 from tests.oracle import plain
 from tests.window_core.pair import Pair
-from window_core import DeviceWindow, Evaluation, Event, Output, WindowSpec, next_wakeup_ms
+from window_core import (
+    DEMO_SENSORS,
+    DeviceWindow,
+    Evaluation,
+    Event,
+    Origin,
+    Output,
+    Sensors,
+    WindowSpec,
+    next_wakeup_ms,
+)
 
 SPEC = WindowSpec(interval_ms=10_000, tick_ms=0)
 TICKING = WindowSpec(interval_ms=10_000, tick_ms=10_000, idle_after_ms=20_000, forget_after_ms=50_000)
 
 
 def reading(time_ms: int, sensor1: float = 1.0, device_id: str = "a") -> Event:
-    return Event(device_id, time_ms, sensor1, 2.0, 3.0, 4.0)
+    return Event(device_id, time_ms, DEMO_SENSORS.row([sensor1, 2.0, 3.0, 4.0]))
 
 
 def fed(window: DeviceWindow, *times: int) -> list[Output]:
@@ -53,9 +63,9 @@ def test_a_window_cannot_be_written_through_an_evaluation() -> None:
         assert view.readonly
         with pytest.raises(TypeError):
             view[0] = 1
-    times, *sensors = evaluation.window()
+    times, rows = evaluation.window()
     assert (times.format, times.itemsize) == ("q", 8)
-    assert [(sensor.format, sensor.itemsize) for sensor in sensors] == [("f", 4)] * 4
+    assert (rows.format, rows.itemsize, len(rows)) == ("B", 1, 16)
 
 
 def test_outputs_are_immutable() -> None:
@@ -181,7 +191,7 @@ def test_the_state_of_a_device_stays_bounded() -> None:
     for number in range(1_000):
         [output] = window.on_event(reading(10**12 + (number * 7_919) % 1_000), 10**12)
         assert isinstance(output, Evaluation) == (number < 50)
-    assert len(window.snapshot()) == 49 + 50 * 24
+    assert len(window.snapshot()) == 50 + 50 * 24
 
 
 def test_columns_grow_past_any_number_of_rows() -> None:
@@ -194,5 +204,36 @@ def test_the_columns_are_the_bytes_of_the_snapshot() -> None:
     window = DeviceWindow(SPEC, "a")
     [*_, evaluation] = fed(window, 10_000, 14_000, 12_000)
     columns = b"".join(bytes(view) for view in evaluation.window())
-    assert window.snapshot()[45:-4] == columns
+    assert window.snapshot()[46:-4] == columns
     assert columns[:24] == array("q", [10_000, 12_000, 14_000]).tobytes()
+
+
+@pytest.mark.parametrize("width", [1, 2, 16, 64])
+def test_an_event_takes_8_bytes_and_4_for_each_sensor(width: int) -> None:
+    sensors = Sensors.of([f"s{number}" for number in range(width)])
+    window = DeviceWindow(SPEC, "a")
+    for number in range(40):  # in order, and each fourth late: rows are moved, and inserted
+        row = sensors.row([number + place / 64 for place in range(width)])
+        [evaluation] = window.on_event(Event("a", 10_000 + 100 * number - 150 * (number % 4 == 3), row), 20_000)
+    window.check()
+    assert evaluation.columns.event_bytes == 8 + 4 * width
+    assert len(window.snapshot()) == 50 + 40 * (8 + 4 * width)
+    assert repr(plain(DeviceWindow.restore(SPEC, window.snapshot()).on_event(Event("a", 13_901, row), 20_000)[0])) == (
+        repr(plain(window.on_event(Event("a", 13_901, row), 20_000)[0]))
+    )
+
+
+def test_columns_say_where_their_first_rows_come_from() -> None:
+    window = DeviceWindow(WindowSpec(interval_ms=3, tick_ms=0), "a")
+    first, *_, eighth = fed(window, *range(10, 18))
+    [ninth] = fed(window, 18)
+    [late] = window.on_event(reading(17, 5.0), 18)
+    assert first.columns.origin is None
+    assert eighth.columns is first.columns
+    assert ninth.columns.origin == Origin(first.columns.number, 4, 8, None)
+    assert late.columns.origin == Origin(ninth.columns.number, 1, 5, 3)
+    assert late.window()[0].tolist() == [15, 16, 17, 17, 18]
+    restored = DeviceWindow.restore(WindowSpec(interval_ms=3, tick_ms=0), window.snapshot())
+    [next_one] = fed(restored, 19)
+    assert next_one.columns.origin is None
+    assert next_one.columns.number not in {output.columns.number for output in (first, ninth, late)}

@@ -1,13 +1,14 @@
 """What makes a decoded record no event, in the fixed order of the errors, and what a reading is rounded to."""
 
 from itertools import combinations
+from math import nan
 from struct import pack, unpack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
+from window_core import DEMO_SENSORS, EVENT_ERRORS, MAX_TIME_MS, Event, EventError, Sensors, checked_event
 
 GOOD = {"device_id": "d1", "time_ms": 1_000, "sensors": [1.0, 2.0, 3.0, 4.0], "arrival_ms": 2_000, "key": b"d1"}
 
@@ -28,14 +29,17 @@ HALFWAY = float.fromhex("0x1.ffffffp+127")
 
 
 def error_of(**changes: object) -> str | None:
-    record = {**GOOD, **changes}
     try:
-        checked_event(
-            record["device_id"], record["time_ms"], record["sensors"], record["arrival_ms"], key=record["key"]
-        )
+        checked(**changes)
     except EventError as error:
         return error.error
     return None
+
+
+def checked(sensors_of_all: Sensors = DEMO_SENSORS, **changes: object) -> Event:
+    record = {**GOOD, **changes}
+    device_id, time_ms, readings, arrival_ms, key = record.values()
+    return checked_event(sensors_of_all, device_id, time_ms, readings, arrival_ms, key=key)
 
 
 def test_the_errors_are_a_closed_list_in_a_fixed_order() -> None:
@@ -94,18 +98,15 @@ def test_each_wrong_type_is_found(changes: dict[str, object]) -> None:
     ],
 )
 def test_the_first_field_at_fault_is_named(changes: dict[str, object], fault: tuple[str, str | None]) -> None:
-    record = {**GOOD, **changes}
     with pytest.raises(EventError) as caught:
-        checked_event(
-            record["device_id"], record["time_ms"], record["sensors"], record["arrival_ms"], key=record["key"]
-        )
+        checked(**changes)
     assert (caught.value.error, caught.value.field) == fault
 
 
 def test_a_whole_number_may_be_written_as_a_float() -> None:
-    event = checked_event("d1", 1_000.0, [1, 2, 3, 4], 2_000.0)
+    event = checked_event(DEMO_SENSORS, "d1", 1_000.0, [1, 2, 3, 4], 2_000.0)
     assert type(event.time_ms) is int
-    assert event == checked_event("d1", 1_000, [1, 2, 3, 4], 2_000)
+    assert event == checked_event(DEMO_SENSORS, "d1", 1_000, [1, 2, 3, 4], 2_000)
 
 
 def test_a_device_id_has_1_to_256_bytes_of_utf_8() -> None:
@@ -160,11 +161,11 @@ def test_a_reading_is_finite_also_as_float32(reading: float, place: int) -> None
     ],
 )
 def test_a_reading_is_rounded_to_float32(reading: float, rounded: float) -> None:
-    event = checked_event("d1", 0, [reading] * 4)
-    for given_reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4):
+    event = checked_event(DEMO_SENSORS, "d1", 0, [reading] * 4)
+    assert event.row == pack("<4f", *[rounded] * 4)
+    for given_reading in DEMO_SENSORS.readings(event.row):
         assert type(given_reading) is float
         assert repr(given_reading) == repr(rounded)
-    assert event.readings == pack("<4f", *[rounded] * 4)
 
 
 def test_the_key_is_the_device_id_where_there_has_to_be_one() -> None:
@@ -177,9 +178,9 @@ def test_the_key_is_the_device_id_where_there_has_to_be_one() -> None:
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
 def test_a_float32_stays_what_it_is(readings: list[float]) -> None:
-    event = checked_event("d1", 5, readings)
-    assert repr(event) == repr(Event("d1", 5, *readings))
-    assert event.readings == pack("<4f", *readings)
+    event = checked_event(DEMO_SENSORS, "d1", 5, readings)
+    assert event == Event("d1", 5, pack("<4f", *readings))
+    assert repr(DEMO_SENSORS.readings(event.row)) == repr(tuple(readings))
 
 
 @given(st.lists(st.floats(allow_nan=False) | st.integers(), min_size=4, max_size=4))
@@ -191,11 +192,49 @@ def test_any_number_is_rounded_as_the_machine_does_or_refused(readings: list[flo
     if any(reading in (float("inf"), -float("inf")) for reading in expected):
         assert error_of(sensors=readings) == "sensor"
     else:
-        event = checked_event("d1", 0, readings)
-        assert repr((event.sensor1, event.sensor2, event.sensor3, event.sensor4)) == repr(expected)
+        event = checked_event(DEMO_SENSORS, "d1", 0, readings)
+        assert event.row == pack("<4f", *expected)
 
 
 def test_an_event_is_immutable() -> None:
-    event = checked_event("d1", 0, [1, 2, 3, 4])
+    event = checked_event(DEMO_SENSORS, "d1", 0, [1, 2, 3, 4])
     with pytest.raises(AttributeError):
         event.time_ms = 1
+
+
+DOORS = Sensors.of(["celsius", "door?", "bar", "window?"])
+
+
+@pytest.mark.parametrize(
+    ("readings", "row"),
+    [
+        ([1.0, None, 2.0, None], "0000803f 0000c07f 00000040 0000c07f"),
+        ([1.0, 0.0, 2.0, None], "0000803f 00000000 00000040 0000c07f"),
+        ([1.0, -0.0, 2.0, 3], "0000803f 00000080 00000040 00004040"),
+    ],
+)
+def test_an_optional_reading_may_be_absent(readings: list[float | None], row: str) -> None:
+    event = checked(DOORS, sensors=readings)
+    assert event.row == bytes.fromhex(row)
+    assert repr(DOORS.readings(event.row)) == repr(tuple(nan if one is None else float(one) for one in readings))
+
+
+@pytest.mark.parametrize(
+    ("readings", "fault"),
+    [
+        ([None, None, 2.0, None], ("wrong_type", "celsius")),
+        ([1.0, None, None, None], ("wrong_type", "bar")),
+        ([1.0, True, 2.0, None], ("wrong_type", "door")),
+        ([1.0, "", None, None], ("wrong_type", "door")),
+        ([1.0, nan, 2.0, None], ("sensor", "door")),  # a bare NaN is no way to be absent
+        ([1.0, None, 2.0, float("inf")], ("sensor", "window")),
+        ([1.0, None, 2.0, HALFWAY], ("sensor", "window")),
+        ([1.0, None, -(10**400), 1e39], ("sensor", "bar")),
+    ],
+)
+def test_an_optional_reading_that_is_there_is_held_to_the_rules_of_any(
+    readings: list[object], fault: tuple[str, str]
+) -> None:
+    with pytest.raises(EventError) as caught:
+        checked(DOORS, sensors=readings)
+    assert (caught.value.error, caught.value.field) == fault

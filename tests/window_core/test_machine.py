@@ -3,11 +3,10 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.window_core.drawing import DEVICES, READINGS, arrivals_to_choose, events_to_choose, specs
+from tests.window_core.drawing import DEVICES, SENSORS, arrivals_to_choose, events_to_choose, row_of, specs
 from tests.window_core.pair import Pair
-from window_core import Event, WindowSpec
+from window_core import Event, Sensors, WindowSpec
 
-READING = st.sampled_from(READINGS)
 DEVICE = st.sampled_from(DEVICES)
 
 
@@ -17,8 +16,13 @@ class InOrder(RuleBasedStateMachine):
     arrivals_go_back = False
     by_records_alone = True
 
-    @initialize(spec=specs(), start_ms=st.sampled_from([1_000, 0, 1_587_920_555_000]))
-    def begin(self, spec: WindowSpec, start_ms: int) -> None:
+    @initialize(
+        spec=specs(),
+        sensors=st.sampled_from(SENSORS),
+        start_ms=st.sampled_from([1_000, 0, 1_587_920_555_000]),
+    )
+    def begin(self, spec: WindowSpec, sensors: Sensors, start_ms: int) -> None:
+        self.sensors = sensors
         self.pairs = {device_id: Pair(spec, device_id) for device_id in DEVICES}
         self.earliest_ms = start_ms  # of the next record
 
@@ -58,7 +62,8 @@ class InOrder(RuleBasedStateMachine):
         if twins and data.draw(st.booleans(), label="again"):
             event = data.draw(st.sampled_from(twins))
         else:
-            event = Event(pair.device_id, time_ms, data.draw(READING), 1.0, 1.0, data.draw(READING))
+            row = row_of(self.sensors, lambda values: data.draw(st.sampled_from(values)))
+            event = Event(pair.device_id, time_ms, row)
         if self.arrivals_go_back:
             arrival_ms = max(arrival_ms - data.draw(st.sampled_from([0, 0, 1, 10, 10**6])), 0)
         pair.on_event(event, arrival_ms)

@@ -3,7 +3,7 @@
 from collections import Counter
 from random import Random
 
-from tests.window_core.drawing import DEVICES, READINGS, arrivals_to_choose, events_to_choose, spec_of
+from tests.window_core.drawing import DEVICES, SENSORS, arrivals_to_choose, events_to_choose, row_of, spec_of
 from tests.window_core.pair import Pair
 from window_core import CAUSES, REASONS, Event
 
@@ -30,6 +30,7 @@ REACHED = {
 def walk(random: Random, counts: Counter) -> None:
     """One log of the fleet, drawn from a seed."""
     spec = spec_of(random.choice)
+    sensors = random.choice(SENSORS)
     pairs = {device_id: Pair(spec, device_id, counts) for device_id in DEVICES}
     earliest_ms = 1_000
     for _ in range(STEPS):
@@ -46,7 +47,7 @@ def walk(random: Random, counts: Counter) -> None:
             pair.restore()
         else:
             time_ms, twins = random.choice(events_to_choose(spec, pair.oracle, earliest_ms))
-            new = Event(pair.device_id, time_ms, random.choice(READINGS), 1.0, 1.0, random.choice(READINGS))
+            new = Event(pair.device_id, time_ms, row_of(sensors, random.choice))
             pair.on_event(random.choice([*twins, new]), earliest_ms)
     for pair in pairs.values():
         pair.finish(earliest_ms, by_records_alone=True)
