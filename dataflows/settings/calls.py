@@ -29,7 +29,7 @@ class CallSettings:
         shows="MODULE:NAME",
     )  # fmt: skip
     model: str | None = setting(
-        None, "Model of your own, for the service that the run starts: a file with a logistic regression, or a Model.",
+        None, "Model of your own, for the service that the run starts: a file with a logistic regression or an ONNX model, or a Model.",
         shows="FILE|MODULE:NAME",
     )  # fmt: skip
     rpc: Literal["stream", "batch", "unary"] = setting(

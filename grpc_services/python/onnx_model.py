@@ -20,6 +20,8 @@ __all__ = ["load_onnx"]
 
 _SIDECAR: Final = ".json"
 
+_NO_VERSION: Final = (1 << 63) - 1
+
 _CLASS: Final = "_"
 """Between the name of an output and the class, where it gives a value for each class."""
 
@@ -55,7 +57,7 @@ def load_onnx(path: Path) -> Model:
 
     def outputs(values: Float32s) -> dict[str, Any]:
         named: dict[str, Any] = {}
-        answers = session.run(None, feed(values))
+        answers: list[Any] = session.run(None, feed(values))
         for output, answer in zip(session.get_outputs(), answers, strict=True):
             named |= _named(output.name, answer)
         return named
@@ -64,15 +66,19 @@ def load_onnx(path: Path) -> Model:
         results = tuple(outputs(np.ones(len(features), np.float32)))
     except Exception as error:  # a model may ask for more than a row of numbers
         raise SettingsError(f"model: {path} cannot be asked about one row: {' '.join(str(error).split())}") from None
-    model_id = sidecar.get("id", f"{path.stem}/v{session.get_modelmeta().version}")
-    return Model(model_id, features, results, outputs, takes_batch=False)
+    version = session.get_modelmeta().version
+    model_id = sidecar.get("id", f"{path.stem}/v{0 if version == _NO_VERSION else version}")
+    try:
+        return Model(model_id, features, results, outputs, takes_batch=False)
+    except ValueError as error:
+        raise SettingsError(f"model: {path}: {error}") from None
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"model: {path} is no JSON: {error}") from None
     is_object = isinstance(found, dict) and set(found) <= {"id", "features"}
@@ -104,7 +110,7 @@ def _features(path: Path, inputs: list[Any], sidecar: Mapping[str, Any]) -> tupl
     return names
 
 
-def _feed(inputs: list[Any], features: tuple[str, ...]) -> Callable[[Float32s], dict[str, Any]]:
+def _feed(inputs: list[Any], features: tuple[str, ...]) -> Callable[[Float32s], Any]:
     """What turns a row into the inputs of the model."""
     dtypes = [np.float64 if one.type == "tensor(double)" else np.float32 for one in inputs]
     if len(inputs) == 1:

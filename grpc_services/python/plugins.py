@@ -7,6 +7,7 @@ from pathlib import Path
 from grpc_services.python.features import Feature, Mean, means_of
 from grpc_services.python.logistic_regression import DEFAULT_ARTIFACT, load_logistic_regression
 from grpc_services.python.models import Model
+from grpc_services.python.onnx_model import load_onnx
 from runtime.errors import SettingsError
 from window_core import Sensors
 
@@ -36,7 +37,7 @@ def load_features(features_from: str | None, sensors: Sensors) -> tuple[Feature,
 
 
 def load_model(source: str | None) -> Model:
-    """The model of an artifact file or of ``module:name``; ``None`` gives the one that is shipped.
+    """The model of an artifact or ONNX file, or of ``module:name``; ``None`` gives the one that is shipped.
 
     Raises:
         SettingsError: there is no such file or name, or it is no model.
@@ -44,7 +45,7 @@ def load_model(source: str | None) -> Model:
     if source is None:
         return load_logistic_regression(DEFAULT_ARTIFACT)
     if ":" not in source or Path(source).is_file():
-        return load_logistic_regression(Path(source))
+        return load_onnx(Path(source)) if source.endswith(".onnx") else load_logistic_regression(Path(source))
     found = _loaded("model", source)
     if not isinstance(found, Model):
         raise SettingsError(f"model: {source} is not a model")

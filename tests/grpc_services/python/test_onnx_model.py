@@ -40,7 +40,7 @@ def test_a_model_with_an_input_for_each_feature_needs_no_other_file() -> None:
     [
         ("fixed", None, "input sensor_1/v1 has the shape [5, 1], not [rows, features]"),
         ("wide", None, "must have one input of all features, or one of one column for each"),
-        ("logistic", None, 'does not say which features it reads: name them in '),
+        ("logistic", None, "does not say which features it reads: name them in "),
         ("logistic", {"features": ["a"]}, "reads 4 features, "),
         ("logistic", {"features": [1, 2, 3, 4]}, 'must be {"id": …, "features": […]}'),
         ("logistic", {"features": ["a", "b", "c", "d"], "more": 1}, 'must be {"id": …, "features": […]}'),
