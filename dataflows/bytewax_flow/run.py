@@ -60,6 +60,7 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
             files.check(saved.outputs, settings.state.folder)
         files.begin(saved.outputs)
         client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
+        client.check()
         flow = latecomer_flow(
             source,
             OutputSink(files, targets),

@@ -15,13 +15,13 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Refusal
 from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_lines, read_windows
 from dataflows.services.client import ServiceClient, Services
-from dataflows.settings import ChannelSettings, RunSettings
+from dataflows.settings import ChannelSettings, RunSettings, check_sensors
 from runtime.addresses import parsed_addresses
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting, values_of
 from runtime.terminal import say, show
-from window_core import Evaluation
+from window_core import DEMO_SENSORS, Evaluation, Sensors
 
 __all__ = ["ask"]
 
@@ -44,6 +44,13 @@ class AskSettings:
         kind="choice",
         choices=("unary", "batch", "stream"),
     )
+    sensors: tuple[str, ...] = setting(
+        DEMO_SENSORS.declared,
+        "Sensors of the windows of --input, as the feature service has them. One with a question mark behind its name "
+        "may be null.",
+        kind="names",
+        shows="NAME[?][,...]",
+    )
     as_json: bool = setting(False, "Print the prediction as one line of JSON.", flag="--json", kind="switch")
     input: str | None = setting(
         None, "Windows to ask about, one line of JSON each; - for standard input. Prints one line of JSON for each.",
@@ -53,6 +60,13 @@ class AskSettings:
         10_000, "Deadline of one call; on a stream, of each answer.", flag="--deadline", kind="duration"
     )
     channel: ChannelSettings = group(ChannelSettings, "Security of the channels to the services")
+
+    def __post_init__(self) -> None:
+        sensors = check_sensors(self.sensors)
+        if sensors != DEMO_SENSORS and self.input is None:
+            raise SettingsError("--sensors needs --input: the demo's window has its own")
+        if sensors != DEMO_SENSORS and self.rpc == "unary":
+            raise SettingsError("--sensors needs --rpc batch or stream: the original demo's calls have its own")
 
 
 @click.command(cls=GroupedCommand)
@@ -76,14 +90,16 @@ def ask(features: str, inference: str, **options: Any) -> int:
         features=features,
         inference=inference,
         rpc=asked.rpc,
+        sensors=asked.sensors,
         timeout_ms=asked.deadline_ms,
         attempts=_ATTEMPTS,
         pause_ms=_PAUSE_MS,
         **values_of(asked.channel),
     )
     with closing(ServiceClient(Services(features, inference), settings, Metrics())) as client:
+        client.check()
         if source is not None:
-            return _ask_about_lines(client, source)
+            return _ask_about_lines(client, source, Sensors.of(asked.sensors))
         [answer] = client.answers([window := demo_window()])
     refused = isinstance(answer, Refusal)
     if asked.as_json and not refused:
@@ -97,12 +113,12 @@ def ask(features: str, inference: str, **options: Any) -> int:
     return int(refused)
 
 
-def _ask_about_lines(client: ServiceClient, source: str) -> int:
+def _ask_about_lines(client: ServiceClient, source: str, sensors: Sensors) -> int:
     with ExitStack() as stack:
         lines: BinaryIO = sys.stdin.buffer if source == STANDARD else stack.enter_context(Path(source).open("rb"))
         out = sys.stdout.buffer
         try:
-            for windows in _groups(read_windows(lines)):
+            for windows in _groups(read_windows(lines, sensors)):
                 for window, answer in zip(windows, client.answers(windows), strict=True):
                     out.write(json_line(window.device_id, answer) + b"\n")
                 out.flush()

@@ -31,10 +31,7 @@ FAST_TESTS: Final = (
     "--ignore=tests/runtime/test_terminal.py",  # runs commands
     "tests/dataflows/pipeline",
     "tests/dataflows/services",
-    *(
-        f"--ignore=tests/dataflows/services/test_{name}.py"
-        for name in ("answer_deadline", "client", "statuses", "streams")
-    ),
+    *(f"--ignore=tests/dataflows/services/test_{name}.py" for name in ("client", "statuses", "stream", "streams")),
     *(
         f"tests/dataflows/deployment/test_{name}.py"
         for name in (

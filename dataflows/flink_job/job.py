@@ -27,6 +27,7 @@ from dataflows.flink_job.process import PipelineFunction
 from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.pipeline.metrics import Metrics
+from dataflows.services.client import Services, check_services
 from dataflows.settings import RunSettings, run_options
 from runtime.errors import SettingsError
 from runtime.terminal import say
@@ -55,6 +56,8 @@ def main(**options: Any) -> None:
     if REPORT_VARIABLE in os.environ:
         with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
             get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
+    elif settings.calls.features is not None and settings.calls.inference is not None:
+        check_services(Services(settings.calls.features, settings.calls.inference), settings, Metrics())
     lock = _state_lock(Path(settings.state.folder)) if settings.state.folder and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     if settings.outputs.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():

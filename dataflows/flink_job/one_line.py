@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 import click
 
 from dataflows.connectors.kafka.client import BrokerError
+from dataflows.services.errors import ServiceError
 from runtime.errors import SettingsError
 from runtime.printable import printable
 from runtime.terminal import say
@@ -21,7 +22,7 @@ _LAST_WORD: Final = Path("/dev/termination-log")
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for an unavailable broker.
+    """Turn what is wrong with the settings or the topics into one line, and exit status 2; 1 for a broker or a service.
 
     What fails later is Flink's to tell.
     """
@@ -31,7 +32,7 @@ def told_in_one_line() -> Iterator[None]:
         _end(error.format_message(), 2)
     except SettingsError as error:
         _end(str(error), 2)
-    except BrokerError as error:
+    except (BrokerError, ServiceError) as error:
         _end(str(error), 1)
 
 

@@ -24,7 +24,7 @@ from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
-from dataflows.services.client import Services
+from dataflows.services.client import Services, check_services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed
 from runtime.errors import SettingsError
@@ -55,6 +55,7 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
 
     Raises:
         SettingsError: Java, the package or a jar is missing, or the state belongs to another run.
+        ServiceError: a service cannot answer about these sensors.
         JobError: the job failed.
     """
     _check_places(settings, locations)
@@ -78,6 +79,7 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
             features_from=None,
             model=None,
         )
+        check_services(services, settings, metrics)
         job = _with_log(log, job, folder)
         job = changed(job, web_port=job.web_port or _free_port(), metrics_port=_chosen_port(job.metrics_port))
         if not job.quiet:

@@ -2,14 +2,25 @@
 
 from typing import Final
 
-from dataflows.services.answer_checks import Answered, checked
-from dataflows.services.answers import Answer, Prediction
+from dataflows.services.answer_checks import Answered, Checked, checked
+from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.chunks import Chunk, FeatureRows, Features
 from dataflows.services.methods import Method, decoded
 from dataflows.services.window_request import window_request
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
+from window_core import Sensors
 
-__all__ = ["ENGINEER_FEATURES", "PREDICT", "STREAM_FEATURES", "STREAM_PREDICTIONS", "read_features", "read_predictions"]
+__all__ = [
+    "DESCRIBE_FEATURES",
+    "DESCRIBE_INFERENCE",
+    "PREDICT",
+    "STREAM_FEATURES",
+    "STREAM_PREDICTIONS",
+    "engineer_features",
+    "read_features",
+    "read_predictions",
+    "read_streamed_features",
+]
 
 _FLOAT32_BYTES: Final = 4
 
@@ -21,16 +32,37 @@ def read_features(chunk: Chunk, answer: bytes) -> Features:
         AskAgainError: a row failed with a status that may pass.
         WrongAnswerError: it is no answer to this chunk.
     """
+    rows, checked_rows = _read_features(chunk, answer, is_streamed=False)
+    return _features(rows, checked_rows.refusals)
+
+
+def read_streamed_features(chunk: Chunk, answer: bytes) -> tuple[Features, set[int]]:
+    """As above, of an answer on a stream; and the rows whose columns the server does not hold.
+
+    The features are those of the chunk without these rows.
+    """
+    rows, (refusals, not_held) = _read_features(chunk, answer, is_streamed=True)
+    if not_held:
+        held = [row for row in range(len(chunk)) if row not in not_held]
+        rows = rows.chosen(held)
+        refusals = {place: refusals[row] for place, row in enumerate(held) if row in refusals}
+    return _features(rows, refusals), not_held
+
+
+def _read_features(chunk: Chunk, answer: bytes, *, is_streamed: bool) -> tuple[FeatureRows, Checked]:
     batch = decoded(answer, FeatureBatch)
     names, values = list(batch.name), batch.values
     cells, rest = divmod(len(values), _FLOAT32_BYTES)
-    refusals = checked(
-        Answered("features", chunk.ids, batch.evaluation_id, names, None if rest else cells, batch.error, values)
+    found = checked(
+        Answered("features", len(chunk), batch.rows, names, None if rest else cells, batch.error, values, is_streamed)
     )
-    if not refusals and len(batch.device_id) == len(chunk):
-        return Features(FeatureRows(chunk, names, values, answer), refusals)
-    rows = FeatureRows(chunk, names, values)
-    return Features(rows.chosen([row for row in range(len(chunk)) if row not in refusals]), refusals)
+    return FeatureRows(chunk, names, values, answer), found
+
+
+def _features(rows: FeatureRows, refusals: dict[int, Refusal]) -> Features:
+    if refusals:
+        rows = rows.chosen([row for row in range(len(rows)) if row not in refusals])
+    return Features(rows, refusals)
 
 
 def read_predictions(rows: FeatureRows, answer: bytes) -> list[Answer]:
@@ -42,7 +74,7 @@ def read_predictions(rows: FeatureRows, answer: bytes) -> list[Answer]:
     """
     batch = decoded(answer, PredictionBatch)
     names, keys, texts, model_id = rows.names, list(batch.key), list(batch.value), batch.model_id
-    refusals = checked(Answered("inference", rows.chunk.ids, batch.evaluation_id, keys, len(texts), batch.error))
+    refusals, _ = checked(Answered("inference", len(rows), batch.rows, keys, len(texts), batch.error))
     texts_of_rows = zip(*[iter(texts)] * len(keys), strict=True) if keys else [()] * len(rows)
     answers: list[Answer] = [
         Prediction(dict(zip(names, values, strict=True)), model_id, dict(zip(keys, row_texts, strict=True)))
@@ -53,12 +85,15 @@ def read_predictions(rows: FeatureRows, answer: bytes) -> list[Answer]:
     return answers
 
 
-ENGINEER_FEATURES: Final[Method[Chunk, Features]] = Method(
-    path="/latecomer.v1.FeatureService/EngineerFeatures",
-    request=window_request,
-    read=lambda chunk, answer: [read_features(chunk, answer)],
-    refused=Features.refused,
-)
+def engineer_features(sensors: Sensors) -> Method[Chunk, Features]:
+    """The method for windows of these sensors."""
+    return Method(
+        path="/latecomer.v1.FeatureService/EngineerFeatures",
+        request=lambda chunk: window_request(chunk, sensors),
+        read=lambda chunk, answer: [read_features(chunk, answer)],
+        refused=Features.refused,
+    )
+
 
 PREDICT: Final[Method[FeatureRows, Answer]] = Method(
     path="/latecomer.v1.InferenceService/Predict",
@@ -66,6 +101,9 @@ PREDICT: Final[Method[FeatureRows, Answer]] = Method(
     read=read_predictions,
     refused=lambda _, refusal: refusal,
 )
+
+DESCRIBE_FEATURES: Final = "/latecomer.v1.FeatureService/Describe"
+DESCRIBE_INFERENCE: Final = "/latecomer.v1.InferenceService/Describe"
 
 STREAM_FEATURES: Final = "/latecomer.v1.FeatureService/StreamFeatures"
 STREAM_PREDICTIONS: Final = "/latecomer.v1.InferenceService/StreamPredictions"

@@ -1,8 +1,9 @@
 """One call to a service: its deadline, its retries, and what a gRPC status means for the run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from threading import Event
 from time import perf_counter
+from typing import TypeVar
 
 import grpc
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt
@@ -10,7 +11,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_us
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.access_tokens import TokenError, token_source
 from dataflows.services.answer_bytes import unpacked_answer
-from dataflows.services.answer_deadline import AnswerDeadline
 from dataflows.services.answers import Refusal, ServiceName
 from dataflows.services.channels import Addresses
 from dataflows.services.errors import (
@@ -19,15 +19,20 @@ from dataflows.services.errors import (
     ServiceError,
     UnimplementedError,
     WrongAnswerError,
+    another_server_may_answer,
     may_pass,
 )
-from dataflows.services.methods import Method, Part, Question
+from dataflows.services.methods import Decoded, Method, Part, Question, decoded
 from dataflows.services.retries import RetryBudget, is_worth_another_server, pauses
+from dataflows.services.stream import Stream
+from dataflows.services.turns import Turn
 from dataflows.settings import RunSettings
 from runtime.addresses import parsed_addresses
 from runtime.durations import duration_text
 
 __all__ = ["Service"]
+
+Answered = TypeVar("Answered")
 
 
 class Service:
@@ -43,7 +48,7 @@ class Service:
             SettingsError: it is no such address, or a file that secures the channel cannot be used.
         """
         self.name = name
-        self._name_of_all = addresses
+        self.name_of_all = addresses
         self._timeout_ms = settings.calls.timeout_ms
         self._compresses = settings.channel.compression == "gzip"
         self._metrics = metrics
@@ -68,6 +73,76 @@ class Service:
             UnimplementedError: it does not know the method.
             ServiceError: all attempts failed, or the answer does not fit the question.
         """
+        self._metrics.call_windows.labels(self.name).observe(len(question))
+        request = method.request(question)
+        return self._tried(lambda: method.read(question, self._attempt(method.path, request)))
+
+    def described(self, path: str, description: type[Decoded]) -> Decoded | None:
+        """Its description of itself, with retries; ``None`` if it knows no such method.
+
+        Raises:
+            ServiceError: all attempts failed, or it refused to tell.
+        """
+        try:
+            return self._tried(lambda: decoded(self._attempt(path, b""), description))
+        except UnimplementedError:
+            return None
+        except RefusedError as error:
+            said = f"{error.refusal.status}: {error.refusal.message}"
+            raise ServiceError(
+                f"the {self.name} service at {self.name_of_all} does not describe itself: {said}"
+            ) from None
+
+    @property
+    def servers(self) -> list[Turn]:
+        return self._addresses.all
+
+    def may_be_asked(self, server: Turn) -> bool:
+        """Whether this one of its servers seems to be well."""
+        return not self._addresses.rests(server)
+
+    def stream(self, server: Turn, path: str) -> Stream:
+        """Begin a stream to one of its servers; ``path`` is the full name of the method.
+
+        Raises:
+            AskAgainError: there is no token for now.
+            ServiceError: the client was closed.
+        """
+        credentials = self._call_credentials()
+        hold = self._addresses.hold(server)
+        try:
+            return Stream(hold, path, credentials, self._timeout_ms / 1000)
+        except ValueError:  # gRPC's, of a channel that was closed
+            hold.give_back()
+            raise self._ended() from None
+
+    def told(self, server: Turn, path: str) -> bytes:
+        """What a unary method of one of its servers answers to an empty message, without retries.
+
+        Raises:
+            AskAgainError: the call failed, whatever the status.
+            WrongAnswerError: the answer is none.
+            ServiceError: the client was closed.
+        """
+        credentials = self._call_credentials()
+        hold = self._addresses.hold(server)
+        try:
+            call = hold.connection.unary(path)
+            return unpacked_answer(call(b"", timeout=self._timeout_ms / 1000, credentials=credentials))
+        except grpc.RpcError as error:
+            hold.note(failed=another_server_may_answer(error.code()))
+            raise AskAgainError(error.code(), error.details() or "") from None
+        except ValueError:
+            raise self._ended() from None
+        finally:
+            hold.give_back()
+
+    def _tried(self, attempt: Callable[[], Answered]) -> Answered:
+        """What an attempt gives, the first that does not fail in a way that may pass.
+
+        Raises:
+            ServiceError: there was none, or the answer cannot be right.
+        """
         attempts = Retrying(
             retry=retry_if_exception_type(AskAgainError),
             stop=stop_after_attempt(self._attempts),
@@ -76,50 +151,30 @@ class Service:
             before_sleep=self._count_retry,
             reraise=True,
         )
-        self._metrics.call_windows.labels(self.name).observe(len(question))
-        request = method.request(question)
         try:
-            answer: list[Part] = attempts(self._attempt, method, question, request)
+            answer: Answered = attempts(attempt)
             return answer
         except AskAgainError as error:
             tried = f"{self._attempts} attempts of up to {duration_text(self._timeout_ms)}"
-            raise ServiceError(f"the {self.name} service at {self._name_of_all} failed {tried}: {error}") from None
+            raise ServiceError(f"the {self.name} service at {self.name_of_all} failed {tried}: {error}") from None
         except WrongAnswerError as error:
-            raise ServiceError(f"the {self.name} service at {self._name_of_all} answered {error}") from None
+            raise ServiceError(f"the {self.name} service at {self.name_of_all} answered {error}") from None
 
-    def stream(self, method: str, requests: Iterable[bytes]) -> Iterator[bytes]:
-        """The answers of a bidirectional stream, in order, until it fails or all are there.
-
-        The deadline is that of each answer. A stream that fails ends without an error: the rest is to be asked about by
-        ``call``, which tells errors apart.
-        """
-        try:
-            deadline = AnswerDeadline(self._timeout_ms / 1000)
-            with self._addresses.connection() as connection:
-                answers = connection.stream(method)(deadline.counted(requests), credentials=self._call_credentials())
-                try:
-                    with deadline.watching(answers.cancel):
-                        yield from map(unpacked_answer, deadline.each(answers))
-                finally:
-                    answers.cancel()
-        except (grpc.RpcError, AskAgainError, WrongAnswerError):
-            return
-
-    def _attempt(self, method: Method[Question, Part], question: Question, request: bytes) -> list[Part]:
+    def _attempt(self, path: str, request: bytes) -> bytes:
         if self._closed.is_set():
             raise self._ended()
         start = perf_counter()
         try:
             credentials = self._call_credentials()
             with self._addresses.connection() as connection:
-                call = connection.unary(method.path)
+                call = connection.unary(path)
                 answer: bytes = call(request, timeout=self._timeout_ms / 1000, credentials=credentials)
         except grpc.RpcError as error:
             raise self._what_follows(error.code(), error.details() or "") from None
         finally:
             self._metrics.calls.labels(self.name).observe(perf_counter() - start)
         self._budget.count(failed=False)
-        return method.read(question, unpacked_answer(answer))
+        return unpacked_answer(answer)
 
     def _what_follows(self, status: grpc.StatusCode, details: str) -> Exception:
         """The error for a status, by the table in ``errors``."""
@@ -158,7 +213,7 @@ class Service:
     def unknown(self) -> ServiceError:
         """The error for a server that knows no method of this service."""
         return ServiceError(
-            f"the server at {self._name_of_all} is no {self.name} service: it knows none of its methods"
+            f"the server at {self.name_of_all} is no {self.name} service: it knows none of its methods"
             + (", or takes no compressed requests: both sides need --compression" if self._compresses else "")
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 
@@ -21,7 +21,7 @@ from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
 from runtime.tls import TlsFiles, watched_tls_files
 from runtime.watched_files import WatchedFiles
 
-__all__ = ["Addresses", "Connection"]
+__all__ = ["Addresses", "Connection", "Hold"]
 
 _SERVICE_CONFIG: Final = {
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -88,7 +88,8 @@ class Addresses:
         if channel.tls_ca is not None:
             self._files = watched_tls_files(channel.tls_cert, channel.tls_key, channel.tls_ca)
         self._lock = Lock()
-        self._turns = Turns([f"{host}:{port}" for host, port in pairs])
+        self._all = [Turn(f"{host}:{port}") for host, port in pairs]
+        self._turns = Turns(self._all)
         self._connections: dict[str, Connection] = {}  # by address
         self._closed = False
 
@@ -105,17 +106,48 @@ class Addresses:
         try:
             yield connection
         except grpc.RpcError as error:
-            self._note(turn, failed=another_server_may_answer(error.code()))
+            self.note(turn, failed=another_server_may_answer(error.code()))
             raise
         else:
-            self._note(turn, failed=False)
+            self.note(turn, failed=False)
         finally:
-            self._give_back(turn, connection)
+            self.give_back(turn, connection)
 
     def any_well(self) -> bool:
         """Whether the last call to some address did not fail."""
         with self._lock:
             return self._turns.any_well()
+
+    @property
+    def all(self) -> list[Turn]:
+        """Each of them, in the order in which they were given."""
+        return self._all
+
+    def rests(self, turn: Turn) -> bool:
+        """Whether this address takes no call for a while, because the last one to it failed."""
+        return turn.rests_until_s > monotonic()
+
+    def hold(self, turn: Turn) -> "Hold":
+        """The connection to this address, for as long as it is held."""
+        files = self._current_files()
+        with self._lock:
+            return Hold(self, turn, self._held(turn, files))
+
+    def is_current(self, turn: Turn, connection: Connection) -> bool:
+        """Whether new calls to this address still take this connection: its certificates may have been renewed."""
+        return connection.files is self._current_files() and self._connections.get(turn.host_port) is connection
+
+    def give_back(self, turn: Turn, connection: Connection) -> None:
+        """A connection that another one has replaced ends with the last call on it."""
+        with self._lock:
+            connection.users -= 1
+            if not connection.users and connection is not self._connections[turn.host_port] and not self._closed:
+                connection.close()
+
+    def note(self, turn: Turn, *, failed: bool) -> None:
+        """A call to this address was answered, or failed in a way that is the address's fault."""
+        with self._lock:
+            self._turns.note(turn, failed, monotonic())
 
     def close(self) -> None:
         """End all calls in flight."""
@@ -125,24 +157,39 @@ class Addresses:
                 connection.close()
 
     def _next(self) -> tuple[Turn, Connection]:
-        files = None if self._files is None else self._files.current()
+        files = self._current_files()
         with self._lock:
             turn = self._turns.next(monotonic())
-            connection = self._connections.get(turn.host_port)
-            if connection is None or connection.files is not files:
-                if connection is not None and not connection.users:
-                    connection.close()
-                connection = self._connections[turn.host_port] = Connection(turn.host_port, files, self._settings)
-            connection.users += 1
-            return turn, connection
+            return turn, self._held(turn, files)
 
-    def _note(self, turn: Turn, failed: bool) -> None:
-        with self._lock:
-            self._turns.note(turn, failed, monotonic())
+    def _current_files(self) -> TlsFiles | None:
+        return None if self._files is None else self._files.current()
 
-    def _give_back(self, turn: Turn, connection: Connection) -> None:
-        """A connection that another one has replaced ends with the last call on it."""
-        with self._lock:
-            connection.users -= 1
-            if not connection.users and connection is not self._connections[turn.host_port] and not self._closed:
+    def _held(self, turn: Turn, files: TlsFiles | None) -> Connection:
+        """The connection to an address, which has one user more. The lock is held."""
+        connection = self._connections.get(turn.host_port)
+        if connection is None or connection.files is not files:
+            if connection is not None and not connection.users:
                 connection.close()
+            connection = self._connections[turn.host_port] = Connection(turn.host_port, files, self._settings)
+        connection.users += 1
+        return connection
+
+
+class Hold(NamedTuple):
+    """A connection that a stream uses, to be given back once."""
+
+    addresses: Addresses
+    turn: Turn
+    connection: Connection
+
+    def is_current(self) -> bool:
+        return self.addresses.is_current(self.turn, self.connection)
+
+    def note(self, *, failed: bool) -> None:
+        """The server has answered, or is away."""
+        if failed or self.turn.failures:
+            self.addresses.note(self.turn, failed=failed)
+
+    def give_back(self) -> None:
+        self.addresses.give_back(self.turn, self.connection)

@@ -9,12 +9,12 @@ import numpy as np
 from dataflows.services.answers import Answer, Refusal
 from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch
-from window_core import BYTES_PER_EVENT, Columns, Evaluation
+from window_core import Columns, Evaluation
 
 __all__ = ["Chunk", "FeatureRows", "Features", "chunks_of"]
 
-_BYTES_BESIDE_EVENTS: Final = 56
-"""Of a window, without its events and twice the id of its device: two bounds, its session and number, and lengths."""
+_BYTES_BESIDE_EVENTS: Final = 36
+"""Of a window, without its events and the id of its device: its column's number, room and rows, two bounds, lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +23,19 @@ class Chunk:
 
     Attributes:
         evaluations: at least one, a row each.
-        ids: their evaluation ids.
     """
 
     evaluations: Sequence[Evaluation]
-    ids: Sequence[str]
-
-    @classmethod
-    def of(cls, evaluations: Sequence[Evaluation]) -> "Chunk":
-        return cls(evaluations, [evaluation.evaluation_id for evaluation in evaluations])
 
     def __len__(self) -> int:
         return len(self.evaluations)
 
     def part(self, start: int, end: int) -> "Chunk":
         """The rows ``start`` to ``end`` (not included)."""
-        return Chunk(self.evaluations[start:end], self.ids[start:end])
+        return Chunk(self.evaluations[start:end])
 
     def chosen(self, rows: Sequence[int]) -> "Chunk":
-        return Chunk([self.evaluations[row] for row in rows], [self.ids[row] for row in rows])
+        return Chunk([self.evaluations[row] for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +78,7 @@ class FeatureRows:
         """These rows as a serialised ``FeatureBatch``; one that the feature service has sent is passed on as it is."""
         if self.message is not None:
             return self.message
-        return FeatureBatch(
-            evaluation_id=self.chunk.ids,
-            device_id=[evaluation.device_id for evaluation in self.chunk.evaluations],
-            name=self.names,
-            values=self.values,
-        ).SerializeToString()
+        return FeatureBatch(rows=len(self), name=self.names, values=self.values).SerializeToString()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +115,14 @@ def chunks_of(evaluations: Sequence[Evaluation], windows_max: int, bytes_max: in
     sent: dict[Columns, int] = {}  # the row up to which the request holds these columns
     start = size = events = 0
     for row, (_, _, _, _, columns, first, last) in enumerate(evaluations):
-        beside = 2 * len(columns.device_id.encode()) + _BYTES_BESIDE_EVENTS
-        size += BYTES_PER_EVENT * (last - sent.get(columns, first)) + beside
+        beside = len(columns.device_id.encode()) + _BYTES_BESIDE_EVENTS
+        size += columns.event_bytes * (last - sent.get(columns, first)) + beside
         events += last - first
         if row > start and (row - start == windows_max or size > bytes_max or events > MAX_EVENTS):
-            yield Chunk.of(evaluations[start:row])
+            yield Chunk(evaluations[start:row])
             start, events = row, last - first
-            size = BYTES_PER_EVENT * events + beside
+            size = columns.event_bytes * events + beside
             sent.clear()
         sent[columns] = last
     if start < len(evaluations):
-        yield Chunk.of(evaluations[start:])
+        yield Chunk(evaluations[start:])

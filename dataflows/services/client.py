@@ -1,31 +1,31 @@
 """Asks both services about evaluations: the windows go to the feature service, its features to the inference service.
 
-The evaluations are cut into chunks that fit the limits. Several chunks are in flight at once, their answers come in
-order. A service that knows only the methods of the original demo is asked about one window at a time.
+They are asked on streams, where only what is new is sent, as long as both services have them and these go well. Else
+the evaluations are cut into chunks that fit the limits of a call; several are in flight at once, and their answers come
+in order. A service that knows only the methods of the original demo is asked about one window at a time.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from typing import Final, Generic, NamedTuple
+from typing import Final, Generic, NamedTuple, cast
 
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer
-from dataflows.services.batch_methods import ENGINEER_FEATURES, PREDICT
+from dataflows.services.batch_methods import DESCRIBE_FEATURES, DESCRIBE_INFERENCE, PREDICT, engineer_features
 from dataflows.services.calls import Service
-from dataflows.services.chunks import Chunk, FeatureRows, Features, chunks_of
-from dataflows.services.errors import UnimplementedError
+from dataflows.services.chunks import Chunk, chunks_of
+from dataflows.services.descriptions import Described, misfit
+from dataflows.services.errors import ServiceError, UnimplementedError
 from dataflows.services.methods import Method, Part, Question, divided
 from dataflows.services.original_methods import ORIGINAL_ENGINEER_FEATURES, ORIGINAL_PREDICT
-from dataflows.services.streams import streamed_answers
+from dataflows.services.streams import Streams
 from dataflows.settings import RunSettings
-from window_core import Evaluation
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription, InferenceServiceDescription
+from window_core import DEMO_SENSORS, Evaluation
 
-__all__ = ["ServiceClient", "Services"]
-
-_FEATURES: Final = (ENGINEER_FEATURES, ORIGINAL_ENGINEER_FEATURES)
-_PREDICTIONS: Final = (PREDICT, ORIGINAL_PREDICT)
-"""The methods of each service, the preferred one first."""
+__all__ = ["ServiceClient", "Services", "check_services"]
 
 
 class Services(NamedTuple):
@@ -45,20 +45,47 @@ class ServiceClient:
             SettingsError: one of them is no address.
         """
         self._calls = settings.calls
+        self._sensors = sensors = settings.log.layout.sensors
+        feature_methods = [engineer_features(sensors)]
+        if sensors == DEMO_SENSORS:
+            feature_methods.append(ORIGINAL_ENGINEER_FEATURES)
+        inference_methods = [PREDICT, ORIGINAL_PREDICT]
         first = 1 if settings.calls.rpc == "unary" else 0
-        self._features: _Asking[Chunk, Features] = _Asking(
-            Service("features", services.features, settings, metrics), _FEATURES[first:]
-        )
-        self._inference: _Asking[FeatureRows, Answer] = _Asking(
-            Service("inference", services.inference, settings, metrics), _PREDICTIONS[first:]
+        self._features = _Asking(Service("features", services.features, settings, metrics), feature_methods[first:])
+        self._inference = _Asking(
+            Service("inference", services.inference, settings, metrics), inference_methods[first:]
         )
         self._threads = ThreadPoolExecutor(settings.calls.calls_in_flight, thread_name_prefix="service-call")
+        self._streams = None
+        if settings.calls.rpc == "stream":
+            ask = self._inference.ask
+            self._streams = Streams(self._features.service, self._inference.service, ask, sensors, settings.calls)
 
     def close(self) -> None:
         """End all calls: an interrupted run does not wait for a service that does not answer."""
         self._features.service.close()
         self._inference.service.close()
+        if self._streams is not None:
+            self._streams.close()
         self._threads.shutdown(cancel_futures=True)
+
+    def described(self) -> Described:
+        """What both services say about themselves.
+
+        Raises:
+            ServiceError: a service did not answer within its attempts, or not with an answer.
+        """
+        features = self._features.service.described(DESCRIBE_FEATURES, FeatureServiceDescription)
+        return Described(features, self._inference.service.described(DESCRIBE_INFERENCE, InferenceServiceDescription))
+
+    def check(self) -> None:
+        """Look whether the services can answer about these sensors; to be called before the first event.
+
+        Raises:
+            ServiceError: they cannot, or one did not answer.
+        """
+        if (why := misfit(self.described(), self._sensors)) is not None:
+            raise ServiceError(why)
 
     def answers(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
         """One answer for each evaluation, in their order. When it returns, no call is in flight.
@@ -66,14 +93,24 @@ class ServiceClient:
         Raises:
             ServiceError: a service did not answer within its attempts, or not with an answer.
         """
-        takes_many = self._features.takes_many and self._inference.takes_many
-        windows_max = self._calls.batch_windows if takes_many else 1
+        if self._streams is None or not self._takes_many:
+            return self._called(evaluations)
+        answers = self._streams.answers(evaluations)
+        missing = [row for row, answer in enumerate(answers) if answer is None]
+        for row, answer in zip(missing, self._called([evaluations[row] for row in missing]), strict=True):
+            answers[row] = answer
+        return cast("list[Answer]", answers)
+
+    @property
+    def _takes_many(self) -> bool:
+        """Whether both services may be asked about several windows at once, as far as is known."""
+        return self._features.takes_many and self._inference.takes_many
+
+    def _called(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
+        """The answers by calls."""
+        windows_max = self._calls.batch_windows if self._takes_many else 1
         chunks = list(chunks_of(evaluations, windows_max, self._calls.batch_bytes))
-        answers: list[list[Answer]] = []
-        if self._calls.rpc == "stream" and takes_many:
-            answers += streamed_answers(self._features.service, self._inference.service, chunks)
-        rest = chunks[len(answers) :]
-        answers += map(self._asked, rest) if len(rest) == 1 else self._threads.map(self._asked, rest)
+        answers = map(self._asked, chunks) if len(chunks) == 1 else self._threads.map(self._asked, chunks)
         return [answer for part in answers for answer in part]
 
     def _asked(self, chunk: Chunk) -> list[Answer]:
@@ -82,6 +119,16 @@ class ServiceClient:
             for features in self._features.ask(chunk)
             for answer in features.completed(self._inference.ask(features.rows))
         ]
+
+
+def check_services(services: Services, settings: RunSettings, metrics: Metrics) -> None:
+    """Look whether services can answer about the events of a run, before it begins.
+
+    Raises:
+        ServiceError: they cannot, or one did not answer.
+    """
+    with closing(ServiceClient(services, settings, metrics)) as client:
+        client.check()
 
 
 class _Asking(Generic[Question, Part]):

@@ -13,7 +13,7 @@ from dataflows.services.answers import Refusal
 from dataflows.services.chunks import Chunk, FeatureRows
 from dataflows.services.errors import RefusedError, WrongAnswerError
 
-__all__ = ["Method", "Part", "Question", "decoded", "divided"]
+__all__ = ["Decoded", "Method", "Part", "Question", "decoded", "divided"]
 
 Question = TypeVar("Question", Chunk, FeatureRows)
 Part = TypeVar("Part")

@@ -1,4 +1,4 @@
-"""The methods of the original demo, package ``mlpipeline``, which are asked about one window at a time."""
+"""The methods of the original demo, package ``mlpipeline``: one window at a time, of the demo's four sensors."""
 
 from array import array
 from typing import Final
@@ -15,10 +15,11 @@ __all__ = ["ORIGINAL_ENGINEER_FEATURES", "ORIGINAL_PREDICT"]
 
 def _event_list(chunk: Chunk) -> bytes:
     [evaluation] = chunk.evaluations
-    times, *sensors = (column.tolist() for column in evaluation.window())
+    times, rows = evaluation.window()
+    readings = iter(rows.cast("f").tolist())
     events = [
         RawEvent(device_id=evaluation.device_id, time=time, sensor1=s1, sensor2=s2, sensor3=s3, sensor4=s4)
-        for time, s1, s2, s3, s4 in zip(times, *sensors, strict=True)
+        for time, s1, s2, s3, s4 in zip(times.tolist(), readings, readings, readings, readings, strict=True)
     ]
     return RawEventList(device_id=evaluation.device_id, event=events).SerializeToString()
 
@@ -27,7 +28,7 @@ def _read_features(chunk: Chunk, answer: bytes) -> list[Features]:
     features = decoded(answer, FeatureList).feature
     names = [feature.name for feature in features]
     values = array("f", (feature.value for feature in features)).tobytes()
-    refusals = checked(Answered("features", chunk.ids, chunk.ids, names, len(names), (), values))
+    refusals, _ = checked(Answered("features", 1, 1, names, len(names), (), values))
     if refusals:
         return [Features.refused(chunk, refusals[0])]
     return [Features(FeatureRows(chunk, names, values), {})]

@@ -28,8 +28,8 @@ class Turn:
 class Turns:
     """The addresses of a service. Every ``now_s`` is in s, from any fixed instant. The owner holds a lock."""
 
-    def __init__(self, host_ports: Sequence[str]) -> None:
-        self._in_turn: list[Turn] = [Turn(host_port) for host_port in host_ports]
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._in_turn = list(turns)
 
     def __len__(self) -> int:
         return len(self._in_turn)

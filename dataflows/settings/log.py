@@ -39,7 +39,7 @@ class BrokerSettings:
     )  # fmt: skip
 
 
-def check_sensors(declared: tuple[str, ...], event_format: InputFormat | None) -> Sensors:
+def check_sensors(declared: tuple[str, ...], event_format: InputFormat | None = None) -> Sensors:
     """The sensors that events in a format have.
 
     Raises:

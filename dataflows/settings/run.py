@@ -118,6 +118,8 @@ class RunSettings:
                 raise SettingsError(f"--tls-ca needs {flag}")  # services that a run starts are plain, on this machine
         if self.log.layout.sensors != DEMO_SENSORS and self.calls.model is None and self.calls.inference is None:
             raise SettingsError("--sensors needs --model or --inference: the default model is for the demo's sensors")
+        if self.log.layout.sensors != DEMO_SENSORS and self.calls.rpc == "unary":
+            raise SettingsError("--sensors needs --rpc batch or stream: the original demo's calls have its own")
         if self.outputs.delivery == "exactly-once":
             self._check_exactly_once()
 

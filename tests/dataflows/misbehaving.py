@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from threading import Event as Flag
 from threading import Lock
 from typing import Any
@@ -16,24 +18,22 @@ from grpc_services.python.stubs.latecomer.v1 import batch_pb2
 __all__ = ["METHODS", "Misbehaving", "Rule", "Status", "misbehaving"]
 
 METHODS = {
-    "/latecomer.v1.FeatureService/EngineerFeatures": batch_pb2.WindowBatch,
-    "/latecomer.v1.FeatureService/StreamFeatures": batch_pb2.WindowBatch,
-    "/mlpipeline.FeatureEngineeringService/engineerFeatures": mlpipeline_pb2.RawEventList,
-    "/latecomer.v1.InferenceService/Predict": batch_pb2.FeatureBatch,
-    "/latecomer.v1.InferenceService/StreamPredictions": batch_pb2.FeatureBatch,
-    "/mlpipeline.PredictionService/predict": mlpipeline_pb2.FeatureList,
+    "/latecomer.v1.FeatureService/Describe": (batch_pb2.DescribeRequest, batch_pb2.FeatureServiceDescription),
+    "/latecomer.v1.FeatureService/EngineerFeatures": (batch_pb2.WindowBatch, batch_pb2.FeatureBatch),
+    "/latecomer.v1.FeatureService/StreamFeatures": (batch_pb2.WindowBatch, batch_pb2.FeatureBatch),
+    "/mlpipeline.FeatureEngineeringService/engineerFeatures": (mlpipeline_pb2.RawEventList, mlpipeline_pb2.FeatureList),
+    "/latecomer.v1.InferenceService/Describe": (batch_pb2.DescribeRequest, batch_pb2.InferenceServiceDescription),
+    "/latecomer.v1.InferenceService/Predict": (batch_pb2.FeatureBatch, batch_pb2.PredictionBatch),
+    "/latecomer.v1.InferenceService/StreamPredictions": (batch_pb2.FeatureBatch, batch_pb2.PredictionBatch),
+    "/mlpipeline.PredictionService/predict": (mlpipeline_pb2.FeatureList, mlpipeline_pb2.Prediction),
 }
-ANSWERS = {
-    "EngineerFeatures": batch_pb2.FeatureBatch,
-    "StreamFeatures": batch_pb2.FeatureBatch,
-    "Predict": batch_pb2.PredictionBatch,
-    "StreamPredictions": batch_pb2.PredictionBatch,
-}
+"""The messages of each method, by its full name."""
 
 Status = grpc.StatusCode
 Rule = Callable[[str, Any, int], Any]
 """Takes the method's short name, the request and the number of the call, from 0; gives a ``Status`` to fail with, bytes
-to answer, a function that changes the true answer, or ``None`` for the true answer."""
+to answer, a function that changes the true answer, or ``None`` for the true answer. Of ``Describe`` only a ``Status``
+counts."""
 
 
 @dataclass
@@ -53,13 +53,8 @@ class Misbehaving(grpc.GenericRpcHandler):
             return None
         name = path.rpartition("/")[2]
         if name.startswith("Stream"):
-
-            def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-                for request in requests:
-                    yield self._answer(path, name, request, context)
-
-            return grpc.stream_stream_rpc_method_handler(stream)
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: self._answer(path, name, request, context))
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, path, name))
+        return grpc.unary_unary_rpc_method_handler(partial(self._unary, path, name))
 
     def called(self, name: str) -> list[Any]:
         """The requests of a method, in the order of the calls."""
@@ -70,24 +65,51 @@ class Misbehaving(grpc.GenericRpcHandler):
         self.ended.wait()
         return Status.UNAVAILABLE
 
-    def _answer(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
-        message = METHODS[path].FromString(request)
+    def _unary(self, path: str, name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        def true_answer() -> bytes:
+            answer: bytes = self.real.unary_unary(path)(request, timeout=60)
+            return answer
+
+        return self._answer(path, name, request, context, true_answer)
+
+    def _stream(
+        self, path: str, name: str, requests: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Iterator[bytes]:
+        passed_on: SimpleQueue[bytes | None] = SimpleQueue()
+        answers = self.real.stream_stream(path)(iter(passed_on.get, None))
+        context.add_callback(answers.cancel)
+
+        def true_answer() -> bytes:
+            answer: bytes = next(answers)
+            return answer
+
+        try:
+            for request in requests:
+                passed_on.put(request)
+                yield self._answer(path, name, request, context, true_answer)
+        finally:
+            passed_on.put(None)
+
+    def _answer(
+        self, path: str, name: str, request: bytes, context: grpc.ServicerContext, true_answer: Callable[[], bytes]
+    ) -> bytes:
+        request_type, answer_type = METHODS[path]
+        message = request_type.FromString(request)
         with self.lock:
             number = len(self.called(name))
             self.calls.append((name, message))
         told = self.rule(name, message, number)
         if isinstance(told, Status):
             context.abort(told, "as told")
-        if isinstance(told, bytes):
-            return told
-        real_path = path.replace("StreamFeatures", "EngineerFeatures").replace("StreamPredictions", "Predict")
         try:
-            true_answer: bytes = self.real.unary_unary(real_path)(request, timeout=60)
+            true = true_answer()
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
-        if told is None:
-            return true_answer
-        answer = ANSWERS[name].FromString(true_answer)
+        if told is None or name == "Describe":
+            return true
+        if isinstance(told, bytes):
+            return told
+        answer = answer_type.FromString(true)
         told(answer)
         return answer.SerializeToString()
 

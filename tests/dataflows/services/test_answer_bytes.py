@@ -8,7 +8,7 @@ from grpc_services.python.stubs.latecomer.v1.batch_pb2 import PredictionBatch
 
 
 def test_a_compressed_answer_is_what_it_was_before():
-    answer = PredictionBatch(evaluation_id=["a/0/0"], value=["0.5"]).SerializeToString()
+    answer = PredictionBatch(rows=1, value=["0.5"]).SerializeToString()
     assert unpacked_answer(answer) == unpacked_answer(gzip.compress(answer)) == answer
 
 

@@ -6,11 +6,11 @@ from math import inf, nan
 import pytest
 
 from dataflows.services.answer_checks import Answered, checked
-from dataflows.services.answers import Refusal, ServiceName
+from dataflows.services.answers import Refusal
 from dataflows.services.errors import AskAgainError, WrongAnswerError
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 
-ASKED = ["d/0/0", "d/0/1", "d/0/2"]
+ASKED = 3
 
 
 def features(values: list[float], names: tuple[str, ...] = ("a/v1", "b/v1"), *errors: RowError) -> Answered:
@@ -19,16 +19,16 @@ def features(values: list[float], names: tuple[str, ...] = ("a/v1", "b/v1"), *er
 
 def refused(answered: Answered) -> dict[int, tuple[str, str, str]]:
     """Status, service and message by row."""
-    return {row: (one.status, one.service, one.message) for row, one in checked(answered).items()}
+    return {row: (one.status, one.service, one.message) for row, one in checked(answered).refusals.items()}
 
 
 def test_an_answer_that_fits_passes() -> None:
-    assert checked(features([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])) == {}
-    assert checked(Answered("inference", ASKED, ASKED, ["key"], 3, ())) == {}
+    assert checked(features([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])) == ({}, set())
+    assert checked(Answered("inference", ASKED, ASKED, ["key"], 3, ())) == ({}, set())
 
 
 def test_an_answer_without_columns_passes() -> None:
-    assert checked(features([], ())) == {}
+    assert checked(features([], ())) == ({}, set())
 
 
 @pytest.mark.parametrize("code", [14, 4, 16, 7])
@@ -40,24 +40,17 @@ def test_a_row_that_may_pass_has_the_whole_request_asked_again(code: int) -> Non
 @pytest.mark.parametrize(
     ("answered", "message"),
     [
-        (features([0.0] * 5), "3 rows of features to 3 windows"),
-        (features([0.0] * 7), "3 rows of features to 3 windows"),
-        (features([0.0] * 6)._replace(cells=None), "3 rows of features to 3 windows"),
-        (Answered("features", ASKED, ASKED[:2], ["a/v1"], 2, ()), "2 rows of features to 3 windows"),
-        (Answered("inference", ASKED, ASKED, ["key"], 2, ()), "3 predictions to 3 rows of features"),
-        (Answered("inference", ASKED, [*ASKED, "x"], ["key"], 4, ()), "4 predictions to 3 rows of features"),
+        (features([0.0] * 5), "3 rows of features with other than 6 values"),
+        (features([0.0] * 7), "3 rows of features with other than 6 values"),
+        (features([0.0] * 6)._replace(cells=None), "3 rows of features with other than 6 values"),
+        (Answered("features", ASKED, 2, ["a/v1"], 2, ()), "2 rows of features to 3 windows"),
+        (Answered("inference", ASKED, ASKED, ["key"], 2, ()), "3 predictions with other than 3 values"),
+        (Answered("inference", ASKED, 4, ["key"], 4, ()), "4 predictions to 3 rows of features"),
     ],
 )
 def test_rows_or_values_that_are_missing_or_too_many_fail_the_run(answered: Answered, message: str) -> None:
     with pytest.raises(WrongAnswerError, match=message):
         checked(answered)
-
-
-@pytest.mark.parametrize("ids", [[ASKED[1], ASKED[0], ASKED[2]], ["x/0/0", *ASKED[1:]]])
-@pytest.mark.parametrize("service", ["features", "inference"])
-def test_rows_of_other_evaluations_or_in_another_order_fail_the_run(service: ServiceName, ids: list[str]) -> None:
-    with pytest.raises(WrongAnswerError, match="rows of other evaluations than it was asked about, or in another"):
-        checked(Answered(service, ASKED, ids, ["a/v1"], 3, (), array("f", [0.0] * 3).tobytes()))
 
 
 def test_an_error_in_a_row_that_does_not_exist_fails_the_run() -> None:
@@ -95,4 +88,14 @@ def test_of_several_faults_of_a_row_the_first_of_the_table_counts() -> None:
         "its own",
         "feature: a/v1 is repeated",
     ]
-    assert checked(answered)[1] == Refusal("FAILED_PRECONDITION", "features", "its own")
+    assert checked(answered).refusals[1] == Refusal("FAILED_PRECONDITION", "features", "its own")
+
+
+def test_a_row_that_a_stream_does_not_hold_is_asked_about_whole_and_one_of_a_call_is_refused() -> None:
+    answered = features(
+        [nan] * 2 + [0.0] * 4, ("a/v1", "b/v1"), RowError(row=0, code=5, message="column: 7 is not held")
+    )
+    assert checked(answered._replace(is_streamed=True)) == ({}, {0})
+    assert refused(answered) == {0: ("NOT_FOUND", "features", "column: 7 is not held")}
+    with pytest.raises(WrongAnswerError, match="an error in row 3"):
+        checked(features([0.0] * 6, ("a/v1", "b/v1"), RowError(row=3, code=5))._replace(is_streamed=True))

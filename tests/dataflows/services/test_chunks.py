@@ -12,14 +12,16 @@ from dataflows.services.window_request import window_request
 from grpc_services.python.batch_codec import MAX_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch
 from tests.dataflows.asking import EVALUATIONS
-from window_core import Columns, Evaluation
+from window_core import DEMO_SENSORS, Columns, Evaluation
 
 UNLIMITED = 1 << 30
+SENSOR_NAMES_BYTES = 36
+"""Each request has them beside its windows."""
 
 
 def feature_rows(number: int) -> FeatureRows:
     values = array("f", (row + column / 2 for row in range(number) for column in range(2)))
-    return FeatureRows(Chunk.of(EVALUATIONS[:number]), ("a/v1", "b/v1"), values.tobytes())
+    return FeatureRows(Chunk(EVALUATIONS[:number]), ("a/v1", "b/v1"), values.tobytes())
 
 
 def sizes(windows_max: int, bytes_max: int) -> list[int]:
@@ -40,14 +42,13 @@ def test_no_request_is_larger_than_set_unless_it_is_one_window(windows_max: int,
     chunks = list(chunks_of(EVALUATIONS, windows_max, bytes_max))
     assert [one for chunk in chunks for one in chunk.evaluations] == EVALUATIONS
     for chunk in chunks:
-        assert chunk.ids == [one.evaluation_id for one in chunk.evaluations]
         assert len(chunk) <= windows_max
-        assert len(chunk) == 1 or len(window_request(chunk)) <= bytes_max
+        assert len(chunk) == 1 or len(window_request(chunk, DEMO_SENSORS)) <= bytes_max + SENSOR_NAMES_BYTES
 
 
 def test_windows_that_share_events_are_cut_to_the_events_that_a_server_takes() -> None:
     rows = 40_000
-    columns = Columns("d", 0, array("q", range(rows)), tuple(array("f", bytes(4 * rows)) for _ in range(4)))  # type: ignore[arg-type]
+    columns = Columns("d", 0, array("q", range(rows)), bytearray(16 * rows), 16)
     evaluations = [Evaluation("tick", None, 0, seq, columns, seq, rows - 200 + seq) for seq in range(200)]
     assert [len(chunk) for chunk in chunks_of(evaluations, 1_000, UNLIMITED)] == [105, 95]
     assert 105 * (rows - 200) <= MAX_EVENTS < 106 * (rows - 200)
@@ -61,20 +62,19 @@ def test_rows_are_cut_and_chosen_with_their_values(number: int, data: st.DataObj
     end = data.draw(st.integers(start, number))
     kept = data.draw(st.lists(st.integers(0, number - 1), unique=True).map(sorted))
     assert whole.part(start, end).lists() == whole.lists()[start:end]
-    assert whole.part(start, end).chunk.ids == whole.chunk.ids[start:end]
+    assert whole.part(start, end).chunk.evaluations == whole.chunk.evaluations[start:end]
     assert whole.chosen(kept).lists() == [whole.lists()[row] for row in kept]
-    assert whole.chosen(kept).chunk.ids == [whole.chunk.ids[row] for row in kept]
+    assert whole.chosen(kept).chunk.evaluations == [whole.chunk.evaluations[row] for row in kept]
 
 
 def test_rows_without_features_are_rows() -> None:
-    assert FeatureRows(Chunk.of(EVALUATIONS[:3]), (), b"").lists() == [[], [], []]
+    assert FeatureRows(Chunk(EVALUATIONS[:3]), (), b"").lists() == [[], [], []]
 
 
 def test_rows_go_on_the_wire_as_they_came_or_else_whole() -> None:
     whole = feature_rows(3)
     batch = FeatureBatch.FromString(whole.serialised())
-    assert (list(batch.evaluation_id), list(batch.device_id)) == (whole.chunk.ids, ["d"] * 3)
-    assert (list(batch.name), batch.values) == (["a/v1", "b/v1"], whole.values)
+    assert (batch.rows, list(batch.name), batch.values) == (3, ["a/v1", "b/v1"], whole.values)
     passed_on = FeatureRows(whole.chunk, whole.names, whole.values, b"as it came")
     assert passed_on.serialised() == b"as it came"
     assert passed_on.part(0, 2).serialised() == whole.part(0, 2).serialised()
@@ -96,6 +96,6 @@ def test_refusals_and_answers_are_put_together_in_the_order_of_the_chunk(number:
 
 def test_a_chunk_that_is_refused_has_no_features() -> None:
     refusal = Refusal("INTERNAL", "features", "all of it")
-    features = Features.refused(Chunk.of(EVALUATIONS[:2]), refusal)
+    features = Features.refused(Chunk(EVALUATIONS[:2]), refusal)
     assert len(features.rows) == 0
     assert features.completed([]) == [refusal, refusal]

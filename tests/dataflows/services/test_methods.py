@@ -21,7 +21,7 @@ def method(takes_many: bool) -> Method[FeatureRows, str | Answer]:
 
 
 def rows(number: int) -> FeatureRows:
-    return FeatureRows(Chunk.of(EVALUATIONS[:number]), ("a/v1",), bytes(4 * number))
+    return FeatureRows(Chunk(EVALUATIONS[:number]), ("a/v1",), bytes(4 * number))
 
 
 @given(st.integers(1, 24), st.sets(st.integers(0, 23)), st.booleans())
@@ -33,12 +33,12 @@ def test_only_the_rows_that_cause_it_are_refused_and_the_order_is_kept(
 
     def call(question: FeatureRows) -> list[str | Answer]:
         sizes.append(len(question))
-        if bad_ids & set(question.chunk.ids):
+        if bad_ids & {one.evaluation_id for one in question.chunk.evaluations}:
             raise RefusedError(REFUSAL)
-        return list(question.chunk.ids)
+        return [one.evaluation_id for one in question.chunk.evaluations]
 
     answers = list(divided(method(takes_many), rows(number), call))
-    expected = [REFUSAL if one in bad_ids else one for one in rows(number).chunk.ids]
+    expected = [REFUSAL if one in bad_ids else one for one in [one.evaluation_id for one in EVALUATIONS[:number]]]
     assert answers == expected
     assert takes_many or sizes == [1] * number
 
@@ -48,9 +48,9 @@ def test_one_bad_row_of_many_costs_few_calls() -> None:
 
     def call(question: FeatureRows) -> list[str | Answer]:
         questions.append(question)
-        if EVALUATIONS[5].evaluation_id in question.chunk.ids:
+        if EVALUATIONS[5] in question.chunk.evaluations:
             raise RefusedError(REFUSAL)
-        return list(question.chunk.ids)
+        return [one.evaluation_id for one in question.chunk.evaluations]
 
     list(divided(method(True), rows(16), call))
     assert len(questions) == 9  # 1, and 2 for each of the 4 times that the bad half is divided

@@ -5,8 +5,9 @@ from dataflows.services.chunks import Chunk
 from dataflows.services.original_methods import ORIGINAL_ENGINEER_FEATURES, ORIGINAL_PREDICT
 from grpc_services.python.stubs import mlpipeline_pb2
 from tests.dataflows.asking import EVALUATIONS
+from window_core import DEMO_SENSORS
 
-WINDOW = Chunk.of(EVALUATIONS[2:3])
+WINDOW = Chunk(EVALUATIONS[2:3])
 
 
 def features_of(*pairs: tuple[str, float]) -> bytes:
@@ -18,7 +19,8 @@ def test_a_window_goes_and_comes_back_as_a_prediction() -> None:
     events = mlpipeline_pb2.RawEventList.FromString(ORIGINAL_ENGINEER_FEATURES.request(WINDOW))
     assert (events.device_id, {event.device_id for event in events.event}) == ("d", {"d"})
     rows = [(event.time, event.sensor1, event.sensor2, event.sensor3, event.sensor4) for event in events.event]
-    assert rows == list(zip(*EVALUATIONS[2].window(), strict=True))
+    times, readings = EVALUATIONS[2].window()
+    assert rows == [(time_ms, *DEMO_SENSORS.readings(readings[16 * row :][:16])) for row, time_ms in enumerate(times)]
     answer = features_of(("a/v1", 0.5), ("b/v1", 2.0))
     [features] = ORIGINAL_ENGINEER_FEATURES.read(WINDOW, answer)
     assert ORIGINAL_PREDICT.request(features.rows) == answer

@@ -12,8 +12,8 @@ from dataflows.services.answers import Answer, Refusal
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
-from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
-from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import DescribeRequest, FeatureBatch, RowError, WindowBatch
+from grpc_services.python.stubs.mlpipeline_pb2 import Feature, FeatureList, RawEventList
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
 
@@ -69,12 +69,17 @@ def test_a_port_where_nobody_listens_fails_the_run(features_address: str) -> Non
 
 def holds(request: Any, wanted: int) -> bool:
     """Whether a request of any method asks about the evaluation of this number."""
-    if hasattr(request, "evaluation_id"):
-        return EVALUATIONS[wanted].evaluation_id in request.evaluation_id
-    if hasattr(request, "event"):
+    if isinstance(request, WindowBatch):
+        starts, ends = (np.frombuffer(bounds, "<u4") for bounds in (request.starts, request.ends))
+        return EVALUATIONS[wanted].events in ends - starts
+    if isinstance(request, RawEventList):
         return len(request.event) == EVALUATIONS[wanted].events
     # A window of n events 0, 1, .. n - 1 has the mean (n - 1) / 2.
-    return any(feature.name == "sensor_1/v1" and feature.value == wanted / 2 for feature in request.feature)
+    if isinstance(request, FeatureBatch):
+        return wanted / 2 in np.frombuffer(request.values, "<f4").reshape(request.rows, -1)[:, 0]
+    return not isinstance(request, DescribeRequest) and any(
+        feature.name == "sensor_1/v1" and feature.value == wanted / 2 for feature in request.feature
+    )
 
 
 @RPC
@@ -143,9 +148,8 @@ def test_a_feature_that_is_not_finite_is_refused_and_not_written_as_null(bench: 
             return FeatureList(feature=[*means, Feature(name="a/v1", value=value)]).SerializeToString()
 
         def spoil(answer: Any) -> None:
-            rows = len(answer.evaluation_id)
-            table = np.frombuffer(answer.values, "<f4").reshape(rows, -1)
-            asked = [wrong if one == EVALUATIONS[2].evaluation_id else 5 for one in answer.evaluation_id]
+            table = np.frombuffer(answer.values, "<f4").reshape(answer.rows, -1)
+            asked = [wrong if mean == 1 else 5 for mean in table[:, 0]]
             answer.name.append("a/v1")
             answer.values = np.column_stack([table, np.array(asked, np.float32)]).astype("<f4").tobytes()
 

@@ -1,6 +1,6 @@
 """Addresses take turns, and one that failed rests, by a clock that the test moves."""
 
-from dataflows.services.turns import Turns
+from dataflows.services.turns import Turn, Turns
 
 
 def taken(turns: Turns, now_s: float, calls: int) -> list[str]:
@@ -8,18 +8,26 @@ def taken(turns: Turns, now_s: float, calls: int) -> list[str]:
 
 
 def test_addresses_take_turns() -> None:
-    assert taken(Turns(["a:1", "b:1", "c:1"]), 0.0, 7) == ["a:1", "b:1", "c:1", "a:1", "b:1", "c:1", "a:1"]
+    assert taken(Turns([Turn("a:1"), Turn("b:1"), Turn("c:1")]), 0.0, 7) == [
+        "a:1",
+        "b:1",
+        "c:1",
+        "a:1",
+        "b:1",
+        "c:1",
+        "a:1",
+    ]
 
 
 def test_an_address_that_failed_rests_and_then_one_call_finds_out() -> None:
-    turns = Turns(["a:1", "b:1"])
+    turns = Turns([Turn("a:1"), Turn("b:1")])
     turns.note(turns.next(100.0), True, 100.0)
     assert taken(turns, 100.9, 3) == ["b:1"] * 3
     assert taken(turns, 101.0, 3) == ["a:1", "b:1", "b:1"]
 
 
 def test_the_rest_doubles_with_each_failure_in_a_row_up_to_30_s() -> None:
-    turns = Turns(["a:1"])
+    turns = Turns([Turn("a:1")])
     a = turns.next(0.0)
     rests = []
     for _ in range(8):
@@ -29,7 +37,7 @@ def test_the_rest_doubles_with_each_failure_in_a_row_up_to_30_s() -> None:
 
 
 def test_an_answer_ends_the_rest() -> None:
-    turns = Turns(["a:1", "b:1"])
+    turns = Turns([Turn("a:1"), Turn("b:1")])
     a = turns.next(0.0)
     turns.note(a, True, 0.0)
     turns.note(a, False, 0.1)
@@ -37,7 +45,7 @@ def test_an_answer_ends_the_rest() -> None:
 
 
 def test_where_all_rest_the_one_that_is_well_first_is_taken() -> None:
-    turns = Turns(["a:1", "b:1"])
+    turns = Turns([Turn("a:1"), Turn("b:1")])
     a, b = turns.next(0.0), turns.next(0.0)
     for _ in range(3):
         turns.note(a, True, 0.0)
@@ -46,7 +54,7 @@ def test_where_all_rest_the_one_that_is_well_first_is_taken() -> None:
 
 
 def test_an_address_is_well_until_its_last_call_failed() -> None:
-    turns = Turns(["a:1", "b:1"])
+    turns = Turns([Turn("a:1"), Turn("b:1")])
     a, b = turns.next(0.0), turns.next(0.0)
     turns.note(a, True, 0.0)
     assert turns.any_well()

@@ -1,0 +1,131 @@
+"""One bidirectional stream to one server: requests in, answers out in the same order, for as long as it goes well.
+
+A stream that fails is over: nothing is sent twice on it, and what it still owed is asked about in another way. gRPC's
+own deadline would cover the whole stream, so each answer has one of its own here.
+"""
+
+from collections import deque
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import Final
+
+import grpc
+
+from dataflows.services.channels import Hold
+from dataflows.services.errors import another_server_may_answer
+
+__all__ = ["Owed", "Stream"]
+
+
+class Owed:
+    """The answer to one request, once it has come.
+
+    Attributes:
+        answer: its bytes; ``None`` if there will be none.
+    """
+
+    __slots__ = ("_has_come", "_stream", "answer")
+
+    def __init__(self, stream: "Stream") -> None:
+        self._stream = stream
+        self._has_come = Event()
+        self.answer: bytes | None = None
+
+    def settle(self, answer: bytes | None) -> None:
+        self.answer = answer
+        self._has_come.set()
+
+    def awaited(self) -> bytes | None:
+        """The answer; ``None`` if the stream failed, or did not bring it in time."""
+        began_s = monotonic()
+        while not self._has_come.wait(self._stream.seconds_left(began_s)):
+            if self._stream.seconds_left(began_s) <= 0:
+                self._stream.end(is_at_fault=True)
+                self._has_come.wait()
+        return self.answer
+
+
+class Stream:
+    """A stream; may be used by several threads at once.
+
+    Attributes:
+        answers: how many have come.
+        began_s: on the monotonic clock.
+        is_over: whether nothing comes any more.
+    """
+
+    def __init__(self, hold: Hold, path: str, credentials: grpc.CallCredentials | None, timeout_s: float) -> None:
+        """Begin a stream.
+
+        Args:
+            hold: the connection; it is given back when the stream is over.
+            path: the full name of the method.
+            credentials: the token, if there is one.
+            timeout_s: the deadline of each answer.
+        """
+        self._hold: Final = hold
+        self._timeout_s: Final = timeout_s
+        self._lock: Final = Lock()
+        self._requests: Final[SimpleQueue[bytes | None]] = SimpleQueue()
+        self._owed: Final[deque[Owed]] = deque()  # under the lock
+        self.is_over = False  # set under the lock
+        self._is_server_at_fault = False
+        self._answered_s = self.began_s = monotonic()
+        self.answers = 0
+        requests = iter(self._requests.get, None)
+        self._call = hold.connection.stream(path)(requests, credentials=credentials)
+        Thread(target=self._read, name="stream", daemon=True).start()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes requests, and the connection is the one that new calls take."""
+        return not self.is_over and self._hold.is_current()
+
+    def ask(self, request: bytes) -> Owed:
+        """Send a request. The caller sees to it that requests come in their order."""
+        owed = Owed(self)
+        with self._lock:
+            if self.is_over:
+                owed.settle(None)
+                return owed
+            self._owed.append(owed)
+        self._requests.put(request)
+        return owed
+
+    def finish(self) -> None:
+        """Send no more; what is owed still comes."""
+        self._requests.put(None)
+
+    def end(self, *, is_at_fault: bool = False) -> None:
+        """End it at once, whatever is owed; the server is at fault if an answer was overdue, or cannot be right."""
+        self._is_server_at_fault |= is_at_fault
+        self._call.cancel()
+
+    def seconds_left(self, began_s: float) -> float:
+        """How long the next answer may take, if the caller has waited for it since an instant.
+
+        A caller that is slow to ask or to read makes no server late, nor does the answer before this one.
+        """
+        return max(began_s, self._answered_s) + self._timeout_s - monotonic()
+
+    def _read(self) -> None:
+        status = grpc.StatusCode.OK
+        try:
+            for answer in self._call:
+                self.answers += 1
+                self._answered_s = monotonic()
+                self._hold.note(failed=False)
+                self._owed.popleft().settle(answer)
+        except grpc.RpcError as error:
+            status = error.code()
+        except IndexError:  # an answer that nobody asked for
+            self._call.cancel()
+        with self._lock:
+            self.is_over = True
+        self._requests.put(None)
+        while self._owed:
+            self._owed.popleft().settle(None)
+        if self._is_server_at_fault or (not self.answers and another_server_may_answer(status)):
+            self._hold.note(failed=True)
+        self._hold.give_back()
