@@ -29,7 +29,7 @@ class CallSettings:
         shows="MODULE:NAME",
     )  # fmt: skip
     model: str | None = setting(
-        None, "Model of your own, for the service that the run starts: a file with a logistic regression or an ONNX model, or a Model.",
+        None, "Model for the service that the run starts: a logistic regression, an ONNX file, or a Model of your own.",
         shows="FILE|MODULE:NAME",
     )  # fmt: skip
     rpc: Literal["stream", "batch", "unary"] = setting(

@@ -62,7 +62,11 @@ class UnusableValueError(ValueError):
 
 
 class UnavailableError(RuntimeError):
-    """The server takes no more calls, for now or for good: the same call may succeed later or elsewhere."""
+    """Not now: the same call may succeed later or elsewhere, so it is asked again.
+
+    The server raises it when it takes no more calls; a feature or a model of a user's own, for example, when a store that
+    it asks is away. The message is for whoever reads the log of the pipeline.
+    """
 
 
 class AbandonedError(RuntimeError):
@@ -124,14 +128,16 @@ def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
         plugin: what failed, as in ``feature spread_1/v1``.
         causes: what it raised, or an ``UnusableValueError``, by row.
     """
-    absent = {row: cause for row, cause in causes.items() if isinstance(cause, AbsentError)}
-    causes = {row: cause for row, cause in causes.items() if row not in absent}
+    told: RowErrors = {
+        row: cause for row, cause in causes.items() if isinstance(cause, (AbsentError, UnavailableError))
+    }
+    causes = {row: cause for row, cause in causes.items() if row not in told}
     if causes:
         shown = min(causes.values(), key=lambda cause: isinstance(cause, UnusableValueError))  # rather what was raised
         _logger.error("%s failed on %d rows, on one of them so:", plugin, len(causes), exc_info=shown)
-    for cause in (*absent.values(), *causes.values()):
+    for cause in (*told.values(), *causes.values()):
         cause.__traceback__ = None
-    return absent | {
+    return told | {
         row: PluginError(
             f"{plugin}: {cause}" if isinstance(cause, UnusableValueError) else f"{plugin} failed on this row"
         )

@@ -21,7 +21,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grpc_services.python.errors import AbandonedError, AbsentError, RowErrors, UnusableValueError, plugin_failures
+from grpc_services.python.errors import (
+    AbandonedError,
+    AbsentError,
+    RowErrors,
+    UnavailableError,
+    UnusableValueError,
+    plugin_failures,
+)
 from grpc_services.python.exact_mean import means
 from grpc_services.python.windows import Float32s, Window, Windows
 from window_core import DEMO_SENSORS, Sensors
@@ -30,6 +37,7 @@ __all__ = [
     "MEANS",
     "Feature",
     "Mean",
+    "UnavailableError",
     "Window",
     "Windows",
     "batch_feature",

@@ -19,10 +19,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from grpc_services.python.errors import RowErrors, UnusableValueError, plugin_failures
+from grpc_services.python.errors import RowErrors, UnavailableError, UnusableValueError, plugin_failures
 from grpc_services.python.windows import Float32s
 
-__all__ = ["Model", "Value", "batch_model", "model"]
+__all__ = ["Model", "UnavailableError", "Value", "batch_model", "model"]
 
 Value: TypeAlias = str | float
 """One value of a result; a number is written as C's ``%.9g`` prints it, so it has to be finite."""

@@ -54,7 +54,7 @@ class PluginSettings:
         shows="MODULE:NAME",
     )
     model: str | None = setting(
-        None, "Model of your own: a file with a logistic regression or an ONNX model, or a Model. Default: log_reg_model/v2.",
+        None, "Model of your own: a logistic regression or an ONNX file, or a Model. Default: log_reg_model/v2.",
         shows="FILE|MODULE:NAME",
     )  # fmt: skip
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from grpc_services.python.errors import AbandonedError
-from grpc_services.python.features import MEANS, Window, Windows, batch_feature, feature, feature_matrix
+from grpc_services.python.features import (
+    MEANS,
+    UnavailableError,
+    Window,
+    Windows,
+    batch_feature,
+    feature,
+    feature_matrix,
+)
 from grpc_services.python.models import batch_model, model
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
@@ -25,6 +33,7 @@ from tests.grpc_services.python.messages import (
 from window_core import DEMO_SENSORS
 
 INTERNAL = grpc.StatusCode.INTERNAL.value[0]
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
 @feature("spread_1/v1")
@@ -70,6 +79,32 @@ def test_features_of_ones_own_are_served_beside_the_means(started, plugin):
         event_list([(5, 1, 0, 0, 0), (7, 4, 0, 0, 0)])
     )
     assert [one.value for one in alone.feature] == [2.5, 0, 0, 0, 3, 2]
+
+
+@model("asks_a_store/v1", features=("sensor_1/v1",), results=("x",))
+def asks_a_store(values):
+    if values[0] > 1:
+        raise UnavailableError("the store is away")
+    return {"x": values[0]}
+
+
+@feature("not_now/v1")
+def not_now(window: Window) -> float:
+    raise UnavailableError("not now")
+
+
+def test_a_plug_in_that_says_not_now_is_unavailable_in_every_way_to_call(started, plugin):
+    _, channel = started("features", features_from=plugin([not_now]))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(1))
+    assert [(error.code, error.message) for error in answer.error] == [(UNAVAILABLE.value[0], "not now")]
+    with pytest.raises(grpc.RpcError) as caught:
+        mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures(event_list([(5, 1, 0, 0, 0)]))
+    assert (caught.value.code(), caught.value.details()) == (UNAVAILABLE, "not now")
+    _, channel = started("inference", model=plugin(asks_a_store))
+    answer = batch_pb2_grpc.InferenceServiceStub(channel).Predict(feature_batch([[1], [2]], ["sensor_1/v1"]))
+    assert [(error.row, error.code, error.message) for error in answer.error] == [
+        (1, UNAVAILABLE.value[0], "the store is away")
+    ]
 
 
 @pytest.mark.parametrize("plug_in", [picky, picky_batch])
