@@ -5,6 +5,7 @@ columns that rows are appended to, and none over the windows. In the arena a col
 then the rows it has room for; running sums begin with that first row, and times are compared with it.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from grpc_services.python.column_room import StreamRoom
 from grpc_services.python.errors import NotHeldError, RequestError, RowErrors
 from grpc_services.python.row_faults import misplaced, not_finite, wrong_readings
 from grpc_services.python.row_ranges import Int64s, spread
+from grpc_services.python.running_sums import RunningSums
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import DerivedColumn
 from grpc_services.python.window_message import WindowMessage
 from grpc_services.python.windows import Windows
@@ -70,6 +72,7 @@ class HeldColumns:
         self._slots = np.zeros(1, _SLOT)  # slot 0 is none
         self._free: list[int] = []
         self._arena = Arena(sensors, keeps_sums=is_stream)
+        self._sums = RunningSums(sensors, self._arena) if is_stream else None
 
     def take(self, message: WindowMessage) -> tuple[Windows, Int64s, RowErrors]:
         """Define, derive, append: then the windows that can be answered, the row of each, and the rows that cannot.
@@ -149,7 +152,8 @@ class HeldColumns:
 
     def _fill(self, slot: int, source: int, one: DerivedColumn, count: int) -> None:
         """Copy the rows, and put one between them."""
-        first, at = self._slots["base"][source] + 1 + one.start, self._slots["base"][slot] + 1
+        source_first, at = int(self._slots["base"][source]) + 1, int(self._slots["base"][slot]) + 1
+        first = source_first + one.start
         row = one.row if one.readings else count
         times, readings = self._arena.times, self._arena.readings
         for column in (times, readings):
@@ -164,14 +168,19 @@ class HeldColumns:
             wrong |= wrong_readings(self.sensors, readings[at + row]).any()
         self._slots["length"][slot] = count
         self._slots["falls"][slot], self._slots["wrong"][slot] = falls, wrong
+        if self._sums is not None:
+            put_in = row if one.readings else None
+            self._sums.derive(slot, source, source_first, one.start, at, count, put_in)
 
     def _append(self, message: WindowMessage) -> None:
         numbers, counts = message.appended_numbers, message.appended_counts
         times, readings = message.times, message.readings
+        if not len(numbers):
+            return
         slots = self._known("appended_number", numbers)
         if len(repeated := _repeated(numbers)):
             raise RequestError(f"appended_number: column {numbers[repeated[0]]} stands there twice")
-        if len(lost := np.flatnonzero(slots < 0)):
+        if len(lost := np.flatnonzero((slots < 0) | (counts == 0))):
             kept = np.repeat(slots > 0, counts)
             times, readings = times[kept], readings[kept]
             slots, counts, numbers = (np.delete(column, lost) for column in (slots, counts, numbers))
@@ -184,11 +193,14 @@ class HeldColumns:
             )
         if not len(times):
             return
-        firsts = self._slots["base"][slots] + 1 + before
-        rows = firsts if len(times) == len(slots) and (counts == 1).all() else spread(firsts, counts)
+        bases = self._slots["base"][slots]
+        firsts = bases + 1 + before
+        rows = firsts if len(times) == len(slots) else spread(firsts, counts)
         self._arena.times[rows] = times
         self._arena.readings[rows] = readings
         self._slots["length"][slots] = before + counts
+        if self._sums is not None:
+            self._sums.append(slots, counts, bases, rows, readings)
         if (falls := times < self._arena.times[rows - 1]).any():
             self._slots["falls"][np.repeat(slots, counts)[falls]] = True
         if not np.isfinite(readings).all():
@@ -213,11 +225,13 @@ class HeldColumns:
             wrong = not_finite(self.sensors, self._arena.readings, starts[looked_at], ends[looked_at])
             errors |= {int(looked_at[window]): error for window, error in wrong.items()}
             rows = np.setdiff1d(rows, list(errors))
-        windows = Windows(
-            self.sensors, starts[rows], ends[rows], _read_only(self._arena.times),
-            _read_only(self._arena.readings),
-            may_be_unordered=bool(self._slots["falls"][slots[rows]].any()),
-        )  # fmt: skip
+        slots, starts, ends = slots[rows], starts[rows], ends[rows]
+        totals = None
+        if self._sums is not None:
+            totals = partial(self._sums.totals, slots, self._slots["base"][slots], starts, ends)
+        times, readings = _read_only(self._arena.times), _read_only(self._arena.readings)
+        falls = bool(self._slots["falls"][slots].any())
+        windows = Windows(self.sensors, starts, ends, times, readings, totals, may_be_unordered=falls)
         return windows, rows, errors
 
     def _known(self, field: str, numbers: Int64s) -> NDArray[Any]:
@@ -251,6 +265,8 @@ class HeldColumns:
         self._slots["space"][slots] = spaces
         self._slots["room"][slots] = rooms
         self._arena.times[bases] = _LONG_AGO
+        if self._sums is not None:
+            self._sums.begin(slots, rooms, bases)
         self._slot_of[numbers] = slots
 
     def _make_room_for(self, number: int) -> None:

@@ -1,0 +1,183 @@
+"""Columns that stay: windows on them are those of plain Python, whatever was defined, derived, appended and dropped."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grpc_services.python.column_room import ColumnRoom, StreamRoom
+from grpc_services.python.exact_mean import exact_sums, present_counts
+from grpc_services.python.held_columns import HeldColumns
+from grpc_services.python.service_metrics import ServiceMetrics
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import DerivedColumn, WindowBatch
+from grpc_services.python.window_message import WindowMessage
+from tests.grpc_services.python.messages import uint32
+from window_core import Sensors
+
+SENSORS = Sensors.of(("a", "b?", "c"))
+WIDE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+NARROW = st.integers(-1000, 1000).map(float)
+DECADES = st.builds(
+    lambda significand, exponent: math.ldexp(significand, exponent), st.integers(-(2**24), 2**24), st.integers(-60, 10)
+)
+EXTREMES = st.sampled_from([0.0, -0.0, 2.0**-149, -(2.0**-149), 2.0**-126, 3.4028234663852886e38, -1.0, 2.0**-33])
+KINDS: dict[str, st.SearchStrategy[float]] = {
+    "narrow": NARROW,
+    "decades": DECADES,
+    "anything": WIDE | EXTREMES | DECADES,
+    "now and then": st.one_of(*[NARROW] * 8, EXTREMES),
+}
+
+
+class Stream:
+    """Columns of a stream and, beside them, the same in plain Python."""
+
+    def __init__(self, max_bytes: int = 1 << 30, stream_bytes: int = 1 << 30, sensors: Sensors = SENSORS) -> None:
+        self.sensors = sensors
+        self.room = StreamRoom(ColumnRoom(max_bytes, stream_bytes, ServiceMetrics()))
+        self.columns = HeldColumns(sensors, self.room, is_stream=True)
+        self.model: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
+        self.rooms: dict[int, int] = {}
+
+    def send(self, **fields):
+        message = WindowMessage.of(WindowBatch(**fields), self.sensors)
+        windows, rows, errors = self.columns.take(message)
+        totals = windows.totals if len(windows) else None
+        self.columns.drop(message.dropped_numbers)
+        return windows, totals, rows, errors
+
+    def define(self, numbers: list[int], rooms: list[int]) -> None:
+        self.send(device_id=["d"] * len(numbers), number=uint32(numbers), room=uint32(rooms))
+        self.model |= {number: [] for number in numbers}
+        self.rooms |= dict(zip(numbers, rooms, strict=True))
+
+    def append(self, rows: dict[int, list[tuple[int, tuple[float, ...]]]]) -> None:
+        events = [event for column in rows.values() for event in column]
+        self.send(
+            appended_number=uint32(rows),
+            appended_count=uint32(map(len, rows.values())),
+            times=np.array([time for time, _ in events], "<i8").tobytes(),
+            readings=np.array([row for _, row in events], "<f4").tobytes(),
+        )
+        for number, column in rows.items():
+            self.model[number] += column
+
+    def derive(self, number: int, room: int, source: int, start: int, end: int, row: int | None, event) -> None:
+        late = {}
+        model = self.model[source][start:end]
+        if row is not None:
+            model.insert(row, event)
+            late = {"row": row, "time": event[0], "readings": np.array(event[1], "<f4").tobytes()}
+        self.send(derived=[DerivedColumn(number=number, room=room, source=source, start=start, end=end, **late)])
+        self.model[number], self.rooms[number] = model, room
+
+    def drop(self, numbers: list[int]) -> None:
+        self.send(dropped_number=uint32(numbers))
+        for number in numbers:
+            del self.model[number], self.rooms[number]
+
+    def check(self, asked: list[tuple[int, int, int]]) -> None:
+        """Ask about windows, and compare rows, sums and counts with those of the model, bit for bit."""
+        windows, totals, rows, errors = self.send(
+            window_number=uint32(number for number, _, _ in asked),
+            starts=uint32(start for _, start, _ in asked),
+            ends=uint32(end for _, _, end in asked),
+        )
+        assert (rows.tolist(), errors) == (list(range(len(asked))), {})
+        if not asked:
+            return
+        sums, counts = totals
+        for window, (number, start, end) in enumerate(asked):
+            events = self.model[number][start:end]
+            assert windows.times[windows.starts[window] : windows.ends[window]].tolist() == [time for time, _ in events]
+            for sensor in range(self.sensors.width):
+                readings = [row[sensor] for _, row in events]
+                there = [reading for reading in readings if not math.isnan(reading)]
+                assert np.array_equal(windows[window][self.sensors.names[sensor]], readings, equal_nan=True)
+                assert counts[window, sensor] == len(there)
+                assert sums[window, sensor] == math.fsum(there), (window, sensor)
+
+
+def some_windows(data: st.DataObject, stream: Stream) -> list[tuple[int, int, int]]:
+    asked = []
+    for number, events in stream.model.items():
+        for _ in range(2 if events else 0):
+            start = data.draw(st.integers(0, len(events) - 1))
+            asked.append((number, start, data.draw(st.integers(start + 1, len(events)))))
+    return asked
+
+
+@given(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
+def test_whatever_is_done_to_columns_their_windows_are_those_of_plain_python(data, kind):
+    stream = Stream()
+    reading = KINDS[kind]
+    row = st.tuples(reading, reading | st.just(math.nan), reading)
+    event = st.tuples(st.integers(0, 10), row)
+    for _ in range(data.draw(st.integers(1, 8))):
+        action = data.draw(st.sampled_from(["define", "append", "append", "append", "derive", "derive", "drop"]))
+        free = [number for number in range(9) if number not in stream.model]
+        if action == "define" or not stream.model:
+            numbers = data.draw(st.lists(st.sampled_from(free), min_size=1, unique=True)) if free else []
+            stream.define(numbers, [data.draw(st.integers(1, 80)) for _ in numbers])
+        elif action == "append":
+            numbers = data.draw(st.lists(st.sampled_from(sorted(stream.model)), unique=True))
+            left = {number: stream.rooms[number] - len(stream.model[number]) for number in numbers}
+            stream.append({one: data.draw(st.lists(event, max_size=min(left[one], 30))) for one in numbers})
+        elif action == "derive" and free:
+            source = data.draw(st.sampled_from(sorted(stream.model)))
+            start = data.draw(st.integers(0, len(stream.model[source])))
+            end = data.draw(st.integers(start, len(stream.model[source])))
+            late = data.draw(st.none() | st.integers(0, end - start))
+            room = data.draw(st.integers(max(end - start + (late is not None), 1), 200))
+            stream.derive(free[0], room, source, start, end, late, data.draw(event))
+        elif action == "drop":
+            stream.drop(data.draw(st.lists(st.sampled_from(sorted(stream.model)), unique=True)))
+        stream.check(some_windows(data, stream))
+
+
+def adversarial(draws: np.random.Generator, count: int) -> np.ndarray:
+    """Readings of every scale and both signs, among them runs of one scale and long ones that cancel each other."""
+    exponents = np.repeat(draws.integers(-149, 127, count // 10 + 1), 10)[:count] - draws.integers(0, 3, count)
+    readings = np.ldexp(draws.integers(-(2**24), 2**24, count) / 2**24, exponents).astype(np.float32)
+    readings[count // 2 :] = -readings[: count - count // 2][::-1]
+    return readings
+
+
+SHAPES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "adversarial": adversarial,
+    "13 decades": lambda draws, count: 10 ** draws.uniform(-9, 4, count) * draws.choice([-1, 1], count),
+    "around zero": lambda draws, count: draws.normal(0, 1, count),
+    "one far out": lambda draws, count: np.where(draws.random(count) < 0.01, 1e30, draws.normal(20, 1, count)),
+    "the first far out": lambda draws, count: np.append(1e-20, draws.normal(20, 1, count - 1)),
+    "grows": lambda draws, count: np.exp2(np.linspace(-100, 100, count)),
+    "subnormal": lambda draws, count: draws.integers(-5, 5, count) * 2.0**-149,
+    "largest": lambda draws, count: np.full(count, np.finfo(np.float32).max),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [40, 3_000])
+def test_running_sums_are_those_of_fsum(shape, size):
+    draws = np.random.default_rng(size)
+    sensors = Sensors.of(("a",))
+    stream = Stream(sensors=sensors)
+    readings = SHAPES[shape](draws, size).astype(np.float32)
+    stream.define([7], [size])
+    at = 0
+    while at < size:
+        count = min(int(draws.integers(1, size // 4)), size - at)
+        stream.append({7: [(0, (value,)) for value in readings[at : at + count].tolist()]})
+        at += count
+        starts = draws.integers(0, at, 20)
+        ends = draws.integers(starts + 1, at + 1)
+        _, totals, _, _ = stream.send(window_number=uint32([7] * 20), starts=uint32(starts), ends=uint32(ends))
+        expected = [math.fsum(readings[start:end].tolist()) for start, end in zip(starts, ends, strict=True)]
+        assert totals[0][:, 0].tolist() == expected
+        assert exact_sums(readings[:, np.newaxis], starts, ends)[:, 0].tolist() == expected
+    assert (
+        present_counts(readings[:, np.newaxis], starts, ends, (True,)).tolist()
+        == (ends - starts)[:, np.newaxis].tolist()
+    )
