@@ -226,9 +226,8 @@ def _bits(event: Event) -> tuple[int, bytes]:
 
 def _row(time_ms: int, row: bytes) -> Row:
     """A row as numbers. An absent reading is one NaN and no other, so that rows may be compared bit for bit."""
-    readings = [row[place : place + 4] for place in range(0, len(row), 4)]
-    values = [unpack("<f", reading)[0] for reading in readings]
-    assert all(reading == _ABSENT for reading, value in zip(readings, values, strict=True) if value != value)
+    values = unpack(f"<{len(row) // 4}f", row)
+    assert all(row[4 * place :][:4] == _ABSENT for place, value in enumerate(values) if value != value)
     return (time_ms, *values)
 
 

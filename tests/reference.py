@@ -5,25 +5,34 @@ compares what an engine wrote with it, device by device, in the three sequences 
 """
 
 import json
-import math
-import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from dataflows.connectors.file_log import FileLog, records_of
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
 from tests.oracle import expected_outputs, plain
-from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec
+from tests.plain_model import PlainModel, Refused, plain_model
+from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, Event, Output, Rejection, Sensors, WindowSpec
 
-__all__ = ["DeviceOutputs", "Outputs", "first_difference", "lines_of", "oracle_difference", "read_outputs", "reference"]
-
-_INTERCEPT = 0.006
-_WEIGHTS = (0.03, 0.05, 0.01, 0.02)
+__all__ = [
+    "DeviceOutputs",
+    "Outputs",
+    "answered",
+    "encoded_json",
+    "first_difference",
+    "lines_of",
+    "oracle_difference",
+    "read_outputs",
+    "reference",
+    "rejection_line",
+]
 
 
 class DeviceOutputs(NamedTuple):
@@ -52,23 +61,27 @@ class _Device:
         self.outputs += [(tick, None) for tick in ticks] + [(output, position)]
 
 
-def reference(data: bytes, spec: WindowSpec, until_ms: int | None = None) -> Outputs:
+def reference(data: bytes, spec: WindowSpec, until_ms: int | None = None, sensors: Sensors = DEMO_SENSORS) -> Outputs:
     """What a run over a file with these bytes writes."""
-    devices, invalid, _ = _looped(data, spec, until_ms)
+    devices, invalid, _ = _looped(data, spec, until_ms, sensors)
+    model = plain_model(sensors)
     outputs = _empty_outputs()
     outputs[None].rejected.extend(invalid)
     for device_id, device in devices.items():
         for output, position in device.outputs:
             if isinstance(output, Evaluation):
-                outputs[device_id].predictions.append(_prediction(output, position))
+                is_refused, line = answered(output, position, model)
+                (outputs[device_id].refused if is_refused else outputs[device_id].predictions).append(line)
             else:
-                outputs[device_id].rejected.append(_rejection(output, position))
+                outputs[device_id].rejected.append(rejection_line(output, position, sensors))
     return dict(outputs)
 
 
-def oracle_difference(data: bytes, spec: WindowSpec, until_ms: int | None = None) -> str | None:
+def oracle_difference(
+    data: bytes, spec: WindowSpec, until_ms: int | None = None, sensors: Sensors = DEMO_SENSORS
+) -> str | None:
     """Where the loop's outputs are not those of the oracle, which knows no window, only everything that happened."""
-    devices, _, end_ms = _looped(data, spec, until_ms)
+    devices, _, end_ms = _looped(data, spec, until_ms, sensors)
     for device_id, device in devices.items():
         assert end_ms is not None
         expected = [repr(output) for output in expected_outputs(spec, device.records, end_ms)]
@@ -108,8 +121,10 @@ def first_difference(expected: Mapping[str | None, DeviceOutputs], actual: Mappi
     return ""
 
 
-def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[str, _Device], list[bytes], int | None]:
-    reader = FileLog("-", Metrics(), until_ms).reader()
+def _looped(
+    data: bytes, spec: WindowSpec, until_ms: int | None, sensors: Sensors
+) -> tuple[dict[str, _Device], list[bytes], int | None]:
+    reader = FileLog("-", Metrics(), until_ms, EventLayout(sensors)).reader()
     devices: dict[str, _Device] = {}
     invalid: list[bytes] = []
     for record in records_of(lines_of(data)):
@@ -128,51 +143,56 @@ def _looped(data: bytes, spec: WindowSpec, until_ms: int | None) -> tuple[dict[s
     return devices, invalid, end_ms
 
 
-def _prediction(evaluation: Evaluation, position: str | None) -> bytes:
-    _, *sensors = evaluation.window()
-    means = [_mean(sensor.tolist()) for sensor in sensors]
-    score = _INTERCEPT
-    for weight, mean in zip(_WEIGHTS, means, strict=True):
-        score = score + weight * mean
-    chance = 1 / (1 + math.exp(-score)) if score >= 0 else math.exp(score) / (1 + math.exp(score))
-    return _encoded(
-        evaluation_id=f"{evaluation.device_id}/{evaluation.columns.session_ms}/{evaluation.seq}",
+def answered(evaluation: Evaluation, position: str | None, model: PlainModel) -> tuple[bool, bytes]:
+    """Whether the services refuse an evaluation, and the line that comes out."""
+    answer = model.answer(evaluation)
+    times = list(evaluation.window()[0])
+    evaluation_id = f"{evaluation.device_id}/{evaluation.columns.session_ms}/{evaluation.seq}"
+    if isinstance(answer, Refused):
+        return True, encoded_json(
+            device_id=evaluation.device_id,
+            reason="REFUSED",
+            position=position,
+            event_ms=evaluation.event_ms,
+            as_of_ms=evaluation.as_of_ms,
+            evaluation_id=evaluation_id,
+            status="INVALID_ARGUMENT",
+            service="features",
+            message=answer.message,
+        )
+    return False, encoded_json(
+        evaluation_id=evaluation_id,
         device_id=evaluation.device_id,
         cause=evaluation.cause,
         position=position,
         event_ms=evaluation.event_ms,
         as_of_ms=evaluation.as_of_ms,
-        newest_ms=max(evaluation.window()[0]),
-        oldest_ms=min(evaluation.window()[0]),
-        events=len(evaluation.window()[0]),
-        features={f"sensor_{number}/v1": mean for number, mean in enumerate(means, 1)},
-        model_id="log_reg_model/v2",
-        result={"logistic_regression_result": f"{chance:.9g}"},
+        newest_ms=max(times),
+        oldest_ms=min(times),
+        events=len(times),
+        features=answer.features,
+        model_id=answer.model_id,
+        result=answer.result,
     )
 
 
-def _mean(readings: Iterable[float]) -> float:
-    """The mean as a float32; a zero as +0.0."""
-    readings = list(readings)
-    [rounded] = struct.unpack("<f", struct.pack("<f", math.fsum(readings) / len(readings)))
-    return rounded or 0.0
-
-
-def _rejection(rejection: Rejection, position: str | None) -> bytes:
+def rejection_line(rejection: Rejection, position: str | None, sensors: Sensors) -> bytes:
+    """The line of an event that changed no window."""
     event = rejection.event
     late_by = {"late_by_ms": rejection.late_by_ms} if rejection.reason == "TOO_LATE" else {}
-    readings = {f"sensor{number}": getattr(event, f"sensor{number}") for number in range(1, 5)}
-    return _encoded(
+    readings = [None if isnan(reading) else reading for reading in sensors.readings(event.row)]
+    return encoded_json(
         device_id=event.device_id,
         reason=rejection.reason,
         position=position,
         arrival_ms=rejection.arrival_ms,
         **late_by,
-        event={"time": event.time_ms, **readings},
+        event={"time": event.time_ms, **dict(zip(sensors.names, readings, strict=True))},
     )
 
 
-def _encoded(**fields: Any) -> bytes:
+def encoded_json(**fields: Any) -> bytes:
+    """An output as a line, its fields in this order."""
     return msgspec.json.encode(fields)
 
 

@@ -54,11 +54,14 @@ def inference_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pipelines(features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory) -> "Pipelines":
+def pipelines(
+    features_address: str, inference_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Pipelines"]:
     """Runs the shipped flow in this process."""
     from tests.dataflows.pipelines import Pipelines
 
-    return Pipelines(Services(features_address, inference_address), tmp_path_factory.mktemp("pipelines"))
+    with ExitStack() as stack:
+        yield Pipelines(stack, Services(features_address, inference_address), tmp_path_factory.mktemp("pipelines"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tests.dataflows.logs import DrawnLog, drawn_logs
+from tests.dataflows.logs import ANY_SENSORS, DrawnLog, drawn_logs
 from tests.dataflows.pipelines import Pipelines
 from tests.reference import Outputs, first_difference, oracle_difference, reference
 
@@ -20,21 +20,21 @@ CALLS = (
 )
 
 
-@given(drawn_logs())
+@given(drawn_logs(sensors=ANY_SENSORS))
 @settings(max_examples=300)
 def test_the_loop_gives_what_the_oracle_finds(log: DrawnLog) -> None:
-    assert oracle_difference(log.data, log.spec, log.until_ms) is None
+    assert oracle_difference(log.data, log.spec, log.until_ms, log.sensors) is None
 
 
-@given(drawn_logs(), st.sampled_from(CALLS), st.sampled_from((60, 400, 262_144)))
+@given(drawn_logs(sensors=ANY_SENSORS), st.sampled_from(CALLS), st.sampled_from((60, 400, 262_144)))
 @_SHARED
 def test_the_flow_writes_the_bytes_of_the_loop(
     pipelines: Pipelines, log: DrawnLog, calls: dict[str, object], chunk_bytes: int
 ) -> None:
-    expected = reference(log.data, log.spec, log.until_ms)
+    expected = reference(log.data, log.spec, log.until_ms, log.sensors)
     for cause_or_reason in kinds(expected):
         event(cause_or_reason)
-    actual = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=chunk_bytes, **calls)
+    actual = pipelines.run(log.data, log.spec, log.until_ms, sensors=log.sensors, chunk_bytes=chunk_bytes, **calls)
     assert first_difference(expected, actual) == ""
 
 

@@ -7,10 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tests.reference import _prediction as prediction_line
-from tests.reference import _rejection as rejection_line
-from window_core import DeviceWindow, Evaluation, Output, WindowSpec
-from window_core.event import checked_event
+from tests.plain_model import plain_model
+from tests.reference import answered, rejection_line
+from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, Output, WindowSpec, checked_event
 
 __all__ = ["Laptop", "Output", "Record"]
 
@@ -43,10 +42,9 @@ class Laptop:
                 continue  # a heartbeat
             fields = json.loads(record.value)
             device_id = fields["device_id"]
-            sensors = [fields[f"sensor{number}"] for number in range(1, 5)]
-            event = checked_event(
-                device_id, fields["time"], sensors, record.arrival_ms, key=(record.key or "").encode()
-            )  # fmt: skip
+            readings = [fields[name] for name in DEMO_SENSORS.names]
+            key = (record.key or "").encode()
+            event = checked_event(DEMO_SENSORS, device_id, fields["time"], readings, record.arrival_ms, key=key)
             *ticks, output = self._taken_up(device_id).on_event(event, record.arrival_ms)
             self._keep(ticks)
             self._keep([output], f"{record.partition}/{record.offset}")
@@ -74,7 +72,9 @@ class Laptop:
     def _keep(self, outputs: Iterable[Output], position: str | None = None) -> None:
         for output in outputs:
             if isinstance(output, Evaluation):
-                self.lines[prediction_line(output, position)] = output.as_of_ms
+                is_refused, line = answered(output, position, plain_model(DEMO_SENSORS))
+                assert not is_refused
+                self.lines[line] = output.as_of_ms
             else:
                 assert position is not None
-                self.lines[rejection_line(output, position)] = output.arrival_ms
+                self.lines[rejection_line(output, position, DEMO_SENSORS)] = output.arrival_ms
