@@ -5,9 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.latecomer.services.rules.Sensors;
+import io.latecomer.services.server.Access;
+import io.latecomer.services.server.ColumnSettings;
+import io.latecomer.services.server.LimitSettings;
 import io.latecomer.services.server.ServerSettings;
 import io.latecomer.services.server.Service;
 import io.latecomer.services.server.ServiceServer;
+import io.latecomer.services.wire.Compression;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -172,6 +177,79 @@ final class MainTest {
     assertEquals(1, run.err.lines().count());
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"batch", "stream"})
+  void windowsOfOtherSensorsAreAskedAboutAsTheServiceHasThem(String rpc) throws Exception {
+    Path file =
+        Files.write(
+            folder.resolve("windows.jsonl"),
+            List.of(
+                "{\"device_id\":\"d1\",\"times\":[1,2],\"sensor1\":[1,2],\"sensor2\":[2,4],"
+                    + "\"sensor3\":[3,6],\"sensor4\":[null,8],\"more\":true}",
+                "{\"device_id\":\"d2\",\"times\":[1],\"sensor1\":[1],\"sensor2\":[2],"
+                    + "\"sensor3\":[3],\"sensor4\":[null]}"));
+    Sensors sensors = Sensors.parsed("sensor1,sensor2,sensor3,sensor4?");
+    ServiceServer others = start(sensors, 0);
+    String[] ask = {
+      "ask",
+      others.address(),
+      inference.address(),
+      "--rpc",
+      rpc,
+      "--sensors=sensor1,sensor2,sensor3,sensor4?",
+      "--input=" + file
+    };
+    Run run = run(ask);
+    assertEquals("", run.out);
+    // The Java model reads the features of the original demo's sensors, all of them required.
+    assertEquals(
+        "inference service at "
+            + inference.address()
+            + ": its model log_reg_model/v1 reads sensor_1/v1, sensor_2/v1, sensor_3/v1,"
+            + " sensor_4/v1, which the features service does not have\n",
+        run.err);
+    ask[1] = features.address();
+    assertEquals(
+        "features service at "
+            + features.address()
+            + ": its sensors are sensor1, sensor2, sensor3, sensor4, not sensor1, sensor2, sensor3,"
+            + " sensor4?\n",
+        run(ask).err);
+    others.drain();
+  }
+
+  @Test
+  void aServiceWithoutMemoryForColumnsIsAskedByCalls() throws Exception {
+    ServiceServer small = start(Sensors.DEMO, 300);
+    String[] lines = {
+      window("d1", "1"), window("d2", "2"), window("d3", "1e39"), window("d4", "4")
+    };
+    String expected = runOnLines("unary", lines).out;
+    Path file = Files.write(folder.resolve("windows.jsonl"), List.of(lines));
+    Run run =
+        run(
+            "ask",
+            small.address(),
+            inference.address(),
+            "--rpc=stream",
+            "--input=" + file.toString());
+    assertEquals(expected, run.out);
+    assertEquals("", run.err);
+    small.drain();
+  }
+
+  private static ServiceServer start(Sensors sensors, long columnBytes) throws Exception {
+    return ServiceServer.start(
+        new ServerSettings(
+            Service.FEATURES,
+            "127.0.0.1",
+            0,
+            LimitSettings.DEFAULT,
+            Access.LOCAL,
+            Compression.none,
+            new ColumnSettings(sensors, columnBytes, columnBytes)));
+  }
+
   @Test
   void moreWindowsThanOneRequestHoldsAreAllAnswered() throws Exception {
     String[] lines = new String[600];
@@ -214,6 +292,14 @@ final class MainTest {
     "features --drain 5, is not a duration",
     "features --max-concurrent-calls 0, --max-concurrent-calls must be",
     "inference --unknown, Unknown option",
+    "'features --sensors a,a?', --sensors: sensor a is named twice",
+    "features --sensors=, --sensors: the name of a sensor is",
+    "features --column-bytes -1, --column-bytes must be an integer from 0 to 1099511627776",
+    "features --column-bytes 1, --stream-column-bytes must not be above --column-bytes",
+    "inference --sensors a, --sensors is a setting of the feature service only",
+    "inference --stream-column-bytes 1, --stream-column-bytes is a setting of the feature service",
+    "ask --sensors a, --sensors needs --input",
+    "ask --sensors a --input -, --sensors needs --rpc batch or stream",
     "ask localhost, is not host:port",
     "ask localhost:0, is not host:port",
     "ask --rpc none, '--rpc'",

@@ -86,14 +86,14 @@ final class ProcessTest {
     }
   }
 
-  private static void call(int port, long zeros) {
+  private static void call(int port, String name, long zeros) {
     ManagedChannel channel =
         Grpc.newChannelBuilder("127.0.0.1:" + port, InsecureChannelCredentials.create()).build();
     try {
       MethodDescriptor<byte[], byte[]> method =
           MethodDescriptor.newBuilder(new Zeros(zeros), new Zeros(0))
               .setType(MethodDescriptor.MethodType.UNARY)
-              .setFullMethodName("latecomer.v1.FeatureService/EngineerFeatures")
+              .setFullMethodName("latecomer.v1.FeatureService/" + name)
               .build();
       CallOptions options =
           CallOptions.DEFAULT
@@ -156,7 +156,7 @@ final class ProcessTest {
             "--max-message-bytes=1000000000");
     try {
       int port = port(out(process));
-      assertThrows(StatusRuntimeException.class, () -> call(port, 400_000_000));
+      assertThrows(StatusRuntimeException.class, () -> call(port, "EngineerFeatures", 400_000_000));
       assertTrue(process.waitFor(60, TimeUnit.SECONDS));
       assertEquals(1, process.exitValue());
       assertEquals("no memory is left: give the JVM more with -Xmx\n", Files.readString(log()));
@@ -186,7 +186,7 @@ final class ProcessTest {
       for (Socket connection : connections) {
         connection.close();
       }
-      call(port, 0);
+      call(port, "Describe", 0);
     } finally {
       process.destroyForcibly();
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.latecomer.services.Failure;
+import io.latecomer.services.rules.Sensors;
 import io.latecomer.services.server.Access;
 import io.latecomer.services.server.LimitSettings;
 import io.latecomer.services.server.ServerSettings;
@@ -78,7 +79,7 @@ final class SeveralServersTest {
             () -> {
               try (Peer engineer = peer("features", addresses());
                   Peer predictor = predictor();
-                  Asking asking = rpc.open(engineer, predictor)) {
+                  Asking asking = rpc.open(engineer, predictor, Sensors.DEMO)) {
                 while (!enough.get()) {
                   asking.ask(WINDOW);
                   answered.incrementAndGet();
@@ -119,7 +120,7 @@ final class SeveralServersTest {
     features.add(server);
     try (Peer engineer = peer("features", Addresses.parse(server.address()));
         Peer predictor = predictor();
-        Asking asking = rpc.open(engineer, predictor)) {
+        Asking asking = rpc.open(engineer, predictor, Sensors.DEMO)) {
       long end = System.nanoTime() + Duration.ofSeconds(3).toNanos(); // beyond age and grace
       while (System.nanoTime() < end) {
         assertEquals(1, asking.ask(WINDOW).size());
@@ -133,7 +134,7 @@ final class SeveralServersTest {
     Addresses some = Addresses.parse(addresses() + ",no-such-host.invalid:1");
     try (Peer engineer = peer("features", some);
         Peer predictor = predictor();
-        Asking asking = Asking.Rpc.unary.open(engineer, predictor)) {
+        Asking asking = Asking.Rpc.unary.open(engineer, predictor, Sensors.DEMO)) {
       for (int i = 0; i < 20; i++) {
         assertEquals(1, asking.ask(WINDOW).size());
       }
@@ -147,9 +148,10 @@ final class SeveralServersTest {
       server.drain();
     }
     try (Peer engineer = peer("features", all);
-        Peer predictor = predictor();
-        Asking asking = Asking.Rpc.batch.open(engineer, predictor)) {
-      Failure error = assertThrows(Failure.class, () -> asking.ask(WINDOW));
+        Peer predictor = predictor()) {
+      Failure error =
+          assertThrows(
+              Failure.class, () -> Asking.Rpc.batch.open(engineer, predictor, Sensors.DEMO));
       assertTrue(
           error.getMessage().startsWith("features service at " + all + ": UNAVAILABLE"),
           error.getMessage());

@@ -6,36 +6,43 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import io.latecomer.services.columns.ColumnMemory;
+import io.latecomer.services.rules.Sensors;
 import io.latecomer.services.wire.RequestError;
 import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.PredictionBatch;
 import io.latecomer.v1.RowError;
 import io.latecomer.v1.WindowBatch;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Mutated batches are answered or refused, by one row each, in bounded time, and by nothing but
- * RequestError.
+ * Mutated batches, on calls and on streams, are answered or refused, by one row each, in bounded
+ * time and memory, and by nothing but RequestError.
  */
 final class BatchFuzzTest {
   private static final int TRIALS = 20_000;
+  private static final long COLUMN_BYTES = 20_000;
 
   private final Random random = new Random(99);
+  private final ColumnMemory memory =
+      new ColumnMemory(Sensors.DEMO, COLUMN_BYTES, COLUMN_BYTES / 2);
+  private final FeatureRules rules = new FeatureRules(Sensors.DEMO, memory);
   private int answered;
   private int refused;
 
-  private static ByteString mutated(Random random, ByteString bytes) {
+  private ByteString mutated(ByteString bytes) {
     byte[] copy = bytes.toByteArray();
     int changes = 1 + random.nextInt(4);
     for (int i = 0; i < changes && copy.length > 0; i++) {
-      copy[random.nextInt(copy.length)] = (byte) random.nextInt();
+      copy[random.nextInt(copy.length)] = (byte) (random.nextInt() >> random.nextInt(32));
     }
-    int kind = random.nextInt(4);
+    int kind = random.nextInt(6);
     ByteString changed = ByteString.copyFrom(copy);
     if (kind == 0 && copy.length > 0) {
       return changed.substring(0, random.nextInt(copy.length));
@@ -45,46 +52,70 @@ final class BatchFuzzTest {
         : changed;
   }
 
-  /** The whole message, or one of its columns. */
-  private WindowBatch mutated(WindowBatch batch) throws InvalidProtocolBufferException {
-    WindowBatch.Builder builder = batch.toBuilder();
-    switch (random.nextInt(7)) {
-      case 0 -> builder.setStarts(mutated(random, batch.getStarts()));
-      case 1 -> builder.setTimes(mutated(random, batch.getTimes()));
-      case 2 -> builder.setSensor2(mutated(random, batch.getSensor2()));
-      case 3 -> builder.setSensor4(mutated(random, batch.getSensor4()));
-      case 4 -> builder.addEvaluationId("one more");
-      case 5 -> builder.setEnds(mutated(random, batch.getEnds()));
-      default -> {
-        return WindowBatch.parseFrom(mutated(random, batch.toByteString()));
-      }
+  /** Any field of a message changed, whatever its type. */
+  private Message mutated(Message message) throws InvalidProtocolBufferException {
+    if (random.nextInt(8) == 0) {
+      return message.getParserForType().parseFrom(mutated(message.toByteString()));
     }
-    return builder.build();
+    Message.Builder builder = message.toBuilder();
+    List<FieldDescriptor> fields = message.getDescriptorForType().getFields();
+    FieldDescriptor field = fields.get(random.nextInt(fields.size()));
+    if (!field.isRepeated()) {
+      return builder.setField(field, mutated(field, message.getField(field))).build();
+    }
+    int count = message.getRepeatedFieldCount(field);
+    if (count == 0 || random.nextInt(4) == 0) {
+      boolean isMessage = field.getJavaType() == FieldDescriptor.JavaType.MESSAGE;
+      Object one = isMessage ? builder.newBuilderForField(field).build() : "one more";
+      return builder.addRepeatedField(field, one).build();
+    }
+    int index = random.nextInt(count);
+    Object one = mutated(field, message.getRepeatedField(field, index));
+    return builder.setRepeatedField(field, index, one).build();
+  }
+
+  private Object mutated(FieldDescriptor field, Object value)
+      throws InvalidProtocolBufferException {
+    return switch (field.getJavaType()) {
+      case BYTE_STRING -> mutated((ByteString) value);
+      case INT -> random.nextInt() >> random.nextInt(32);
+      case LONG -> random.nextLong();
+      case STRING -> value + "?";
+      case MESSAGE -> mutated((Message) value);
+      default -> throw new AssertionError(field);
+    };
+  }
+
+  /** Uses every field. */
+  private Requests request(Requests request, int first) {
+    int columns = 1 + random.nextInt(3);
+    for (int i = first; i < first + columns; i++) {
+      int rows = 1 + random.nextInt(7);
+      request.define(i, rows + random.nextInt(5)).append(i, Batches.rows(random, rows, 4));
+      request.ask(i, 0, rows).ask(i, rows - 1, rows).drop(i);
+    }
+    request.derive(first + 50, 9, first, 0, 0, 0, 1, 2, 3, 4).ask(first + 50, 0, 1);
+    return request.derive(first + 60, 9, first + 50, 0, 1).drop(first + 50).drop(first + 60);
   }
 
   private static void assertAscending(List<RowError> errors, int rows) {
     int last = -1;
     for (RowError error : errors) {
       assertTrue(error.getRow() > last && error.getRow() < rows);
-      assertEquals(3, error.getCode());
-      assertTrue(error.getMessage().matches("(event|ends|sensor[1-4]|feature|error): .+"));
+      assertEquals(error.getMessage().startsWith("column: ") ? 5 : 3, error.getCode());
+      assertTrue(error.getMessage().matches("(event|ends|sensor[1-4]|feature|error|column): .+"));
       last = error.getRow();
     }
   }
 
-  private void answerOrRefuse(WindowBatch batch) {
-    try {
-      FeatureBatch features = BatchRules.features(batch);
-      assertEquals(batch.getEvaluationIdList(), features.getEvaluationIdList());
-      assertEquals(16 * batch.getEvaluationIdCount(), features.getValues().size());
-      assertAscending(features.getErrorList(), features.getEvaluationIdCount());
-      PredictionBatch predictions = BatchRules.predictions(features);
-      assertEquals(features.getEvaluationIdCount(), predictions.getValueCount());
-      assertEquals(features.getErrorCount(), predictions.getErrorCount());
-      answered++;
-    } catch (RequestError error) {
-      refused++;
-    }
+  private void assertAnswer(WindowBatch batch, FeatureBatch features) {
+    assertEquals(batch.getWindowNumber().size() / 4, features.getRows());
+    assertEquals(16 * features.getRows(), features.getValues().size());
+    assertAscending(features.getErrorList(), features.getRows());
+    PredictionBatch predictions = PredictionRules.answer(features);
+    assertEquals(features.getRows(), predictions.getRows());
+    assertEquals(features.getRows(), predictions.getValueCount());
+    assertEquals(features.getErrorCount(), predictions.getErrorCount());
   }
 
   @Test
@@ -94,28 +125,62 @@ final class BatchFuzzTest {
         () -> {
           for (int trial = 0; trial < TRIALS; trial++) {
             try {
-              int[] sizes = random.ints(random.nextInt(6), 1, 8).toArray();
-              answerOrRefuse(mutated(Batches.random(random, sizes)));
-            } catch (InvalidProtocolBufferException error) {
-              refused++; // never reaches the decoder
+              Message request = request(Requests.about(Sensors.DEMO), random.nextInt(3)).build();
+              WindowBatch batch = (WindowBatch) mutated(request);
+              assertAnswer(batch, rules.answer(batch));
+              answered++;
+            } catch (RequestError | InvalidProtocolBufferException error) {
+              refused++; // the latter never reaches the decoder
             }
           }
         });
     assertTrue(answered > TRIALS / 10 && refused > TRIALS / 10, answered + " and " + refused);
+    assertEquals(0, memory.bytes());
+  }
+
+  @Test
+  void mutatedStreamsAreAnsweredOrRefusedAndGiveTheirMemoryBack() {
+    assertTimeoutPreemptively(
+        Duration.ofMinutes(1),
+        () -> {
+          for (int trial = 0; trial < TRIALS / 4; trial++) {
+            FeatureRules.OfStream stream = rules.stream();
+            try {
+              answerMutated(stream);
+            } catch (RequestError | InvalidProtocolBufferException error) {
+              refused++;
+            }
+            stream.close();
+            assertEquals(0, memory.bytes());
+          }
+        });
+    assertTrue(answered > TRIALS / 4 && refused > TRIALS / 10, answered + " and " + refused);
+    assertTrue(memory.refused() > 0);
+  }
+
+  private void answerMutated(FeatureRules.OfStream stream) throws InvalidProtocolBufferException {
+    stream.apply(Requests.about(Sensors.DEMO).define(1_000, 5).build());
+    for (int i = 0; i < 20; i++) {
+      Requests request = request(Requests.later(), 100 * random.nextInt(4));
+      request.define(5_000 + i, 30).derive(7_000 + i, 20 + random.nextInt(50), 5_000 + i, 0, 0);
+      request.ask(5_000 + random.nextInt(i + 1), 0, 1).ask(1_000, 0, 1);
+      Message message = request.build();
+      WindowBatch batch = (WindowBatch) (random.nextInt(3) == 0 ? mutated(message) : message);
+      assertAnswer(batch, stream.apply(batch));
+      assertTrue(memory.bytes() <= COLUMN_BYTES / 2);
+      answered++;
+    }
   }
 
   @Test
   void mutatedFeaturesAreAnsweredOrRefused() {
     for (int trial = 0; trial < TRIALS; trial++) {
-      FeatureBatch features = BatchRules.features(Batches.random(random, 1, 2, 3));
+      FeatureBatch features = Batches.features(Batches.random(random, 1, 2, 3));
       try {
-        FeatureBatch odd =
-            trial % 2 == 0
-                ? FeatureBatch.parseFrom(mutated(random, features.toByteString()))
-                : features.toBuilder().setValues(mutated(random, features.getValues())).build();
-        PredictionBatch predictions = BatchRules.predictions(odd);
-        assertEquals(odd.getEvaluationIdCount(), predictions.getValueCount());
-        assertAscending(predictions.getErrorList(), odd.getEvaluationIdCount());
+        FeatureBatch odd = (FeatureBatch) mutated(features);
+        PredictionBatch predictions = PredictionRules.answer(odd);
+        assertEquals(odd.getRows(), predictions.getValueCount());
+        assertAscending(predictions.getErrorList(), odd.getRows());
         answered++;
       } catch (RequestError | InvalidProtocolBufferException error) {
         refused++;
@@ -125,26 +190,31 @@ final class BatchFuzzTest {
   }
 
   @Test
-  void windowsThatOverlapAreReadUpToABound() {
+  void windowsOfACallThatOverlapAreReadUpToABound() {
     int events = 170_000;
-    assertEquals(0, sharing(events, (1 << 22) / events).getErrorCount());
+    assertEquals(0, rules.answer(sharing(events, (1 << 22) / events)).getErrorCount());
+    WindowBatch more = sharing(events, 60_000);
     assertEquals(
         "ends: the windows hold 10200000000 events in all, those of a request may hold 4194304",
-        assertThrows(RequestError.class, () -> sharing(events, 60_000)).getMessage());
+        assertThrows(RequestError.class, () -> rules.answer(more)).getMessage());
   }
 
-  /** The answer to windows that all hold the same events, within seconds. */
-  private FeatureBatch sharing(int events, int windows) {
-    long[] starts = new long[windows];
-    long[] ends = new long[windows];
-    Arrays.fill(ends, events);
-    WindowBatch.Builder batch =
-        Batches.random(random, events).toBuilder().clearEvaluationId().clearDeviceId();
+  @Test
+  void windowsOfAStreamCostNoMoreTheLongerTheyAre() {
+    FeatureRules large = Batches.rules(Sensors.DEMO, 1L << 30);
+    FeatureBatch answer =
+        assertTimeoutPreemptively(
+            Duration.ofSeconds(10), () -> large.stream().apply(sharing(170_000, 60_000)));
+    assertEquals(0, answer.getErrorCount());
+  }
+
+  /** Windows that all hold the same events. */
+  private WindowBatch sharing(int events, int windows) {
+    Requests request = Requests.about(Sensors.DEMO).define(0, events);
+    request.append(0, Batches.rows(random, events, 4));
     for (int row = 0; row < windows; row++) {
-      batch.addEvaluationId("e").addDeviceId("d");
+      request.ask(0, 0, events);
     }
-    batch.setStarts(Batches.uint32(starts)).setEnds(Batches.uint32(ends));
-    return assertTimeoutPreemptively(
-        Duration.ofSeconds(10), () -> BatchRules.features(batch.build()));
+    return request.build();
   }
 }

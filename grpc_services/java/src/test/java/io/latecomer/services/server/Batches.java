@@ -3,14 +3,36 @@ package io.latecomer.services.server;
 import com.google.protobuf.ByteString;
 import io.grpc.examples.ml.RawEvent;
 import io.grpc.examples.ml.RawEventList;
+import io.latecomer.services.columns.ColumnMemory;
+import io.latecomer.services.rules.Sensors;
+import io.latecomer.v1.FeatureBatch;
 import io.latecomer.v1.WindowBatch;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Random;
 
 /** Requests for tests: windows of random readings, as a batch and as the original demo's lists. */
 final class Batches {
+  private static final FeatureRules RULES = rules(Sensors.DEMO, 1 << 26);
+
   private Batches() {}
+
+  /** Those of a server whose columns may hold so much. */
+  static FeatureRules rules(Sensors sensors, long columnBytes) {
+    return new FeatureRules(sensors, new ColumnMemory(sensors, columnBytes, columnBytes));
+  }
+
+  /** What a server for the original demo's sensors answers to a call. */
+  static FeatureBatch features(WindowBatch batch) {
+    return RULES.answer(batch);
+  }
+
+  static List<String> errors(FeatureBatch answer) {
+    return answer.getErrorList().stream()
+        .map(error -> error.getRow() + " " + error.getCode() + " " + error.getMessage())
+        .toList();
+  }
 
   static ByteString floats(float... values) {
     ByteBuffer buffer = buffer(values.length * Float.BYTES);
@@ -28,64 +50,44 @@ final class Batches {
     return ByteString.copyFrom(buffer.flip());
   }
 
-  static ByteString int64(long... values) {
-    ByteBuffer buffer = buffer(values.length * Long.BYTES);
-    for (long value : values) {
-      buffer.putLong(value);
-    }
-    return ByteString.copyFrom(buffer.flip());
-  }
-
   private static ByteBuffer buffer(int bytes) {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Windows of the sizes given: reading r of sensor s is a random number of a random magnitude. */
+  /**
+   * Windows of the sizes given, each in a column of its own, which is dropped at the end: the same
+   * may be asked on a stream again.
+   */
   static WindowBatch random(Random random, int... sizes) {
-    WindowBatch.Builder batch = WindowBatch.newBuilder();
-    long[] starts = new long[sizes.length];
-    long[] ends = new long[sizes.length];
-    int rows = 0;
+    Requests requests = Requests.about(Sensors.DEMO);
     for (int row = 0; row < sizes.length; row++) {
-      starts[row] = rows;
-      rows += sizes[row];
-      ends[row] = rows;
-      batch.addEvaluationId("d" + row + "/0/0").addDeviceId("d" + row);
+      requests.define(row, Math.max(sizes[row], 1)).drop(row);
+      requests.append(row, rows(random, sizes[row], 4)).ask(row, 0, sizes[row]);
     }
-    long[] times = random.longs(rows, 0, 1L << 40).sorted().toArray();
-    return batch
-        .setStarts(uint32(starts))
-        .setEnds(uint32(ends))
-        .setTimes(int64(times))
-        .setSensor1(floats(readings(random, rows)))
-        .setSensor2(floats(readings(random, rows)))
-        .setSensor3(floats(readings(random, rows)))
-        .setSensor4(floats(readings(random, rows)))
-        .build();
+    return requests.build();
   }
 
-  private static float[] readings(Random random, int count) {
-    float[] readings = new float[count];
-    for (int i = 0; i < count; i++) {
-      readings[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(20) - 10));
+  /** Rows of random readings of random magnitudes. */
+  static float[][] rows(Random random, int count, int width) {
+    float[][] rows = new float[count][width];
+    for (float[] row : rows) {
+      for (int i = 0; i < width; i++) {
+        row[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(20) - 10));
+      }
     }
-    return readings;
+    return rows;
   }
 
-  /** One window of a batch as the original demo sends it. */
-  static RawEventList list(WindowBatch batch, int row) {
-    int start = little(batch.getStarts()).getInt(4 * row);
-    int end = little(batch.getEnds()).getInt(4 * row);
-    RawEventList.Builder list = RawEventList.newBuilder().setDeviceId(batch.getDeviceId(row));
+  /** What the original demo sends of such rows. */
+  static RawEventList list(float[][] rows, int start, int end) {
+    RawEventList.Builder list = RawEventList.newBuilder().setDeviceId("d");
     for (int i = start; i < end; i++) {
       list.addEvent(
           RawEvent.newBuilder()
-              .setDeviceId(batch.getDeviceId(row))
-              .setTime(little(batch.getTimes()).getLong(8 * i))
-              .setSensor1(little(batch.getSensor1()).getFloat(4 * i))
-              .setSensor2(little(batch.getSensor2()).getFloat(4 * i))
-              .setSensor3(little(batch.getSensor3()).getFloat(4 * i))
-              .setSensor4(little(batch.getSensor4()).getFloat(4 * i)));
+              .setSensor1(rows[i][0])
+              .setSensor2(rows[i][1])
+              .setSensor3(rows[i][2])
+              .setSensor4(rows[i][3]));
     }
     return list.build();
   }

@@ -70,7 +70,7 @@ final class DrainTest {
       CompletableFuture<Void> drained = draining(running);
       assertEquals(ServingStatus.NOT_SERVING, health.answer().getStatus());
       call.halfClose();
-      assertEquals(BatchRules.features(batch), received.answer());
+      assertEquals(Batches.features(batch), received.answer());
       assertEquals(Status.Code.OK, received.status().getCode());
       drained.get(); // though the health is still watched
     }

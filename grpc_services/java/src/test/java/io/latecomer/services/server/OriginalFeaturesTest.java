@@ -3,9 +3,12 @@ package io.latecomer.services.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.examples.ml.FeatureList;
 import io.grpc.examples.ml.RawEvent;
 import io.grpc.examples.ml.RawEventList;
+import io.latecomer.services.rules.Sensors;
 import io.latecomer.services.wire.RequestError;
 import org.junit.jupiter.api.Test;
 
@@ -15,7 +18,8 @@ final class OriginalFeaturesTest {
   }
 
   private static String refusal(RawEventList.Builder list) {
-    return assertThrows(RequestError.class, () -> OriginalRules.features(list.build()))
+    return assertThrows(
+            RequestError.class, () -> OriginalRules.features(list.build(), Sensors.DEMO))
         .getMessage();
   }
 
@@ -36,13 +40,24 @@ final class OriginalFeaturesTest {
   }
 
   @Test
+  void aServerForOtherSensorsSaysWhichOnes() {
+    RawEventList list = RawEventList.newBuilder().addEvent(event(1, 1)).build();
+    Sensors others = Sensors.parsed("temperature, door?");
+    Status status =
+        assertThrows(StatusRuntimeException.class, () -> OriginalRules.features(list, others))
+            .getStatus();
+    assertEquals(Status.Code.FAILED_PRECONDITION, status.getCode());
+    assertEquals("this server is for the sensors temperature, door?", status.getDescription());
+  }
+
+  @Test
   void whateverElseAnOldClientSendsIsAnswered() {
     RawEventList list =
         RawEventList.newBuilder()
             .addEvent(event(9, 1).setDeviceId("of another device"))
             .addEvent(event(-5, 2))
             .build();
-    FeatureList features = OriginalRules.features(list);
+    FeatureList features = OriginalRules.features(list, Sensors.DEMO);
     assertEquals("", features.getDeviceId());
     assertEquals(1.5f, features.getFeature(0).getValue());
     assertEquals(0.0f, features.getFeature(3).getValue());

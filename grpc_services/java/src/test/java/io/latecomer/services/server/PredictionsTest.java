@@ -33,15 +33,13 @@ final class PredictionsTest {
   }
 
   private static FeatureBatch.Builder batch(int rows, float... values) {
-    FeatureBatch.Builder batch = FeatureBatch.newBuilder().addAllName(Sensors.FEATURES);
-    for (int row = 0; row < rows; row++) {
-      batch.addEvaluationId("e" + row).addDeviceId("d" + row);
-    }
-    return batch.setValues(Batches.floats(values));
+    FeatureBatch.Builder batch = FeatureBatch.newBuilder();
+    batch.addAllName(Sensors.DEMO.features());
+    return batch.setRows(rows).setValues(Batches.floats(values));
   }
 
   private static String refusal(FeatureBatch.Builder batch) {
-    return assertThrows(RequestError.class, () -> BatchRules.predictions(batch.build()))
+    return assertThrows(RequestError.class, () -> PredictionRules.answer(batch.build()))
         .getMessage();
   }
 
@@ -83,8 +81,9 @@ final class PredictionsTest {
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(6) - 3));
     }
-    PredictionBatch answer = BatchRules.predictions(batch(500, values).build());
+    PredictionBatch answer = PredictionRules.answer(batch(500, values).build());
     assertEquals("log_reg_model/v1", answer.getModelId());
+    assertEquals(500, answer.getRows());
     assertEquals(List.of("logistic_regression_result"), answer.getKeyList());
     for (int row = 0; row < 500; row++) {
       float[] alone = Arrays.copyOfRange(values, 4 * row, 4 * row + 4);
@@ -100,7 +99,7 @@ final class PredictionsTest {
   void aRowThatIsNotFiniteOrFailedBeforeFailsAlone() {
     float[] values = {1, 2, 3, 4, 1, Float.POSITIVE_INFINITY, 3, 4, 0, 0, 0, 0, 1, 2, 3, 4};
     RowError before = RowError.newBuilder().setRow(2).setCode(3).build();
-    PredictionBatch answer = BatchRules.predictions(batch(4, values).addError(before).build());
+    PredictionBatch answer = PredictionRules.answer(batch(4, values).addError(before).build());
     assertEquals(
         List.of(
             "1 3 feature: sensor_2/v1 is not finite",
@@ -121,8 +120,8 @@ final class PredictionsTest {
     assertEquals(
         "feature: sensor_3/v1 is repeated",
         refusal(batch(1, 1, 2, 3, 4, 5).addName("sensor_3/v1")));
-    assertEquals(
-        "device_id: 0 values, evaluation_id has 1", refusal(batch(1, 1, 2, 3, 4).clearDeviceId()));
+    assertEquals("rows: 65537, a request may have 65536", refusal(batch(65_537)));
+    assertEquals("rows: 4294967295, a request may have 65536", refusal(batch(-1)));
     assertEquals(
         "error: row 7 of 1",
         refusal(batch(1, 1, 2, 3, 4).addError(RowError.newBuilder().setRow(7))));

@@ -36,10 +36,21 @@ final class RunningServer implements AutoCloseable {
     return of(service, limits, Compression.none);
   }
 
+  /** A feature service for these sensors and columns. */
+  static RunningServer of(ColumnSettings columns) throws IOException {
+    return of(Service.FEATURES, LimitSettings.DEFAULT, Compression.none, columns);
+  }
+
   static RunningServer of(Service service, LimitSettings limits, Compression compression)
       throws IOException {
+    return of(service, limits, compression, ColumnSettings.DEFAULT);
+  }
+
+  private static RunningServer of(
+      Service service, LimitSettings limits, Compression compression, ColumnSettings columns)
+      throws IOException {
     return new RunningServer(
-        new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL, compression));
+        new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL, compression, columns));
   }
 
   @Override

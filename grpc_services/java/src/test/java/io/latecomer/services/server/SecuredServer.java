@@ -51,7 +51,13 @@ public final class SecuredServer implements AutoCloseable {
     server =
         ServiceServer.start(
             new ServerSettings(
-                service, "127.0.0.1", 0, LimitSettings.DEFAULT, access, Compression.gzip));
+                service,
+                "127.0.0.1",
+                0,
+                LimitSettings.DEFAULT,
+                access,
+                Compression.gzip,
+                ColumnSettings.DEFAULT));
     return this;
   }
 

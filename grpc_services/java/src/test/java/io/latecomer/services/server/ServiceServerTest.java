@@ -157,7 +157,7 @@ final class ServiceServerTest {
       StatusRuntimeException error =
           assertThrows(StatusRuntimeException.class, () -> asked.engineerFeatures(large));
       assertEquals(Status.Code.RESOURCE_EXHAUSTED, error.getStatus().getCode());
-      assertEquals(BatchRules.features(batch), stub.engineerFeatures(batch));
+      assertEquals(Batches.features(batch), stub.engineerFeatures(batch));
     }
   }
 
@@ -182,7 +182,7 @@ final class ServiceServerTest {
               StatusRuntimeException.class,
               () -> stub.withCompression("gzip").engineerFeatures(batch));
       assertEquals(Status.Code.UNIMPLEMENTED, error.getStatus().getCode());
-      assertEquals(BatchRules.features(batch), stub.engineerFeatures(batch));
+      assertEquals(Batches.features(batch), stub.engineerFeatures(batch));
     }
   }
 
@@ -229,7 +229,7 @@ final class ServiceServerTest {
             .start(new Received<>(), new Metadata());
       }
       assertEquals(
-          BatchRules.features(batch),
+          Batches.features(batch),
           FeatureServiceGrpc.newBlockingStub(running.channel).engineerFeatures(batch));
       assertEquals(ServingStatus.SERVING, health(running, ""));
     }
@@ -269,7 +269,7 @@ final class ServiceServerTest {
       assertEquals(ServingStatus.SERVING, health(running, ""));
       requests.onCompleted();
       received.status();
-      assertEquals(BatchRules.features(batch), untilAvailable(stub));
+      assertEquals(Batches.features(batch), untilAvailable(stub));
     }
   }
 

@@ -177,7 +177,7 @@ final class TokenTest {
             .withCallCredentials(SecuredServer.authorization("Bearer " + ISSUER.token()))
             .streamFeatures(received);
     requests.onNext(BATCH);
-    assertEquals(BatchRules.features(BATCH), received.answer());
+    assertEquals(Batches.features(BATCH), received.answer());
     requests.onCompleted();
     assertEquals("OK null", received.statusText());
   }
