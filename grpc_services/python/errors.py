@@ -64,8 +64,8 @@ class UnusableValueError(ValueError):
 class UnavailableError(RuntimeError):
     """Not now: the same call may succeed later or elsewhere, so it is asked again.
 
-    The server raises it when it takes no more calls; a feature or a model of a user's own, for example, when a store that
-    it asks is away. The message is for whoever reads the log of the pipeline.
+    The server raises it when it takes no more calls; a feature or a model of a user's own, for example, when a store
+    that it asks is away. The message is for whoever reads the log of the pipeline.
     """
 
 

@@ -1,0 +1,102 @@
+"""Which columns a call has, and where each lies: numbers, which the caller chose, and slots, which we chose."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grpc_services.python.arena import Arena
+from grpc_services.python.errors import RequestError
+from grpc_services.python.row_ranges import Int64s
+from grpc_services.python.running_sums import RunningSums
+from grpc_services.python.unfit_readings import grown
+from window_core import Sensors
+
+__all__ = ["MAX_NUMBER", "NOT_HELD", "ColumnTable"]
+
+MAX_NUMBER: Final = 1 << 20
+"""A column has a number below: what is kept for each number up to the highest takes 4 MB at most."""
+
+_NUMBERS: Final = 64
+"""For so many numbers there is room from the start; more when a higher one comes."""
+
+NOT_HELD: Final = -1
+_LONG_AGO: Final = np.iinfo(np.int64).min
+_SLOT: Final = np.dtype(
+    [
+        ("base", np.int64),
+        ("space", np.int64),
+        ("room", np.int64),
+        ("length", np.int64),
+        ("falls", np.bool_),
+        ("wrong", np.bool_),
+    ]
+)
+"""Of a column: its first row in the arena, which holds nothing; how many rows it has there, with that one; how many it
+may hold, and holds; whether its times fall anywhere; whether any reading is wrong. The last two only say that its
+windows have to be looked at."""
+
+
+class ColumnTable:
+    """The columns of one call.
+
+    Attributes:
+        slot_of: int32, of each number: 0 where there is no such column, ``NOT_HELD``, or its slot.
+        slots: of each slot, the fields above.
+        arena: where the rows are.
+        sums: their running sums, if they are kept.
+    """
+
+    def __init__(self, sensors: Sensors, *, keeps_sums: bool) -> None:
+        self.slot_of = np.zeros(_NUMBERS, np.int32)
+        self.slots = np.zeros(1, _SLOT)  # slot 0 is none
+        self.arena = Arena(sensors, keeps_sums=keeps_sums)
+        self.sums = RunningSums(sensors, self.arena) if keeps_sums else None
+        self._free: list[int] = []
+
+    def known(self, field: str, numbers: Int64s) -> NDArray[Any]:
+        """The slots of columns, below 0 where one is not held."""
+        known = len(self.slot_of)
+        if len(numbers) and numbers.max() >= known:
+            slots = np.where(numbers < known, self.slot_of[numbers % known], 0)
+        else:
+            slots = self.slot_of[numbers]
+        if not slots.all():
+            raise RequestError(f"{field}: column {numbers[slots == 0][0]} is not defined")
+        return slots
+
+    def place(self, numbers: Int64s, rooms: Int64s, spaces: Int64s) -> None:
+        """Hold columns: give each a slot, and its place in the arena with the row that holds nothing."""
+        slots = self._new_slots(len(numbers))
+        spaces = spaces + 1
+        if not self.arena.has(needed := int(spaces.sum())):
+            live = self.slots[held := np.flatnonzero(self.slots["space"])]
+            self.slots["base"][held] = self.arena.make_anew(live["base"], live["length"] + 1, live["space"], needed)
+        self.slots["base"][slots] = bases = self.arena.given(spaces)
+        self.slots["space"][slots] = spaces
+        self.slots["room"][slots] = rooms
+        self.arena.times[bases] = _LONG_AGO
+        if self.sums is not None:
+            self.sums.begin(slots, rooms, bases)
+        self.slot_of[numbers] = slots
+
+    def make_room_for(self, number: int) -> None:
+        """Know numbers up to this one, as not defined."""
+        if number >= len(self.slot_of):
+            self.slot_of = grown(self.slot_of, number)
+
+    def forget(self, numbers: Int64s, slots: NDArray[Any]) -> None:
+        """Let go of columns, and of the slots of those that are held."""
+        self.slot_of[numbers] = 0
+        self.slots[slots] = 0
+        self._free += slots.tolist()
+
+    def _new_slots(self, count: int) -> list[int]:
+        if (lacking := count - len(self._free)) > 0:
+            known = len(self.slots)
+            self.slots = grown(self.slots, known + lacking - 1)
+            self._free += range(len(self.slots) - 1, known - 1, -1)
+        kept = len(self._free) - count
+        slots = self._free[kept:]
+        del self._free[kept:]
+        return slots
