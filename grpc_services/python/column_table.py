@@ -67,6 +67,8 @@ class ColumnTable:
 
     def place(self, numbers: Int64s, rooms: Int64s, spaces: Int64s) -> None:
         """Hold columns: give each a slot, and its place in the arena with the row that holds nothing."""
+        if not len(numbers):
+            return
         slots = self._new_slots(len(numbers))
         spaces = spaces + 1
         if not self.arena.has(needed := int(spaces.sum())):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from grpc_services.python.row_ranges import Int64s, united
 
-__all__ = ["SUM_BITS", "Float64s", "bits_of", "exact_sums", "means", "present_counts", "two_doubles"]
+__all__ = ["SUM_BITS", "Float64s", "bits_of", "doubles", "exact_sums", "means", "present_counts", "two_doubles"]
 
 Float64s: TypeAlias = NDArray[np.float64]
 
@@ -53,9 +53,7 @@ def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> F
     if not len(starts):
         return np.empty((0, width))
     rows, starts, ends = united(starts, ends)
-    left = readings[rows].astype(np.float64)
-    if not np.isfinite(left).all():  # absent readings, and whatever stands between the windows
-        left[~np.isfinite(left)] = 0.0
+    left = doubles(readings[rows])
     bits = SUM_BITS - int(bits_of((ends - starts).max()))
     exponents = np.frexp(np.abs(left).max(axis=0))[1] - bits
     sums: Float64s | None = None
@@ -74,6 +72,15 @@ def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> F
     if len(terms) > 1:
         _finish(sums, terms)
     return sums
+
+
+def doubles(readings: NDArray[np.float32]) -> Float64s:
+    """The readings in double; 0 where one is absent, or wrong, or where there is none but whatever memory held."""
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        values = readings.astype(np.float64)
+    if not (is_finite := np.isfinite(values)).all():
+        values[~is_finite] = 0.0
+    return values
 
 
 def _finish(sums: Float64s, terms: Sequence[tuple[Int64s, NDArray[Any]]]) -> None:

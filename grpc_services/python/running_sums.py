@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grpc_services.python.arena import Arena
-from grpc_services.python.exact_mean import SUM_BITS, Float64s, bits_of, exact_sums, two_doubles
+from grpc_services.python.exact_mean import SUM_BITS, Float64s, bits_of, doubles, exact_sums, two_doubles
 from grpc_services.python.row_ranges import Int64s
 from grpc_services.python.unfit_readings import MOST, UnfitReadings, grown
 from grpc_services.python.windows import Float32s, Totals
@@ -58,7 +58,7 @@ class RunningSums:
 
     def begin(self, slots: list[int], rooms: Int64s, bases: Int64s) -> None:
         """Begin the sums of columns with so much room; ``bases`` are the rows before their first ones."""
-        if (highest := max(slots, default=0)) >= len(self._bits):
+        if (highest := max(slots)) >= len(self._bits):
             for name in ("_bits", "_factors", "_units", "_scales", "_is_wide"):
                 setattr(self, name, grown(getattr(self, name), highest))
         self._bits[slots] = SUM_BITS - bits_of(rooms)
@@ -83,7 +83,7 @@ class RunningSums:
         one_each = len(rows) == len(slots)
         of_rows = slots if one_each else np.repeat(slots, counts)
         begins = np.cumsum(counts) - counts
-        values = _finite(readings)
+        values = doubles(readings)
         factors = self._factors[of_rows]
         if not factors.all() and self._choose(slots, np.maximum.reduceat(np.abs(values), begins)):
             factors = self._factors[of_rows]
@@ -132,7 +132,7 @@ class RunningSums:
             self._unfit.add(slot, sensor, places + (places >= split), values[kept])
         if row is not None:
             put_in = slice(at + row, at + row + 1)
-            values = _finite(arena.readings[put_in])
+            values = doubles(arena.readings[put_in])
             self._choose(np.array([slot]), np.abs(values))
             whole, unfit = _whole(values, self._factors[slot], self._bits[slot])
             there = ~np.isnan(arena.readings[put_in, self._optional])
@@ -191,7 +191,7 @@ class RunningSums:
     def _choose_anew(self, slot: int, sensor: int, column: slice) -> None:
         """Choose the scale that fits most readings of a column, or none if too many fit none."""
         self._unfit.clear(slot, sensor)
-        values = _finite(self._arena.readings[column, sensor])
+        values = doubles(self._arena.readings[column, sensor])
         bits = int(self._bits[slot])
         self._scales[slot, sensor] += 1
         if self._scales[slot, sensor] <= _SCALES_MAX:
@@ -206,14 +206,6 @@ class RunningSums:
                 return
         self._factors[slot, sensor], self._units[slot, sensor] = 0.0, 1.0
         self._is_wide[slot, sensor] = self._has_wide = True
-
-
-def _finite(readings: Float32s) -> Float64s:
-    """The readings in double, 0 where one is absent or wrong."""
-    values = readings.astype(np.float64)
-    if not (is_finite := np.isfinite(values)).all():
-        values[~is_finite] = 0.0
-    return values
 
 
 def _whole(values: Float64s, factors: Any, bits: Any) -> tuple[Float64s, NDArray[np.bool_] | None]:

@@ -114,8 +114,10 @@ def test_a_column_without_room_is_accepted_and_its_windows_alone_are_not_found(s
     ]
     answer = stream.ask(derived=derived, **asked((7, 0, 1), (8, 0, 1)), dropped_number=uint32([1, 2, 7]))
     assert error_texts(answer) == {0: "column: 7 is not held", 1: "column: 8 is not held"}
+    answer = stream.ask(**defined([9], [100]), **asked((9, 0, 1)), dropped_number=uint32([9]))
+    assert error_texts(answer) == {0: "column: 9 is not held"}
     assert registry.get_sample_value("latecomer_column_bytes") == 4 * ROW_BYTES
-    assert registry.get_sample_value("latecomer_columns_refused_total") == 2
+    assert registry.get_sample_value("latecomer_columns_refused_total") == 3
     answer = stream.ask(**defined([1], [6]), **appended({1: [event(1, 5.0)]}), **asked((1, 0, 1), (3, 0, 1)))
     assert [row[0] for row in matrix_of(answer)] == [5.0, 3.0]
     stream.end()

@@ -376,6 +376,19 @@ def test_a_mean_is_over_the_readings_that_are_there(started):
     assert {error.code for error in answer.error} == {INVALID}
 
 
+def test_an_absent_reading_may_be_any_nan():
+    sensors = Sensors.of(["a", "b?"])
+    batch = window_batch([[(1, 2.0, 0.0), (2, 3.0, 4.0)]] * 2, sensors.declared)
+    for signalling in ("0100a07f", "0000c0ff", "ffffff7f"):
+        batch.readings = bytes.fromhex(f"00000040 {signalling}") + batch.readings[8:]
+        windows, _, errors = decoded(batch, sensors)
+        assert errors == {}
+        assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
+        with StreamRoom(ColumnRoom(1 << 20, 1 << 20, ServiceMetrics())) as room:
+            windows, _, _ = HeldColumns(sensors, room, is_stream=True).take(WindowMessage.of(batch, sensors))
+        assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
+
+
 def test_as_many_sensors_as_there_may_be_are_answered():
     sensors = Sensors.of([f"s{number}?" for number in range(64)])
     row = [float(number) for number in range(64)]
