@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from dataflows.settings import WindowSettings
+from dataflows.settings import WindowSettings, check_sensors
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
 from runtime.terminal import show
+from window_core import Sensors
 
 __all__ = ["parity"]
 
@@ -42,9 +43,18 @@ class ParitySettings:
     keep: str = setting(
         "latecomer-output/parity", "Folder that keeps each log on which two engines differ.", shows="DIR"
     )
+    sensors: tuple[str, ...] = setting(
+        (),
+        "Sensors of all logs; one with a question mark behind its name may be null or absent in an event. Default: "
+        "the demo's in most generated logs and 1 to 16 others in some, and the demo's in a recorded one.",
+        kind="names",
+        shows="NAME[?][,...]",
+    )
     window: WindowSettings = group(WindowSettings, "Window")
 
     def __post_init__(self) -> None:
+        if self.sensors:
+            check_sensors(self.sensors, None)
         if self.examples < 1:
             raise SettingsError("--examples must be above 0")
         if self.input is not None and not Path(self.input).is_file():
@@ -72,6 +82,7 @@ def parity(**options: Any) -> int:
         features_from=settings.features_from,
         model=settings.model,
         spec=None if settings.window == WindowSettings() else settings.window.spec,
+        sensors=Sensors.of(settings.sensors) if settings.sensors else None,
         until_ms=settings.until_ms,
         report=None if settings.report is None else Path(settings.report),
         keep=Path(settings.keep),

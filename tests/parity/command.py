@@ -21,17 +21,14 @@ from tests.parity.report import Report
 from tests.parity.shrinking import shrunk
 from tests.parity.suite import (
     Finding,
-    Surrounding,
-    Surroundings,
-    asking,
     chosen_jobs,
     judged,
     prepared,
     run_jobs,
-    running_services,
 )
+from tests.parity.surroundings import Surrounding, Surroundings, asking, running_services
 from tests.parity.transcript_jobs import transcript_jobs
-from window_core import WindowSpec
+from window_core import DEMO_SENSORS, Sensors, WindowSpec
 
 __all__ = ["parity"]
 
@@ -47,6 +44,7 @@ def parity(
     features_from: str | None,
     model: str | None,
     spec: WindowSpec | None,
+    sensors: Sensors | None,
     until_ms: int | None,
     report: Path | None,
     keep: Path,
@@ -61,6 +59,7 @@ def parity(
         features_from: features of the user's own, as ``module:name``.
         model: a model of the user's own, as a file or ``module:name``.
         spec: numbers of the windows; ``None``: those of the suite, or the defaults for a recorded log.
+        sensors: of the logs; ``None``: the demo's and others, or the demo's for a recorded log.
         until_ms: of a recorded log, records with a later arrival are not read.
         report: file for the report in JSON.
         keep: folder for the logs of differences.
@@ -73,15 +72,20 @@ def parity(
     load_model(model)
     if report is not None and not report.resolve().parent.is_dir():
         raise SettingsError(f"--report {report}: there is no such folder")
+    own_sensors = sensors or DEMO_SENSORS
+    if features_from is not None and model is None and own_sensors != DEMO_SENSORS:
+        raise SettingsError("--features-from with --sensors needs --model: the default model is for the demo's sensors")
     start = perf_counter()
     with ExitStack() as stack:
-        own = _own_services(stack, features_from, model)
-        surrounding = Surrounding(stack, own)
+        own = _own_services(stack, features_from, model, own_sensors)
+        surrounding = Surrounding(stack, own, own_sensors)
         if recorded is None:
             jobs = _jobs(examples, spec)
-            outcome = run_jobs(jobs, examples, seed, say, surrounding)
+            # What is a user's own is for one list of sensors.
+            outcome = run_jobs(jobs, examples, seed, say, surrounding, sensors if own is None else own_sensors)
         else:
-            outcome = run_recorded(recorded.read_bytes(), spec or WindowSpec(), until_ms, surrounding, say)
+            data = recorded.read_bytes()
+            outcome = run_recorded(data, spec or WindowSpec(), own_sensors, until_ms, surrounding, say)
         done = Report(seed if recorded is None else None, outcome, 0.0)
         with naming(keep):
             _explain(done, surrounding, keep, say)
@@ -115,7 +119,8 @@ def _explain(done: Report, surrounding: Surrounding, keep: Path, say: Callable[[
 
 def _heading(finding: Finding) -> str:
     job = finding.job.job
-    return f"{finding.run.name if finding.run else 'the oracle'} differs in the job '{job.name}', {job.spec}"
+    who = finding.run.name if finding.run else "the oracle"
+    return f"{who} differs in the job '{job.name}', {job.spec}, sensors {job.sensors}"
 
 
 def _told(finding: Finding, small: tuple[Log, Finding] | None, around: Surroundings, keep: Path, name: str) -> str:
@@ -124,7 +129,7 @@ def _told(finding: Finding, small: tuple[Log, Finding] | None, around: Surroundi
     run = finding.run
     notes = {"job": job.name, "run": run.name if run else None, "settings": dict(run.settings) if run else {}}
     log, found = small or (finding.job.whole.log, finding)
-    files = ", ".join(map(str, kept(keep, name, log, job.spec, notes)))
+    files = ", ".join(map(str, kept(keep, name, log, job.spec, job.sensors, notes)))
     if found.difference is None or run is None:
         return f"{_heading(finding)}:\n{finding.failure}\nkept in {files}"
     shown: dict[str, Difference | None] = {run.name: found.difference}
@@ -133,7 +138,7 @@ def _told(finding: Finding, small: tuple[Log, Finding] | None, around: Surroundi
             beside = judged(prepared(replace(job, has_until=False), found.job.logs, around.asked), other, around)[1]
             shown[other.name] = None if beside is None else beside.difference
     alone = "" if small is not None else "; no small log shows it alone"
-    return f"{_heading(finding)}{alone}\n{side_by_side(as_lines(log)[0], shown)}\nkept in {files}"
+    return f"{_heading(finding)}{alone}\n{side_by_side(as_lines(log, job.sensors)[0], shown)}\nkept in {files}"
 
 
 def _other_runs(job: Job, run: EngineRun) -> list[EngineRun]:
@@ -148,11 +153,14 @@ def _to_explain(findings: list[Finding]) -> list[Finding]:
     return list(kinds.values())[:_EXPLAINED]
 
 
-def _own_services(stack: ExitStack, features_from: str | None, model: str | None) -> Surroundings | None:
+def _own_services(
+    stack: ExitStack, features_from: str | None, model: str | None, sensors: Sensors
+) -> Surroundings | None:
     """The services with what is the user's own; ``None`` if nothing is."""
     if features_from is None and model is None:
         return None
-    feature_options = () if features_from is None else ("--features-from", features_from)
+    feature_options = ["--sensors", ",".join(sensors.declared)]
+    feature_options += () if features_from is None else ("--features-from", features_from)
     model_options = () if model is None else ("--model", model)
     services = stack.enter_context(running_services(*feature_options, inference_options=model_options))
-    return Surroundings(services, stack.enter_context(asking(services)), None)
+    return Surroundings(services, stack.enter_context(asking(services, sensors)), None)

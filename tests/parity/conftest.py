@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.machine import has_broker, has_flink
-from tests.parity.suite import Surrounding
+from tests.parity.surroundings import Surrounding
 
 __all__ = ["has_broker", "has_flink", "surrounding"]
 

@@ -3,18 +3,19 @@
 The core runs along while a log is drawn, only to know where its edges are now; what has to come out is told elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from random import Random
 from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord, Record
-from window_core import MAX_TIME_MS, DeviceWindow, Evaluation, WindowSpec
-from window_core.event import Event
+from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord, Record, fields_of
+from window_core import DEMO_SENSORS, MAX_TIME_MS, DeviceWindow, Evaluation, Event, Sensors, WindowSpec
 
-__all__ = ["drawn_logs", "logs"]
+__all__ = ["drawn_logs", "drawn_sensors", "logs"]
 
 Value = TypeVar("Value")
 Choose = Callable[[Any], Any]
@@ -34,8 +35,9 @@ READINGS: Final = (
 )  # fmt: skip
 """Over many decades, so that the order of a sum would show; 0 and -0.0 are equal but not the same bits."""
 
-_S: Final = b'"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":1'
-ODD: Final[tuple[tuple[bytes, str | None], ...]] = (
+Odd = tuple[bytes, str | None]
+
+_NO_EVENTS: Final[tuple[Odd, ...]] = (
     (b"", None),
     (b"   \t", None),
     (b"{", "not_an_event"),
@@ -43,29 +45,68 @@ ODD: Final[tuple[tuple[bytes, str | None], ...]] = (
     (b"[1]", "not_an_event"),
     (b"\xff\xfe\x00", "not_an_event"),
     (b'{"device_id":"d1"}', "not_an_event time"),
-    (b'{"device_id":"d1","time":1,%s,"x":"\xff"}' % _S, "not_an_event"),
-    (b'{"device_id":"d1","time":1,%s}{}' % _S, "not_an_event"),
-    (b'{"device_id":"d1","time":NaN,%s}' % _S, "wrong_type time"),
     (b"[" * 2_000, "not_an_event"),
-    (b'{"device_id":"d1","time":1.5,%s}' % _S, "wrong_type time"),
-    (b'{"device_id":7,"time":1,%s}' % _S, "wrong_type device_id"),
-    (b'{"device_id":"d1","time":1,"sensor1":true,"sensor2":1,"sensor3":1,"sensor4":1}', "wrong_type sensor1"),
-    (b'{"device_id":"","time":1,%s}' % _S, "device_id device_id"),
-    (b'{"device_id":"%s","time":1,%s}' % (b"x" * 257, _S), "device_id device_id"),
-    (b'{"device_id":"\\ud800","time":1,%s}' % _S, "device_id device_id"),
-    (b'{"device_id":"d1","time":-1,%s}' % _S, "time time"),
-    (b'{"device_id":"d1","time":253402300800000,%s}' % _S, "time time"),
-    (b'{"device_id":"d1","time":1,"sensor1":1e39,"sensor2":1,"sensor3":1,"sensor4":1}', "sensor sensor1"),
-    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":%s}' % (b"9" * 400), "sensor sensor4"),
-    (b'{"device_id":"d1","time":1,"sensor1":1,"sensor2":-Infinity,"sensor3":NaN,"sensor4":1}', "sensor sensor2"),
-)  # fmt: skip
-"""What is no event, and the error that it has, with the field at fault behind it."""
-
-ODD_LINES: Final = (
-    (b'{"device_id":"d1","time":1,%s,"arrival":1.5}' % _S, "wrong_type arrival"),
-    (b'{"device_id":"d1","time":1,%s,"arrival":-1}' % _S, "time arrival"),
 )
 
+_WITH_READINGS: Final[tuple[Odd, ...]] = (
+    (b'{"device_id":"d1","time":1%s,"x":"\xff"}', "not_an_event"),
+    (b'{"device_id":"d1","time":1%s}{}', "not_an_event"),
+    (b'{"device_id":"d1","time":NaN%s}', "wrong_type time"),
+    (b'{"device_id":"d1","time":1.5%s}', "wrong_type time"),
+    (b'{"device_id":7,"time":1%s}', "wrong_type device_id"),
+    (b'{"device_id":""%s,"time":1}', "device_id device_id"),
+    (b'{"device_id":"' + b"x" * 257 + b'","time":1%s}', "device_id device_id"),
+    (b'{"device_id":"\\ud800","time":1%s}', "device_id device_id"),
+    (b'{"device_id":"d1","time":-1%s}', "time time"),
+    (b'{"device_id":"d1","time":253402300800000%s}', "time time"),
+)
+
+_WRONG_READINGS: Final = (
+    ("true", "wrong_type"), ('"1"', "wrong_type"), ("1e39", "sensor"), ("9" * 400, "sensor"), ("-Infinity", "sensor"),
+    ("NaN", "sensor"),
+)  # fmt: skip
+"""What no reading may be, also one that may be absent."""
+
+_LINES: Final[tuple[Odd, ...]] = (
+    (b'{"device_id":"d1","time":1%s,"arrival":1.5}', "wrong_type arrival"),
+    (b'{"device_id":"d1","time":1%s,"arrival":-1}', "time arrival"),
+)
+
+
+@cache
+def odd_values(sensors: Sensors) -> tuple[Odd, ...]:
+    """What is no event of these sensors, and the error that it has, with the field at fault behind it."""
+    ones = ["1"] * sensors.width
+    odd = [*_NO_EVENTS, *((value % fields_of(sensors, ones).encode(), error) for value, error in _WITH_READINGS)]
+    for place, (wrong, error) in zip(_places(sensors), _WRONG_READINGS * 2, strict=False):
+        readings = [*ones[:place], wrong, *ones[place + 1 :]]
+        odd.append((_with(sensors, readings), f"{error} {sensors.names[place]}"))
+    for place, name in enumerate(sensors.names):
+        if not sensors.optional[place]:
+            odd.append((_with(sensors, [*ones[:place], None, *ones[place + 1 :]]), f"not_an_event {name}"))
+            odd.append((_with(sensors, [*ones[:place], "null", *ones[place + 1 :]]), f"wrong_type {name}"))
+            break
+    return tuple(odd)
+
+
+@cache
+def odd_lines(sensors: Sensors) -> tuple[Odd, ...]:
+    """The same for what only a line of a file can be."""
+    ones = fields_of(sensors, ["1"] * sensors.width).encode()
+    return tuple((value % ones, error) for value, error in _LINES)
+
+
+def _places(sensors: Sensors) -> list[int]:
+    """Where wrong readings stand: the first and the last sensor, and those between, in turns."""
+    return [number * (sensors.width - 1) // 3 for number in (0, 3, 1, 2, 3, 0, 2, 1)]
+
+
+def _with(sensors: Sensors, readings: Sequence[str | None]) -> bytes:
+    return b'{"device_id":"d1","time":1%s}' % fields_of(sensors, readings).encode()
+
+
+_DRAWN_EACH: Final = 4
+"""Readings that are drawn one by one: more would only cost time."""
 
 NO_TIMES_MS: Final = (-1, MAX_TIME_MS + 1, 1_587_920_555_000_000)
 """Arrivals that are no times; one is in microseconds."""
@@ -76,6 +117,7 @@ class _Drawing:
     """One log while it is drawn."""
 
     spec: WindowSpec
+    sensors: Sensors
     devices: list[str]
     now_ms: int = _START_MS
     clock_ms: int = 0
@@ -112,23 +154,38 @@ class _Drawing:
         time_ms: int = choose(limits) + choose((0, 0, -1, 1, 2))
         return max(0, time_ms)
 
+    def readings(self, choose: Choose) -> tuple[str | None, ...]:
+        """One reading for each sensor: the first ones any, the others by turns; some of those absent that may be."""
+        drawn = [choose(READINGS) for _ in self.sensors.names[:_DRAWN_EACH]]
+        turn = choose(range(len(READINGS))) if self.sensors.width > _DRAWN_EACH else 0
+        drawn += [READINGS[(turn + 5 * place) % len(READINGS)] for place in range(self.sensors.width - len(drawn))]
+        optional = [place for place, is_optional in enumerate(self.sensors.optional) if is_optional]
+        how_many = choose(("none",) * 6 + ("one",) * 4 + ("all",)) if optional else "none"
+        absent = {"none": [], "one": [choose(optional)] if how_many == "one" else [], "all": optional}[how_many]
+        for place in absent:
+            drawn[place] = choose((None, "null"))
+        return tuple(drawn)
+
     def send(self, record: EventRecord) -> None:
         """Add an event, and let the core show where the edges are then."""
         self.records.append(record)
         self.sent.append(record)
         window = self.windows.setdefault(record.device_id, DeviceWindow(self.spec, record.device_id))
-        readings = [float(reading) for reading in record.readings]
         if record.key != "own" or record.no_time_ms is not None:
             return
         self.clock_ms = max(self.clock_ms, record.arrival_ms)
-        *_, output = window.on_event(Event(record.device_id, record.time_ms, *readings), self.clock_ms)
+        readings = [None if reading in (None, "null") else float(reading) for reading in record.readings]
+        event = Event(record.device_id, record.time_ms, self.sensors.row(readings))
+        *_, output = window.on_event(event, self.clock_ms)
         if isinstance(output, Evaluation):
             self.accepted_ms[record.device_id] = output.as_of_ms
             self.newest_ms[record.device_id] = output.newest_ms
 
 
 @st.composite
-def logs(draw: st.DrawFn, spec: WindowSpec, *, goes_back: bool = False, most: int = 45) -> Log:
+def logs(
+    draw: st.DrawFn, spec: WindowSpec, sensors: Sensors = DEMO_SENSORS, *, goes_back: bool = False, most: int = 45
+) -> Log:
     """A log of one to three devices under a spec. Arrivals go back, jump or are no time only where asked for."""
 
     def choose(values: Any) -> Any:
@@ -136,7 +193,7 @@ def logs(draw: st.DrawFn, spec: WindowSpec, *, goes_back: bool = False, most: in
 
     others = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
     devices = draw(st.lists(st.sampled_from(DEVICES) | others, min_size=1, max_size=3, unique=True))
-    drawing = _Drawing(spec, devices)
+    drawing = _Drawing(spec, sensors, devices)
     pace = choose(("burst", "edges", "both"))
     for _ in range(draw(st.integers(1, most))):
         device_id = choose(devices)
@@ -163,7 +220,7 @@ def _draw_record(
         drawing.records.append(Heartbeat(arrival_ms, no_time_ms))
     elif kind == "odd":
         is_line = choose((False,) * 9 + (True,))
-        data, error = choose(ODD_LINES if is_line else ODD)
+        data, error = choose((odd_lines if is_line else odd_values)(drawing.sensors))
         drawing.records.append(OddRecord(data, error, arrival_ms, choose(("", device_id)), is_line, no_time_ms))
     elif kind == "again" and drawing.sent:
         again = choose(drawing.sent[-6:])
@@ -171,7 +228,7 @@ def _draw_record(
         drawing.send(again._replace(arrival_ms=arrival_ms, says_arrival=True, form=form, no_time_ms=no_time_ms))
     else:
         time_ms = drawing.time(choose, device_id)
-        readings = choose(READINGS), choose(READINGS), choose(READINGS), choose(READINGS)
+        readings = drawing.readings(choose)
         says_arrival = (
             arrival_ms != drawing.now_ms
             or no_time_ms is not None
@@ -183,7 +240,9 @@ def _draw_record(
         drawing.send(EventRecord(device_id, time_ms, readings, arrival_ms, says_arrival, form, key, no_time_ms))
 
 
-def drawn_logs(number: int, of_seed: int, spec: WindowSpec, *, goes_back: bool = False) -> list[Log]:
+def drawn_logs(
+    number: int, of_seed: int, spec: WindowSpec, sensors: Sensors = DEMO_SENSORS, *, goes_back: bool = False
+) -> list[Log]:
     """So many logs, the same for the same seed."""
     drawn: list[Log] = []
 
@@ -192,9 +251,25 @@ def drawn_logs(number: int, of_seed: int, spec: WindowSpec, *, goes_back: bool =
         max_examples=number, phases=[Phase.generate], database=None, deadline=None, derandomize=False,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(logs(spec, goes_back=goes_back))
+    @given(logs(spec, sensors, goes_back=goes_back))
     def draw(log: Log) -> None:
         drawn.append(log)
 
     draw()
     return drawn
+
+
+NAMES: Final = (
+    "celsius", "bar", "door", "a-b.c", "class", "_", "sensor1", "x" * 64, "Volt", "volt", "f32", "id", "event",
+    "features", "model_id", "position",
+)  # fmt: skip
+"""Names of sensors: some that no attribute can have, two that differ in case alone, and those of fields of outputs."""
+
+
+def drawn_sensors(of_seed: int, fewest: int, most: int) -> Sensors:
+    """Some sensors, the same for the same seed; of several, one to half of them may be absent."""
+    random = Random(of_seed)
+    names = random.sample(NAMES, random.randint(fewest, most))
+    how_many = random.randint(1, len(names) // 2) if len(names) > 1 else random.randint(0, 1)
+    optional = random.sample(names, how_many)
+    return Sensors.of([f"{name}?" if name in optional else name for name in names])

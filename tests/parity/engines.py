@@ -17,7 +17,7 @@ from tests.dataflows.connectors.kafka.topics import Topics
 from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed, TopicRecord
 from tests.reference import Outputs, read_outputs
-from window_core import WindowSpec
+from window_core import Sensors, WindowSpec
 
 __all__ = ["BYTEWAX", "FILE", "FLINK", "KAFKA", "EngineError", "EngineRun", "LogFile", "LogTopic"]
 
@@ -37,6 +37,7 @@ class LogFile:
 
     data: bytes
     spec: WindowSpec
+    sensors: Sensors
     until_ms: int | None = None
     cuts: tuple[int, ...] = ()
     instants: tuple[int, ...] = ()
@@ -49,6 +50,7 @@ class LogTopic:
     records: Sequence[TopicRecord]
     partitions: int
     spec: WindowSpec
+    sensors: Sensors
     until_ms: int | None = None
     cuts: tuple[int, ...] = ()
     instants: tuple[int, ...] = ()
@@ -123,7 +125,7 @@ class EngineRun:
             engine=self.engine,  # type: ignore[arg-type]  # one of the two
             features=services.features, inference=services.inference,
             folder=str(folder / "state") if self.restarts else None,
-            quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
+            sensors=log.sensors.declared, quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
         )  # fmt: skip
         run_command("run", "--engine", self.engine, *arguments_of(settings))
 

@@ -8,17 +8,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import isnan
 
 from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal
 from dataflows.services.answers import Answer, Refusal
 from tests.oracle import expected_outputs, plain
 from tests.parity.comparison import in_sequence
 from tests.parity.logs import Placed
-from tests.reference import DeviceOutputs, Outputs
-from tests.reference import _encoded as encoded_json
-from tests.reference import _prediction as prediction_line
-from tests.reference import _rejection as rejection_line
-from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, WindowSpec
+from tests.plain_model import plain_model
+from tests.reference import DeviceOutputs, Outputs, answered, encoded_json, rejection_line
+from window_core import DeviceWindow, Evaluation, Event, Output, Rejection, Sensors, WindowSpec
 
 __all__ = ["Asked", "Expectation", "expectation_of", "oracle_difference"]
 
@@ -53,13 +52,18 @@ class Expectation:
 
 
 def expectation_of(
-    placed: Sequence[Placed], spec: WindowSpec, until_ms: int | None = None, asked: Asked | None = None
+    placed: Sequence[Placed],
+    spec: WindowSpec,
+    sensors: Sensors,
+    until_ms: int | None = None,
+    asked: Asked | None = None,
 ) -> Expectation:
     """What an engine has to write for these records.
 
     Args:
         placed: the records, those of a device in their order.
         spec: the numbers of the windows.
+        sensors: the readings of an event.
         until_ms: the first record of a partition that arrived later ends it; by default, the largest arrival.
         asked: asks the services of a user; without it, the shipped ones are recomputed by plain arithmetic.
     """
@@ -76,12 +80,12 @@ def expectation_of(
             outputs[None].rejected.append(_invalid_line(entry))
             occurred[f"INVALID {entry.error.split()[0]}"] += 1
         elif entry.event is not None:
-            _take(devices, spec, entry, occurred)
+            _take(devices, spec, sensors, entry, occurred)
     for device in devices.values():
         assert end_ms is not None
         device.outputs += [(tick, None) for tick in device.window.on_clock(end_ms)]
     for device_id, device in devices.items():
-        outputs[device_id] = _lines(device.outputs, asked)
+        outputs[device_id] = _lines(device.outputs, sensors, asked)
     _count(devices, outputs, spec, occurred)
     return Expectation(
         in_sequence(dict(outputs)),
@@ -106,7 +110,9 @@ def oracle_difference(expectation: Expectation, spec: WindowSpec) -> str:
     return ""
 
 
-def _take(devices: dict[str, _Device], spec: WindowSpec, entry: Placed, occurred: Counter[str]) -> None:
+def _take(
+    devices: dict[str, _Device], spec: WindowSpec, sensors: Sensors, entry: Placed, occurred: Counter[str]
+) -> None:
     assert entry.event is not None
     assert entry.arrival_ms is not None
     device_id = entry.event.device_id
@@ -114,21 +120,25 @@ def _take(devices: dict[str, _Device], spec: WindowSpec, entry: Placed, occurred
     if device is None:
         device = devices[device_id] = _Device(DeviceWindow(spec, device_id))
     device.records.append((entry.event, entry.arrival_ms))
+    occurred["absent readings"] += any(isnan(reading) for reading in sensors.readings(entry.event.row))
     *ticks, output = device.window.on_event(entry.event, entry.arrival_ms)
     device.outputs += [(tick, None) for tick in ticks] + [(output, entry.position)]
     occurred["clamped arrivals"] += entry.arrival_ms > entry.source.arrival_ms
 
 
-def _lines(outputs: Iterable[tuple[Output, str | None]], asked: Asked | None) -> DeviceOutputs:
+def _lines(outputs: Iterable[tuple[Output, str | None]], sensors: Sensors, asked: Asked | None) -> DeviceOutputs:
     """The sequences of a device."""
     lines = DeviceOutputs([], [], [])
     evaluations = [(output, position) for output, position in outputs if isinstance(output, Evaluation)]
     for output, position in outputs:
         if isinstance(output, Rejection):
             assert position is not None
-            lines.rejected.append(rejection_line(output, position))
+            lines.rejected.append(rejection_line(output, position, sensors))
     if asked is None:
-        lines.predictions.extend(prediction_line(output, position) for output, position in evaluations)
+        model = plain_model(sensors)
+        for output, position in evaluations:
+            is_refused, line = answered(output, position, model)
+            (lines.refused if is_refused else lines.predictions).append(line)
         return lines
     answers = asked([output for output, _ in evaluations])
     for (output, position), answer in zip(evaluations, answers, strict=True):

@@ -11,44 +11,47 @@ from tests.oracle import plain
 from tests.parity.comparison import Difference
 from tests.parity.logs import EventRecord, Heartbeat, Log, as_lines
 from tests.transcript import Seen, seen
-from window_core import DeviceWindow, WindowSpec
-from window_core.event import Event
+from window_core import DEMO_SENSORS, DeviceWindow, Event, Sensors, WindowSpec
 
 __all__ = ["kept", "side_by_side"]
 
 _LINES_SHOWN: Final = 20
 
 
-def kept(folder: Path, name: str, log: Log, spec: WindowSpec, notes: Mapping[str, Any]) -> list[Path]:
+def kept(folder: Path, name: str, log: Log, spec: WindowSpec, sensors: Sensors, notes: Mapping[str, Any]) -> list[Path]:
     """Write a log into a folder, with the numbers it was read under; the files."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = folder / f"{name}.jsonl"
-    lines.write_bytes(as_lines(log)[0])
+    lines.write_bytes(as_lines(log, sensors)[0])
     about = folder / f"{name}.yaml"
-    about.write_text(yaml.safe_dump({"spec": asdict(spec), **notes}, sort_keys=False, allow_unicode=True))
+    content = {"sensors": [*sensors.declared], "spec": asdict(spec), **notes}
+    about.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     files = [lines, about]
     if all(isinstance(record, Heartbeat | EventRecord) for record in log):
         transcript = folder / f"{name}.transcript.yaml"
         transcript.write_text(
-            yaml.safe_dump(transcript_of(f"{name}.transcript", log, spec), sort_keys=False, default_flow_style=None)
+            yaml.safe_dump(
+                transcript_of(f"{name}.transcript", log, spec, sensors), sort_keys=False, default_flow_style=None
+            )
         )
         files.append(transcript)
     return files
 
 
-def transcript_of(name: str, log: Log, spec: WindowSpec) -> dict[str, Any]:
+def transcript_of(name: str, log: Log, spec: WindowSpec, sensors: Sensors) -> dict[str, Any]:
     """A transcript of the form of ``tests/transcripts``; what it expects is what the core gives."""
     windows: dict[str, DeviceWindow] = {}
     steps: list[dict[str, Any]] = []
-    placed = as_lines(log)[1]
+    placed = as_lines(log, sensors)[1]
     for record, entry in zip(log, placed, strict=True):
         if entry.event is None:
             continue
         assert isinstance(record, EventRecord)
         assert entry.arrival_ms is not None
         window = windows.setdefault(record.device_id, DeviceWindow(spec, record.device_id))
-        readings = [float(reading) for reading in record.readings]
-        outputs = window.on_event(Event(record.device_id, record.time_ms, *readings), entry.arrival_ms)
+        readings = [None if reading in (None, "null") else float(reading) for reading in record.readings]
+        event = Event(record.device_id, record.time_ms, sensors.row(readings))
+        outputs = window.on_event(event, entry.arrival_ms)
         step: dict[str, Any] = {
             "event": [record.device_id, record.time_ms, *readings],
             "arrival": entry.arrival_ms,
@@ -61,8 +64,8 @@ def transcript_of(name: str, log: Log, spec: WindowSpec) -> dict[str, Any]:
         for device_id, window in windows.items()
         for output in window.on_clock(until_ms)
     ]
-    spec_fields = asdict(spec)
-    return {"name": name, "rule": [10], "spec": spec_fields, "steps": steps, "at_end": at_end}
+    of_sensors = {} if sensors == DEMO_SENSORS else {"sensors": [*sensors.declared]}
+    return {"name": name, "rule": [10], **of_sensors, "spec": asdict(spec), "steps": steps, "at_end": at_end}
 
 
 def _expect(output: Seen) -> list[Any]:

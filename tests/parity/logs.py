@@ -11,8 +11,8 @@ from itertools import chain, count
 from typing import Final, NamedTuple, TypeAlias
 from zlib import crc32
 
-from window_core import WindowSpec
-from window_core.event import MAX_DEVICE_ID_BYTES, Event, EventError, checked_event
+from window_core import Event, EventError, Sensors, WindowSpec, checked_event
+from window_core.event import MAX_DEVICE_ID_BYTES
 
 __all__ = [
     "Combined",
@@ -26,6 +26,7 @@ __all__ = [
     "as_lines",
     "as_topic",
     "combined",
+    "fields_of",
     "number_of",
 ]
 
@@ -34,7 +35,7 @@ class EventRecord(NamedTuple):
     """An event, as far as its form goes; whether its numbers are in range shows when it is placed.
 
     Attributes:
-        readings: the sensors, as JSON writes them.
+        readings: one for each sensor, as JSON writes them; ``None``: the event is without it.
         says_arrival: in a file, whether the line has its arrival; one without arrived when the file's clock says.
         form: which of the ways to write the same event.
         key: in a topic, the record's key: ``own``, that of another device, or ``none``.
@@ -43,7 +44,7 @@ class EventRecord(NamedTuple):
 
     device_id: str
     time_ms: int
-    readings: tuple[str, str, str, str]
+    readings: tuple[str | None, ...]
     arrival_ms: int
     says_arrival: bool = True
     form: int = 0
@@ -122,30 +123,35 @@ _TICK_MAX_MS: Final = 20_000
 """With longer ticks than these, a name of the same phase takes too long to find, and the device gets another phase."""
 
 _FORMS: Final = (
-    '{{"device_id":{id},"time":{time},{sensors}{arrival}}}',
-    '{{ "further": [{{"x": null}}], "device_id": {id}, "time": {time}, {sensors}{arrival} }}',
-    '{{"time":{time}{arrival},{sensors},"device_id":{id},"model":"\\u00e9\\ud83d\\ude00"}}',
-    '{{"device_id":{escaped},"time":{time},{sensors}{arrival}}}\r',
+    '{{"device_id":{id},"time":{time}{readings}{arrival}}}',
+    '{{ "further": [{{"x": null}}], "device_id": {id}, "time": {time}{readings}{arrival} }}',
+    '{{"time":{time}{arrival}{readings},"device_id":{id},"model":"\\u00e9\\ud83d\\ude00"}}',
+    '{{"device_id":{escaped},"time":{time}{readings}{arrival}}}\r',
 )
 
 
-def value_of(record: EventRecord, *, in_file: bool) -> bytes:
+def fields_of(sensors: Sensors, readings: Iterable[str | None]) -> str:
+    """Readings as fields of an object, each behind a comma."""
+    named = zip(sensors.names, readings, strict=True)
+    return "".join(f',"{name}":{reading}' for name, reading in named if reading is not None)
+
+
+def value_of(record: EventRecord, sensors: Sensors, *, in_file: bool) -> bytes:
     """The JSON of an event, as a line of a file or as the value of a record."""
-    sensors = ",".join(f'"sensor{number}":{reading}' for number, reading in enumerate(record.readings, 1))
     return (
         _FORMS[record.form % len(_FORMS)]
         .format(
             id=json.dumps(record.device_id, ensure_ascii=False),
             escaped=json.dumps(record.device_id),
             time=record.time_ms,
-            sensors=sensors,
+            readings=fields_of(sensors, record.readings),
             arrival=f',"arrival":{_stamp_ms(record)}' if in_file and record.says_arrival else "",
         )
         .encode()
     )
 
 
-def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[bytes, list[Placed]]:
+def as_lines(log: Iterable[Record], sensors: Sensors, *, ends_with_newline: bool = True) -> tuple[bytes, list[Placed]]:
     """The log as a file of JSON lines, and what a reader of it has to find."""
     placed: list[Placed] = []
     clock_ms: int | None = None
@@ -154,8 +160,8 @@ def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[
         if isinstance(record, OddRecord):
             error, value = record.error, record.data
         elif isinstance(record, EventRecord):
-            value = value_of(record, in_file=True)
-            event, error = _event_of(record, _stamp_ms(record) if record.says_arrival else 0)
+            value = value_of(record, sensors, in_file=True)
+            event, error = _event_of(record, sensors, _stamp_ms(record) if record.says_arrival else 0)
         if event is not None:
             assert isinstance(record, EventRecord)
             stamp_ms = record.arrival_ms if record.says_arrival else event.time_ms
@@ -165,7 +171,9 @@ def as_lines(log: Iterable[Record], *, ends_with_newline: bool = True) -> tuple[
     return (data if ends_with_newline else data[:-1]), placed
 
 
-def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[Placed], tuple[int, ...]]:
+def as_topic(
+    whole: Combined, sensors: Sensors, partitions: int
+) -> tuple[list[TopicRecord], list[Placed], tuple[int, ...]]:
     """The log as the records of a topic, what a reader of it has to find, and whose each record is.
 
     All records of one of the combined logs stand in one partition, whatever their keys are.
@@ -179,7 +187,7 @@ def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[
         if isinstance(record, OddRecord) and record.is_line:
             continue
         partition = owner % partitions
-        key, value, event, error = _keyed(record)
+        key, value, event, error = _keyed(record, sensors)
         position = f"{partition}/{offsets[partition]}"
         offsets[partition] += 1
         records.append(TopicRecord(partition, key, value, _stamp_ms(record)))
@@ -192,7 +200,7 @@ def as_topic(whole: Combined, partitions: int) -> tuple[list[TopicRecord], list[
     return records, placed, tuple(owners)
 
 
-def _keyed(record: Record) -> tuple[bytes | None, bytes | None, Event | None, str | None]:
+def _keyed(record: Record, sensors: Sensors) -> tuple[bytes | None, bytes | None, Event | None, str | None]:
     """Key, value, event and error of a record of a topic."""
     if isinstance(record, Heartbeat):
         return None, None, None, None
@@ -203,7 +211,7 @@ def _keyed(record: Record) -> tuple[bytes | None, bytes | None, Event | None, st
         return record.device_id.encode() or None, record.data, None, error
     keys = {"own": record.device_id.encode(), "other": b"another device", "none": None}
     key = keys[record.key]
-    return key, value_of(record, in_file=False), *_event_of(record, _stamp_ms(record), key or b"")
+    return key, value_of(record, sensors, in_file=False), *_event_of(record, sensors, _stamp_ms(record), key or b"")
 
 
 def _stamp_ms(record: Record) -> int:
@@ -211,10 +219,12 @@ def _stamp_ms(record: Record) -> int:
     return record.arrival_ms if record.no_time_ms is None else record.no_time_ms
 
 
-def _event_of(record: EventRecord, arrival_ms: int, key: bytes | None = None) -> tuple[Event | None, str | None]:
-    sensors = [json.loads(reading) for reading in record.readings]
+def _event_of(
+    record: EventRecord, sensors: Sensors, arrival_ms: int, key: bytes | None = None
+) -> tuple[Event | None, str | None]:
+    readings = [None if reading is None else json.loads(reading) for reading in record.readings]
     try:
-        return checked_event(record.device_id, record.time_ms, sensors, arrival_ms, key=key), None
+        return checked_event(sensors, record.device_id, record.time_ms, readings, arrival_ms, key=key), None
     except EventError as error:
         return None, error.error if error.field is None else f"{error.error} {error.field}"
 

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import isnan
 from typing import Final
 
 from dataflows.connectors.file_log import FileLog, records_of
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import OutputRecord, Record
@@ -15,9 +17,10 @@ from tests.parity.engines import BYTEWAX, FILE, FLINK, EngineError, EngineRun, L
 from tests.parity.expected import Expectation, expectation_of, oracle_difference
 from tests.parity.jobs import Job
 from tests.parity.logs import Combined, EventRecord, Heartbeat, Log, Placed
-from tests.parity.suite import AT_ONCE, Finding, Outcome, Prepared, Reading, Surrounding
+from tests.parity.suite import AT_ONCE, Finding, Outcome, Prepared, Reading
+from tests.parity.surroundings import Surrounding
 from tests.reference import Outputs, lines_of
-from window_core import WindowSpec
+from window_core import Sensors, WindowSpec
 
 __all__ = ["run_recorded"]
 
@@ -33,22 +36,28 @@ _ORACLE_RECORDS: Final = 400
 
 
 def run_recorded(
-    data: bytes, spec: WindowSpec, until_ms: int | None, surrounding: Surrounding, say: Callable[[str], None]
+    data: bytes,
+    spec: WindowSpec,
+    sensors: Sensors,
+    until_ms: int | None,
+    surrounding: Surrounding,
+    say: Callable[[str], None],
 ) -> Outcome:
     """Let a recorded log through every run.
 
     Args:
         data: lines of JSON.
         spec: the numbers of the windows.
+        sensors: the readings of an event.
         until_ms: records with a later arrival are not read.
         surrounding: starts what is needed.
         say: takes a line about how far it is.
     """
-    job = Job("recorded", spec, RUNS)
+    job = Job("recorded", spec, RUNS, sensors=sensors)
     around = surrounding.of(job)
-    placed = _placed(data)
-    expectation = expectation_of(placed, spec, until_ms, around.asked)
-    file = LogFile(data, spec, until_ms, bytes_before(placed, cuts_of(placed)))
+    placed = _placed(data, sensors)
+    expectation = expectation_of(placed, spec, sensors, until_ms, around.asked)
+    file = LogFile(data, spec, sensors, until_ms, bytes_before(placed, cuts_of(placed)))
     devices = {device: number for number, device in enumerate(expectation.devices)}
     logs = [_log_of(placed, device) for device in devices]
     whole = Combined(tuple(entry.source for entry in placed), ())
@@ -75,9 +84,9 @@ def run_recorded(
     return outcome
 
 
-def _placed(data: bytes) -> list[Placed]:
+def _placed(data: bytes, sensors: Sensors) -> list[Placed]:
     """The records of a file, as the shipped reader reads it."""
-    reader = FileLog("-", Metrics()).reader()
+    reader = FileLog("-", Metrics(), layout=EventLayout(sensors)).reader()
     placed = []
     for record in records_of(lines_of(data)):
         found = reader.read(record)
@@ -89,8 +98,9 @@ def _placed(data: bytes) -> list[Placed]:
             placed.append(_unread(record, reader, None))
         else:
             event, arrival_ms = found.event, found.arrival_ms
-            readings = [repr(reading) for reading in (event.sensor1, event.sensor2, event.sensor3, event.sensor4)]
-            source = EventRecord(event.device_id, event.time_ms, tuple(readings), arrival_ms)  # type: ignore[arg-type]
+            values = sensors.readings(event.row)
+            readings = tuple("null" if isnan(value) else repr(value) for value in values)
+            source = EventRecord(event.device_id, event.time_ms, readings, arrival_ms)
             placed.append(Placed(record.position, arrival_ms, arrival_ms, event, None, record.value or b"", source))
     return placed
 

@@ -7,7 +7,8 @@ from typing import Final
 from tests.parity.engines import EngineRun
 from tests.parity.jobs import Job
 from tests.parity.logs import EventRecord, Heartbeat, Log, OddRecord
-from tests.parity.suite import Finding, Surroundings, judged, prepared
+from tests.parity.suite import Finding, judged, prepared
+from tests.parity.surroundings import Surroundings
 
 __all__ = ["shrunk", "shrunk_by"]
 
@@ -95,7 +96,7 @@ def _smaller(log: Log) -> Iterator[Log]:
 
 def _plain(record: EventRecord | OddRecord | Heartbeat) -> EventRecord | OddRecord | Heartbeat:
     if isinstance(record, EventRecord):
-        return record._replace(form=0, readings=("1", "1", "1", "1"), says_arrival=True)
+        return record._replace(form=0, readings=("1",) * len(record.readings), says_arrival=True)
     return record
 
 

@@ -1,23 +1,15 @@
 """The suite itself: draws logs, lets every run of every job read them, and compares what they wrote with the loop."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from dataflows.kafka_broker.broker import running_broker
-from dataflows.pipeline.metrics import Metrics
-from dataflows.services.client import ServiceClient, Services
-from dataflows.services.embedded import embedded_service
-from dataflows.settings import RunSettings
-from tests.dataflows.connectors.kafka.topics import Topics
 from tests.parity.comparison import Compared, Difference, compared, differences, owners_of
 from tests.parity.drawing import drawn_logs
 from tests.parity.engines import (
     FILE,
-    KAFKA,
     EngineError,
     EngineRun,
     LogFile,
@@ -27,24 +19,21 @@ from tests.parity.engines import (
     instants_of,
 )
 from tests.parity.expected import Asked, Expectation, expectation_of, oracle_difference
-from tests.parity.jobs import JOBS, Job
+from tests.parity.jobs import JOBS, Job, with_sensors
 from tests.parity.logs import Combined, Log, Placed, as_lines, as_topic, combined
+from tests.parity.surroundings import Surrounding, Surroundings
 from tests.reference import Outputs
-from window_core import Evaluation
+from window_core import Evaluation, Sensors
 
 __all__ = [
     "Finding",
     "Outcome",
     "Prepared",
     "Reading",
-    "Surrounding",
-    "Surroundings",
-    "asking",
     "chosen_jobs",
     "judged",
     "prepared",
     "run_jobs",
-    "running_services",
 ]
 
 LOGS_A_JOB: Final = 40
@@ -52,20 +41,6 @@ LOGS_A_JOB: Final = 40
 
 AT_ONCE: Final = 2
 """Runs side by side: a small machine has two cores."""
-
-
-class Surroundings(NamedTuple):
-    """What stands around the engines.
-
-    Attributes:
-        services: those to ask.
-        asked: how the loop asks them; ``None``: it knows what they do.
-        topics: those of a broker; ``None``: Kafka is left out.
-    """
-
-    services: Services
-    asked: Asked | None
-    topics: Topics | None
 
 
 @dataclass(frozen=True)
@@ -139,22 +114,6 @@ def chosen_jobs(examples: int) -> tuple[Job, ...]:
     return JOBS[: min(max(examples // LOGS_A_JOB, 2), len(JOBS))]
 
 
-@contextmanager
-def running_services(*feature_options: str, inference_options: Sequence[str] = ()) -> Iterator[Services]:
-    """Both services, started by ``latecomer serve``."""
-    with ExitStack() as stack:
-        features = stack.enter_context(embedded_service("features", *feature_options))
-        inference = stack.enter_context(embedded_service("inference", *inference_options))
-        yield Services(features, inference)
-
-
-@contextmanager
-def asking(services: Services) -> Iterator[Asked]:
-    """A way to ask services about one window a call."""
-    with closing(ServiceClient(services, RunSettings.of(rpc="unary", timeout_ms=60_000), Metrics())) as client:
-        yield client.answers
-
-
 def prepared(job: Job, logs: Sequence[Log], asked: Asked | None = None) -> Prepared:
     """A job over these logs."""
     whole = combined(logs, job.spec, job.start_ms, overlap=not job.goes_back)
@@ -164,24 +123,26 @@ def prepared(job: Job, logs: Sequence[Log], asked: Asked | None = None) -> Prepa
 
 
 def _as_file(job: Job, whole: Combined, asked: Asked | None) -> Reading:
-    data, placed = as_lines(whole.log, ends_with_newline=len(whole.log) % 2 == 0)
+    sensors = job.sensors
+    data, placed = as_lines(whole.log, sensors, ends_with_newline=len(whole.log) % 2 == 0)
     until_ms = _until_ms(job, placed)
-    log = LogFile(data, job.spec, until_ms, bytes_before(placed, cuts_of(placed)), instants_of(placed))
-    return Reading(log, placed, whole.owners, expectation_of(placed, job.spec, until_ms, asked))
+    log = LogFile(data, job.spec, sensors, until_ms, bytes_before(placed, cuts_of(placed)), instants_of(placed))
+    return Reading(log, placed, whole.owners, expectation_of(placed, job.spec, sensors, until_ms, asked))
 
 
 def _as_topic(job: Job, whole: Combined, asked: Asked | None) -> Reading:
-    records, placed, owners = as_topic(whole, job.partitions)
+    sensors = job.sensors
+    records, placed, owners = as_topic(whole, sensors, job.partitions)
     until_ms = _until_ms(job, placed)
-    log = LogTopic(records, job.partitions, job.spec, until_ms, cuts_of(placed), instants_of(placed))
-    return Reading(log, placed, owners, expectation_of(placed, job.spec, until_ms, asked))
+    log = LogTopic(records, job.partitions, job.spec, sensors, until_ms, cuts_of(placed), instants_of(placed))
+    return Reading(log, placed, owners, expectation_of(placed, job.spec, sensors, until_ms, asked))
 
 
 def _until_ms(job: Job, placed: Sequence[Placed]) -> int | None:
     """The end of a run that has one: the very instant of a tick, late in the log."""
     if not job.has_until:
         return None
-    outputs = [output for of in expectation_of(placed, job.spec).evaluations.values() for output, _ in of]
+    outputs = [output for of in expectation_of(placed, job.spec, job.sensors).evaluations.values() for output, _ in of]
     evaluations = [output for output in outputs if isinstance(output, Evaluation)]
     ticks = [output.as_of_ms for output in evaluations if output.cause == "tick"]
     instants = sorted(ticks or [output.as_of_ms for output in evaluations])
@@ -205,7 +166,12 @@ def judged(job: Prepared, run: EngineRun, around: Surroundings) -> tuple[Outputs
 
 
 def run_jobs(
-    jobs: Sequence[Job], examples: int, seed: int, say: Callable[[str], None], surrounding: "Surrounding"
+    jobs: Sequence[Job],
+    examples: int,
+    seed: int,
+    say: Callable[[str], None],
+    surrounding: Surrounding,
+    sensors: Sensors | None = None,
 ) -> Outcome:
     """Draw logs, and let them through every run of these jobs.
 
@@ -215,16 +181,18 @@ def run_jobs(
         seed: another gives other logs.
         say: takes a line about how far it is.
         surrounding: starts what the jobs need.
+        sensors: of all generated logs; ``None``: those of each job's fleet.
     """
     outcome = Outcome()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting: list[tuple[Prepared, list[tuple[EngineRun, Future[tuple[Outputs, Finding | None]]]]]] = []
         for number, job in enumerate(jobs):
+            job = job if job.logs else with_sensors(job, seed, sensors)
             around = surrounding.of(job)
             logs: Sequence[Log] = job.logs
             if not logs:
                 share = -(-examples // sum(not other.logs for other in jobs))
-                logs = drawn_logs(share, 1_000 * seed + number, job.spec, goes_back=job.goes_back)
+                logs = drawn_logs(share, 1_000 * seed + number, job.spec, job.sensors, goes_back=job.goes_back)
             of_job = prepared(job, logs, around.asked)
             _count(outcome, of_job)
             runs = sorted(job.runs, key=lambda run: run.engine, reverse=True)  # the longer ones first
@@ -236,43 +204,11 @@ def run_jobs(
     return outcome
 
 
-class Surrounding:
-    """Starts services and a broker when a job first needs them."""
-
-    def __init__(self, stack: ExitStack, own: Surroundings | None = None) -> None:
-        """Start nothing yet.
-
-        Args:
-            stack: what is started ends with it.
-            own: the services to ask in place of the suite's, if a user has some.
-        """
-        self._stack = stack
-        self._own = own
-        self._kinds: dict[bool, Surroundings] = {}
-        self._topics: Topics | None = None
-
-    def of(self, job: Job) -> Surroundings:
-        """What a job needs."""
-        topics = self._with_broker() if any(run.medium == KAFKA for run in job.runs) else None
-        if self._own is not None:
-            return self._own._replace(topics=topics)
-        if job.is_refusing not in self._kinds:
-            options = ("--features-from", "tests.parity.refusing:FEATURES") if job.is_refusing else ()
-            services = self._stack.enter_context(running_services(*options))
-            asked = self._stack.enter_context(asking(services)) if job.is_refusing else None
-            self._kinds[job.is_refusing] = Surroundings(services, asked, None)
-        return self._kinds[job.is_refusing]._replace(topics=topics)
-
-    def _with_broker(self) -> Topics:
-        if self._topics is None:
-            self._topics = Topics(self._stack.enter_context(running_broker()).address)
-        return self._topics
-
-
 def _count(outcome: Outcome, job: Prepared) -> None:
     outcome.jobs += 1
     outcome.logs += len(job.logs)
     outcome.records += len(job.whole.log)
+    outcome.occurred[f"logs of {_width(job.job)}"] += len(job.logs)
     for reading in job.readings.values():
         outcome.occurred.update(reading.expectation.occurred)
         difference = oracle_difference(reading.expectation, job.job.spec)
@@ -297,4 +233,9 @@ def _finish(
         else:
             outcome.findings.append(finding)
         verdicts.append(f"{run.name} {'equal' if finding is None else 'DIFFERENT'}")
-    say(f"{job.job.name}: {len(job.logs):,} logs, {len(job.whole.log):,} records: {'; '.join(verdicts)}")
+    what = f"{len(job.logs):,} logs, {len(job.whole.log):,} records, {_width(job.job)}"
+    say(f"{job.job.name}: {what}: {'; '.join(verdicts)}")
+
+
+def _width(job: Job) -> str:
+    return "1 sensor" if job.sensors.width == 1 else f"{job.sensors.width} sensors"

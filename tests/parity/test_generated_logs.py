@@ -8,35 +8,37 @@ import pytest
 from tests.parity.comparison import compared
 from tests.parity.drawing import drawn_logs
 from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
-from tests.parity.jobs import CLOCKS, JOBS
+from tests.parity.jobs import CLOCKS, JOBS, with_sensors
 from tests.parity.keeping import side_by_side
 from tests.parity.logs import Log
-from tests.parity.suite import Surrounding, chosen_jobs, judged, prepared
+from tests.parity.suite import chosen_jobs, judged, prepared
+from tests.parity.surroundings import Surrounding
 from tests.parity.transcript_jobs import transcript_jobs
-from window_core import WindowSpec
+from window_core import Sensors, WindowSpec
 
 LOGS = 50
 SEED = 7
 
 EDGES, REFUSING, *_ = JOBS
+FEW = with_sensors(EDGES, SEED, None)
 
 CASES = {
     "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 3})),
-    "bytewax-restarted": (EDGES, EngineRun(BYTEWAX, restarts=5)),
+    "bytewax-restarted": (FEW, EngineRun(BYTEWAX, restarts=5)),
     "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
     "bytewax-clocks": (CLOCKS, EngineRun(BYTEWAX, restarts=4)),
     "bytewax-until": (CLOCKS, EngineRun(BYTEWAX, restarts=4, ends="until")),
     "bytewax-kafka-clocks": (CLOCKS, EngineRun(BYTEWAX, medium=KAFKA)),
     "bytewax-kafka-until": (CLOCKS, EngineRun(BYTEWAX, restarts=3, ends="until", medium=KAFKA)),
     "flink-clocks": (CLOCKS, EngineRun(FLINK)),
-    "flink-file": (EDGES, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 7, "batch_wait_ms": 60_000})),
+    "flink-file": (FEW, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 7, "batch_wait_ms": 60_000})),
     "flink-kafka": (REFUSING, EngineRun(FLINK, {"parallelism": 2}, medium=KAFKA)),
 }
 
 
 @cache
-def logs_under(spec: WindowSpec, goes_back: bool) -> list[Log]:
-    return drawn_logs(LOGS, SEED, spec, goes_back=goes_back)
+def logs_under(spec: WindowSpec, sensors: Sensors, goes_back: bool) -> list[Log]:
+    return drawn_logs(LOGS, SEED, spec, sensors, goes_back=goes_back)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_an_engine_writes_the_bytes_of_the_plain_loop(case: str, surrounding: Su
     job, run = CASES[case]
     job = replace(job, runs=(run,))
     around = surrounding.of(job)
-    of_job = prepared(job, logs_under(job.spec, job.goes_back), around.asked)
+    of_job = prepared(job, logs_under(job.spec, job.sensors, job.goes_back), around.asked)
     outputs, finding = judged(of_job, run, around)
     shown = "" if finding is None else finding.failure or side_by_side(b"", {run.name: finding.difference})
     assert finding is None, f"{len(finding.suspects)} of {LOGS} logs\n{shown}"

@@ -19,7 +19,7 @@ from tests.parity.drawing import drawn_logs
 from tests.parity.expected import expectation_of
 from tests.parity.jobs import JOBS
 from tests.parity.logs import TopicRecord, as_topic, combined
-from tests.parity.suite import Surrounding
+from tests.parity.surroundings import Surrounding
 from tests.reference import Outputs, read_outputs
 
 PARTITIONS = 3
@@ -65,9 +65,10 @@ def test_both_engines_give_the_same_on_a_topic_that_is_still_written_to(
     around = surrounding.of(job)
     topics, services = around.topics, around.services
     assert topics is not None
-    records, placed, _ = as_topic(combined(drawn_logs(30, 11, job.spec), job.spec, job.start_ms), PARTITIONS)
+    whole = combined(drawn_logs(30, 11, job.spec, job.sensors), job.spec, job.start_ms)
+    records, placed, _ = as_topic(whole, job.sensors, PARTITIONS)
     end_ms = max(record.timestamp_ms for record in records)
-    expected = expectation_of(placed, job.spec, end_ms).outputs
+    expected = expectation_of(placed, job.spec, job.sensors, end_ms).outputs
     source = topics.made(PARTITIONS)
     runs = {engine: {"predictions": topics.made(2), "rejections": topics.made(2)} for engine in ("bytewax", "flink")}
 

@@ -1,13 +1,14 @@
 """The transcripts of ``tests/transcripts`` as jobs of the suite: those of one spec are the logs of one job."""
 
 from collections import defaultdict
+from math import isnan
 from typing import Final
 
 from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
 from tests.parity.jobs import Job
 from tests.parity.logs import EventRecord, Heartbeat, Log
 from tests.transcript import Transcript, load_transcripts
-from window_core import WindowSpec
+from window_core import Sensors, WindowSpec
 
 __all__ = ["log_of", "transcript_jobs"]
 
@@ -16,23 +17,23 @@ _WORTH_A_JVM: Final = 2
 
 
 def transcript_jobs() -> list[Job]:
-    """A job for each spec, on topics, because a file has no heartbeats.
+    """A job for each spec and its sensors, on topics, because a file has no heartbeats.
 
     Left out are transcripts whose spec changes, and those whose arrivals go back: a log has one spec, and who drives
     the clock decides about ticks then. A plain storing and taking up is left out of the others.
     """
-    of_specs: defaultdict[WindowSpec, list[Transcript]] = defaultdict(list)
+    alike: defaultdict[tuple[WindowSpec, Sensors], list[Transcript]] = defaultdict(list)
     for transcript in load_transcripts():
         if not transcript.spec_changes and not transcript.arrivals_go_back:
-            of_specs[transcript.spec].append(transcript)
+            alike[transcript.spec, transcript.sensors].append(transcript)
     jobs = []
-    for spec, transcripts in of_specs.items():
+    for (spec, sensors), transcripts in alike.items():
         runs = [EngineRun(BYTEWAX, medium=KAFKA)]
         if len(transcripts) >= _WORTH_A_JVM:
             runs.append(EngineRun(FLINK, medium=KAFKA))
         names = ", ".join(transcript.name for transcript in transcripts)
         logs = tuple(log_of(transcript) for transcript in transcripts)
-        jobs.append(Job(f"transcripts: {names}", spec, tuple(runs), logs=logs))
+        jobs.append(Job(f"transcripts: {names}", spec, tuple(runs), sensors=sensors, logs=logs))
     return jobs
 
 
@@ -43,6 +44,7 @@ def log_of(transcript: Transcript) -> Log:
         if event is None:
             records.append(Heartbeat(arrival_ms))
         else:
-            readings = (repr(event.sensor1), repr(event.sensor2), repr(event.sensor3), repr(event.sensor4))
+            values = transcript.sensors.readings(event.row)
+            readings = tuple("null" if isnan(value) else repr(value) for value in values)
             records.append(EventRecord(event.device_id, event.time_ms, readings, arrival_ms))
     return tuple(records)
