@@ -13,7 +13,7 @@ from grpc_services.python.batch_codec import (
     window_of_events,
 )
 from grpc_services.python.call_gate import is_wanted
-from grpc_services.python.column_room import ColumnRoom, StreamRoom
+from grpc_services.python.column_memory import ColumnMemory, StreamMemory
 from grpc_services.python.errors import WrongServerError
 from grpc_services.python.features import Feature, feature_matrix, read_events
 from grpc_services.python.held_columns import HeldColumns
@@ -49,30 +49,30 @@ class OriginalFeatureService(mlpipeline_pb2_grpc.FeatureEngineeringServiceServic
 class BatchFeatureService(batch_pb2_grpc.FeatureServiceServicer):
     """``latecomer.v1.FeatureService``."""
 
-    def __init__(self, features: Sequence[Feature], sensors: Sensors, room: ColumnRoom) -> None:
+    def __init__(self, features: Sequence[Feature], sensors: Sensors, memory: ColumnMemory) -> None:
         self._features = features
         self._names = [feature.name for feature in features]
         self._read_events = read_events(features)
         self._sensors = sensors
-        self._room = room
+        self._memory = memory
 
     def Describe(
         self, request: batch_pb2.DescribeRequest, context: grpc.ServicerContext
     ) -> batch_pb2.FeatureServiceDescription:
         return batch_pb2.FeatureServiceDescription(
-            sensor=self._sensors.declared, feature=self._names, column_bytes=self._room.stream_bytes
+            sensor=self._sensors.declared, feature=self._names, column_bytes=self._memory.stream_bytes
         )
 
     def EngineerFeatures(self, request: batch_pb2.WindowBatch, context: grpc.ServicerContext) -> batch_pb2.FeatureBatch:
         check_sensors(request, self._sensors, is_first=True)
-        with StreamRoom(self._room) as room:
-            return self._answer(HeldColumns(self._sensors, room, is_stream=False), request, MAX_EVENTS, context)
+        with StreamMemory(self._memory) as memory:
+            return self._answer(HeldColumns(self._sensors, memory, is_stream=False), request, MAX_EVENTS, context)
 
     def StreamFeatures(
         self, request_iterator: Iterable[batch_pb2.WindowBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.FeatureBatch]:
-        with StreamRoom(self._room) as room:
-            columns = HeldColumns(self._sensors, room, is_stream=True)
+        with StreamMemory(self._memory) as memory:
+            columns = HeldColumns(self._sensors, memory, is_stream=True)
             is_first = True
             for request in request_iterator:
                 check_sensors(request, self._sensors, is_first=is_first)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from grpc_services.python.column_room import StreamRoom
+from grpc_services.python.column_memory import StreamMemory
 from grpc_services.python.column_table import MAX_NUMBER, NOT_HELD, ColumnTable
 from grpc_services.python.errors import NotHeldError, RequestError, RowErrors
 from grpc_services.python.row_faults import misplaced, not_finite, wrong_readings
@@ -35,16 +35,16 @@ class HeldColumns:
         sensors: whose readings a row holds.
     """
 
-    def __init__(self, sensors: Sensors, room: StreamRoom, *, is_stream: bool) -> None:
+    def __init__(self, sensors: Sensors, memory: StreamMemory, *, is_stream: bool) -> None:
         """No column.
 
         Args:
             sensors: whose readings a row holds.
-            room: what the columns of a stream, or the rows that a unary request copies, may take.
+            memory: what the columns of a stream, or the rows that a unary request copies, may take.
             is_stream: whether more messages may come. If not, a column needs only the rows that it gets at once.
         """
         self.sensors = sensors
-        self._room = room
+        self._memory = memory
         self._is_stream = is_stream
         self._row_bytes = 8 + 12 * sensors.width
         self._table = ColumnTable(sensors, keeps_sums=is_stream)
@@ -72,7 +72,7 @@ class HeldColumns:
         if len(repeated := _repeated(numbers)):
             raise RequestError(f"dropped_number: column {numbers[repeated[0]]} is not defined")
         slots = slots[slots > 0]
-        self._room.give_back(int(self._table.slots["room"][slots].sum()) * self._row_bytes)
+        self._memory.give_back(int(self._table.slots["room"][slots].sum()) * self._row_bytes)
         self._table.forget(numbers, slots)
 
     def _define(self, message: WindowMessage) -> None:
@@ -233,10 +233,10 @@ class HeldColumns:
     def _fits(self, rooms: Int64s) -> NDArray[np.bool_]:
         """For which columns there is room, which is taken."""
         fits = np.ones(len(rooms), np.bool_)
-        if not self._room.take(int(rooms.sum()) * self._row_bytes):
+        if not self._memory.take(int(rooms.sum()) * self._row_bytes):
             for column, room in enumerate(rooms.tolist()):
-                fits[column] = self._room.take(room * self._row_bytes)
-            self._room.refused(int((~fits).sum()))
+                fits[column] = self._memory.take(room * self._row_bytes)
+            self._memory.refused(int((~fits).sum()))
         return fits
 
 

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from grpc_services.python.call_gate import CallGate
-from grpc_services.python.column_room import ColumnRoom
+from grpc_services.python.column_memory import ColumnMemory
 from grpc_services.python.feature_service import BatchFeatureService, OriginalFeatureService
 from grpc_services.python.health import HealthService
 from grpc_services.python.inference_service import BatchInferenceService, OriginalInferenceService
@@ -188,11 +188,11 @@ def _add_service(server: grpc.Server, settings: ServerSettings, metrics: Service
     if settings.service == "features":
         sensors = Sensors.of(settings.plugins.sensors)
         features = load_features(settings.plugins.features_from, sensors)
-        room = ColumnRoom(settings.limits.column_bytes, settings.limits.stream_column_bytes, metrics)
+        memory = ColumnMemory(settings.limits.column_bytes, settings.limits.stream_column_bytes, metrics)
         mlpipeline_pb2_grpc.add_FeatureEngineeringServiceServicer_to_server(
             OriginalFeatureService(features, sensors), server
         )  # type: ignore[no-untyped-call]
-        batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features, sensors, room), server)  # type: ignore[no-untyped-call]
+        batch_pb2_grpc.add_FeatureServiceServicer_to_server(BatchFeatureService(features, sensors, memory), server)  # type: ignore[no-untyped-call]
     else:
         model = load_model(settings.plugins.model)
         mlpipeline_pb2_grpc.add_PredictionServiceServicer_to_server(OriginalInferenceService(model), server)  # type: ignore[no-untyped-call]

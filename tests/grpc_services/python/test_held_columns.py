@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_services.python.column_room import ColumnRoom, StreamRoom
+from grpc_services.python.column_memory import ColumnMemory, StreamMemory
 from grpc_services.python.exact_mean import exact_sums, present_counts
 from grpc_services.python.held_columns import HeldColumns
 from grpc_services.python.service_metrics import ServiceMetrics
@@ -37,7 +37,7 @@ class Stream:
 
     def __init__(self, max_bytes: int = 1 << 30, stream_bytes: int = 1 << 30, sensors: Sensors = SENSORS) -> None:
         self.sensors = sensors
-        self.room = StreamRoom(ColumnRoom(max_bytes, stream_bytes, ServiceMetrics()))
+        self.room = StreamMemory(ColumnMemory(max_bytes, stream_bytes, ServiceMetrics()))
         self.columns = HeldColumns(sensors, self.room, is_stream=True)
         self.model: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
         self.rooms: dict[int, int] = {}

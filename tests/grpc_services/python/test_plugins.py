@@ -30,7 +30,7 @@ from tests.grpc_services.python.messages import (
     matrix_of,
     window_batch,
 )
-from window_core import DEMO_SENSORS
+from window_core import DEMO_SENSORS, Sensors
 
 INTERNAL = grpc.StatusCode.INTERNAL.value[0]
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -340,3 +340,37 @@ def test_an_artifact_that_is_none_is_refused(tmp_path, artifact):
 def test_an_artifact_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="No such file"):
         load_model(str(tmp_path / "model.json"))
+
+
+def test_the_mean_of_a_sensor_that_is_not_there_is_refused_at_the_start(plugin):
+    message = "^features_from: sensor_1/v1 is the mean of sensor1, the sensors are a, b\\?$"
+    with pytest.raises(SettingsError, match=message):
+        load_features(plugin(MEANS), Sensors.of(("a", "b?")))
+
+
+@batch_feature("mean_b/v1")
+def mean_b(windows: Windows) -> np.ndarray:
+    return windows.mean("b")
+
+
+def test_a_feature_of_ones_own_that_takes_the_mean_of_no_reading_fails_its_row_as_the_mean_does(
+    started, plugin, caplog
+):
+    _, channel = started("features", sensors=("a", "b?"), features_from=plugin(mean_b))
+    windows = [[(1, 1.0, np.nan)], [(1, 1.0, 2.0)], [(2, 1.0, np.nan), (3, 1.0, 3.0)]]
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(window_batch(windows, ("a", "b?")))
+    assert error_texts(answer) == {0: "b: no reading in the window"}
+    assert answer.error[0].code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert matrix_of(answer) == [[0.0], [2.0], [3.0]]
+    assert not caplog.records
+
+
+def test_what_a_window_does_not_have_is_an_error_that_says_what_it_has():
+    sensors = Sensors.of(("a", "b?"))
+    windows = Windows(sensors, np.array([0]), np.array([1]), np.zeros(1, np.int64), np.ones((1, 2), np.float32))
+    assert windows[0].b.tolist() == windows.b.tolist() == [1.0]
+    for one in (windows, windows[0]):
+        with pytest.raises(AttributeError, match="^there is no sensor c, there are a, b$"):
+            _ = one.c
+        with pytest.raises(KeyError, match="there is no sensor c, there are a, b"):
+            one["c"]

@@ -77,3 +77,24 @@ def test_a_host_that_others_can_reach_needs_tls_or_to_be_told_so(guarded, host):
         ServerSettings.of("features", host=host)
     assert ServerSettings.of("features", host=host, allow_plain=True).listen.host == host
     assert guarded.settings(host=host).listen.host == host
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"sensors": ()}, "--sensors: there is no sensor"),
+        ({"sensors": ("a", "a?")}, "--sensors: sensor a is named twice"),
+        ({"stream_column_bytes": -1}, f"--stream-column-bytes must be an integer from 0 to {2**40}, not -1"),
+        ({"column_bytes": 2**40 + 1}, f"--column-bytes must be an integer from 0 to {2**40}, not {2**40 + 1}"),
+        ({"column_bytes": 1_000}, "--stream-column-bytes must not be above --column-bytes"),
+        ({"service": "inference", "sensors": ("a",)}, "--sensors is a setting of the feature service only"),
+        (
+            {"service": "inference", "stream_column_bytes": 1},
+            "--stream-column-bytes is a setting of the feature service only",
+        ),
+    ],
+)
+def test_sensors_and_the_memory_for_columns_are_checked(changes, line):
+    with pytest.raises(SettingsError) as refused:
+        ServerSettings.of(**({"service": "features"} | changes))
+    assert str(refused.value) == line

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpc_services.python.batch_codec import MAX_EVENTS, check_events, decoded_features
-from grpc_services.python.column_room import ColumnRoom, StreamRoom
+from grpc_services.python.column_memory import ColumnMemory, StreamMemory
 from grpc_services.python.errors import RequestError
 from grpc_services.python.features import MEANS
 from grpc_services.python.held_columns import HeldColumns
@@ -45,7 +45,7 @@ def enumerate_sizes(*sizes):
 
 
 def decoded(batch, sensors=DEMO_SENSORS):
-    room = StreamRoom(ColumnRoom(1 << 20, 1 << 20, ServiceMetrics()))
+    room = StreamMemory(ColumnMemory(1 << 20, 1 << 20, ServiceMetrics()))
     return HeldColumns(sensors, room, is_stream=False).take(WindowMessage.of(batch, sensors))
 
 
@@ -384,7 +384,7 @@ def test_an_absent_reading_may_be_any_nan():
         windows, _, errors = decoded(batch, sensors)
         assert errors == {}
         assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
-        with StreamRoom(ColumnRoom(1 << 20, 1 << 20, ServiceMetrics())) as room:
+        with StreamMemory(ColumnMemory(1 << 20, 1 << 20, ServiceMetrics())) as room:
             windows, _, _ = HeldColumns(sensors, room, is_stream=True).take(WindowMessage.of(batch, sensors))
         assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
 

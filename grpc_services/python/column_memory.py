@@ -5,11 +5,11 @@ from typing import Self
 
 from grpc_services.python.service_metrics import ServiceMetrics
 
-__all__ = ["ColumnRoom", "StreamRoom"]
+__all__ = ["ColumnMemory", "StreamMemory"]
 
 
-class ColumnRoom:
-    """The room of a server; safe for use by many threads.
+class ColumnMemory:
+    """The memory of a server for columns; safe for use by many threads.
 
     Attributes:
         stream_bytes: what the columns of one stream may hold.
@@ -22,7 +22,7 @@ class ColumnRoom:
         self._lock = threading.Lock()
 
     def take(self, count: int) -> bool:
-        """Whether there is room for so many bytes; then they are taken."""
+        """Whether so many bytes are left; then they are taken."""
         with self._lock:
             if count > self._left:
                 return False
@@ -41,15 +41,15 @@ class ColumnRoom:
         self._metrics.columns_refused.inc(columns)
 
 
-class StreamRoom:
-    """The room of one stream, for use by one thread; what was taken is given back when it is left."""
+class StreamMemory:
+    """That of one stream, for use by one thread; what was taken is given back when it is left."""
 
-    def __init__(self, server: ColumnRoom) -> None:
+    def __init__(self, server: ColumnMemory) -> None:
         self._server = server
         self._taken = 0
 
     def take(self, count: int) -> bool:
-        """Whether the stream has room for so many bytes, and the server too; then they are taken."""
+        """Whether so many bytes are left to the stream, and to the server too; then they are taken."""
         if self._taken + count > self._server.stream_bytes or not self._server.take(count):
             return False
         self._taken += count
