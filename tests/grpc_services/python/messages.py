@@ -58,6 +58,17 @@ def window_batch(windows: Sequence[Sequence[Event]], sensors: Sequence[str] = SE
     )
 
 
+def three_windows() -> batch_pb2.WindowBatch:
+    """On one column, of 2, 3 and 1 events; the mean of sensor 1 is the number of the window."""
+    batch = window_batch([[(time, float(row), 0.5, -1.0, 4.0) for row, time in _rows_and_times(2, 3, 1)]])
+    batch.window_number, batch.starts, batch.ends = uint32([0, 0, 0]), uint32([0, 2, 5]), uint32([2, 5, 6])
+    return batch
+
+
+def _rows_and_times(*sizes: int) -> list[tuple[int, int]]:
+    return [(row, time) for row, size in enumerate(sizes) for time in range(10 * row, 10 * row + size)]
+
+
 def on_stream(batches: Iterable[batch_pb2.WindowBatch]) -> Iterator[batch_pb2.WindowBatch]:
     """Requests as they go on one stream: only the first one has sensors."""
     for number, batch in enumerate(batches):

@@ -17,7 +17,7 @@ from grpc_services.python.features import (
     feature,
     feature_matrix,
 )
-from grpc_services.python.models import batch_model, model
+from grpc_services.python.models import model
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
@@ -30,7 +30,7 @@ from tests.grpc_services.python.messages import (
     matrix_of,
     window_batch,
 )
-from window_core import DEMO_SENSORS, Sensors
+from window_core import DEMO_SENSORS
 
 INTERNAL = grpc.StatusCode.INTERNAL.value[0]
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -214,51 +214,6 @@ def test_a_feature_without_a_version_in_its_name_is_refused(name):
         feature(name)(len)
 
 
-@model("picky_model/v3", features=["b/v1", "a/v1"], results=["z", "text"])
-def picky_model(values):
-    if values[0] == 13:
-        raise LookupError("unlucky")
-    return {"text": f"b is {values[0]:g}", "z": values[0] / values[1]}
-
-
-@batch_model("batch_model/v1", features=["b/v1", "a/v1"], results=["z", "text"])
-def a_batch_model(values):
-    rows = values.tolist()
-    return {"z": [b / a for b, a in rows], "text": [f"b is {b:g}" for b, _ in rows]}
-
-
-def test_models_of_ones_own_are_served_and_fail_row_by_row(started, plugin, caplog):
-    _, channel = started("inference", model=plugin(picky_model))
-    batch = feature_batch([[2, 1, 9], [0, 1, 9], [4, 13, 9]], ["a/v1", "b/v1", "c/v1"])
-    answer = batch_pb2_grpc.InferenceServiceStub(channel).Predict(batch)
-    assert answer.model_id == "picky_model/v3"
-    assert list(answer.key) == ["text", "z"]
-    assert list(answer.value) == ["b is 1", "0.5", "", "", "", ""]
-    assert error_texts(answer) == {
-        1: "model picky_model/v3: its value is neither a text nor a finite number",
-        2: "model picky_model/v3 failed on this row",
-    }
-    assert "unlucky" in caplog.text
-    alone = mlpipeline_pb2_grpc.PredictionServiceStub(channel).predict(feature_list([2, 1], ["a/v1", "b/v1"]))
-    assert dict(alone.result) == {"text": "b is 1", "z": "0.5"}
-
-
-def test_a_model_of_many_rows_that_fails_is_asked_row_by_row(started, plugin):
-    _, channel = started("inference", model=plugin(a_batch_model))
-    batch = feature_batch([[2, 1], [0, 1], [3, 1]], ["a/v1", "b/v1"])
-    answer = batch_pb2_grpc.InferenceServiceStub(channel).Predict(batch)
-    assert list(answer.value) == ["b is 1", "0.5", "", "", "b is 1", "0.333333333"]
-    assert error_texts(answer) == {1: "model batch_model/v1 failed on this row"}
-
-
-@pytest.mark.parametrize("result", [{"other": 1.0}, {"z": [1.0]}, {"z": None}, {"z": "\ud800"}, {"z": True, "y": 1}])
-def test_a_result_that_cannot_be_sent_fails_its_row(result):
-    one = model("m/v1", features=["a/v1"], results=["z"])(lambda values: result)
-    texts, errors = one.predictions(np.zeros((1, 1), np.float32))
-    assert texts == [[""]]
-    assert str(errors[0]).startswith("model m/v1")
-
-
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -340,37 +295,3 @@ def test_an_artifact_that_is_none_is_refused(tmp_path, artifact):
 def test_an_artifact_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="No such file"):
         load_model(str(tmp_path / "model.json"))
-
-
-def test_the_mean_of_a_sensor_that_is_not_there_is_refused_at_the_start(plugin):
-    message = "^features_from: sensor_1/v1 is the mean of sensor1, the sensors are a, b\\?$"
-    with pytest.raises(SettingsError, match=message):
-        load_features(plugin(MEANS), Sensors.of(("a", "b?")))
-
-
-@batch_feature("mean_b/v1")
-def mean_b(windows: Windows) -> np.ndarray:
-    return windows.mean("b")
-
-
-def test_a_feature_of_ones_own_that_takes_the_mean_of_no_reading_fails_its_row_as_the_mean_does(
-    started, plugin, caplog
-):
-    _, channel = started("features", sensors=("a", "b?"), features_from=plugin(mean_b))
-    windows = [[(1, 1.0, np.nan)], [(1, 1.0, 2.0)], [(2, 1.0, np.nan), (3, 1.0, 3.0)]]
-    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(window_batch(windows, ("a", "b?")))
-    assert error_texts(answer) == {0: "b: no reading in the window"}
-    assert answer.error[0].code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-    assert matrix_of(answer) == [[0.0], [2.0], [3.0]]
-    assert not caplog.records
-
-
-def test_what_a_window_does_not_have_is_an_error_that_says_what_it_has():
-    sensors = Sensors.of(("a", "b?"))
-    windows = Windows(sensors, np.array([0]), np.array([1]), np.zeros(1, np.int64), np.ones((1, 2), np.float32))
-    assert windows[0].b.tolist() == windows.b.tolist() == [1.0]
-    for one in (windows, windows[0]):
-        with pytest.raises(AttributeError, match="^there is no sensor c, there are a, b$"):
-            _ = one.c
-        with pytest.raises(KeyError, match="there is no sensor c, there are a, b"):
-            one["c"]

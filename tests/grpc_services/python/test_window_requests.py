@@ -23,25 +23,15 @@ from tests.grpc_services.python.messages import (
     error_texts,
     feature_batch,
     matrix_of,
+    three_windows,
     uint32,
     window_batch,
 )
-from window_core import DEMO_SENSORS, Sensors
+from window_core import DEMO_SENSORS
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 EMPTY = "event: the window holds no event"
 FAR = 2**32 - 1
-
-
-def three_windows() -> batch_pb2.WindowBatch:
-    """On one column, of 2, 3 and 1 events; the mean of sensor 1 is the number of the window."""
-    batch = window_batch([[(time, float(row), 0.5, -1.0, 4.0) for row, time in enumerate_sizes(2, 3, 1)]])
-    batch.window_number, batch.starts, batch.ends = uint32([0, 0, 0]), uint32([0, 2, 5]), uint32([2, 5, 6])
-    return batch
-
-
-def enumerate_sizes(*sizes):
-    return [(row, time) for row, size in enumerate(sizes) for time in range(10 * row, 10 * row + size)]
 
 
 def decoded(batch, sensors=DEMO_SENSORS):
@@ -176,85 +166,6 @@ def test_what_a_feature_sees_cannot_be_written():
         assert not array.flags.writeable
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"number": bytes(5)}, "number: 5 bytes are not 1 uint32, one for each device_id"),
-        ({"room": bytes(8)}, "room: 8 bytes are not 1 uint32, one for each device_id"),
-        ({"device_id": ["a", "b"]}, "number: 4 bytes are not 2 uint32, one for each device_id"),
-        ({"appended_number": bytes(7)}, "appended_number: 7 bytes are not 1 uint32"),
-        ({"appended_count": bytes(8)}, "appended_count: 8 bytes are not 1 uint32, one for each appended_number"),
-        ({"times": bytes(49)}, "times: 49 bytes are not 6 int64, one for each row"),
-        ({"readings": bytes(95)}, "readings: 95 bytes are not 6 rows of 4 float32"),
-        ({"window_number": bytes(13)}, "window_number: 13 bytes are not 3 uint32"),
-        ({"window_number": bytes(262_148)}, f"window_number: 65537 windows, a request may have {MAX_ROWS}"),
-        ({"starts": bytes(11)}, "starts: 11 bytes are not 3 uint32, one for each window"),
-        ({"ends": bytes(16)}, "ends: 16 bytes are not 3 uint32, one for each window"),
-        ({"dropped_number": bytes(1)}, "dropped_number: 1 bytes are not 0 uint32"),
-        (
-            {"derived": [batch_pb2.DerivedColumn(readings=bytes(12))]},
-            "derived: the readings are 12 bytes, not 4 float32",
-        ),
-        ({"derived": [batch_pb2.DerivedColumn()] * 65_537}, "derived: 65537 columns, a request may have 65536"),
-        ({"number": uint32([1 << 20])}, "number: 1048576 is out of range, a column has a number below 1048576"),
-        ({"room": bytes(4)}, "room: 0 is not from 1 to 4194304"),
-        ({"room": uint32([(1 << 22) + 1])}, "room: 4194305 is not from 1 to 4194304"),
-        ({"room": uint32([5])}, "appended_count: column 0 has room for 5 rows, not for 6"),
-        ({"appended_number": uint32([2])}, "appended_number: column 2 is not defined"),
-        ({"appended_number": uint32([FAR])}, f"appended_number: column {FAR} is not defined"),
-        ({"window_number": uint32([0, 7, 8])}, "window_number: column 7 is not defined"),
-        ({"dropped_number": uint32([0, 3])}, "dropped_number: column 3 is not defined"),
-        ({"dropped_number": uint32([0, 0])}, "dropped_number: column 0 is not defined"),
-        ({"sensor": []}, "sensor: the request has none; this server is for sensor1, sensor2, sensor3, sensor4"),
-        (
-            {"sensor": ["a", "b?"]},
-            "sensor: the request has a, b?; this server is for sensor1, sensor2, sensor3, sensor4",
-        ),
-        (
-            {"sensor": ["a" * 2001]},
-            "sensor: the request has 1 others; this server is for sensor1, sensor2, sensor3, sensor4",
-        ),
-    ],
-)
-def test_a_request_without_rows_to_tell_apart_fails_whole(features_channel, change, message):
-    batch = three_windows()
-    for field, value in change.items():
-        batch.ClearField(field)
-        batch.MergeFrom(batch_pb2.WindowBatch(**{field: value}))
-    with pytest.raises(grpc.RpcError) as refused:
-        batch_pb2_grpc.FeatureServiceStub(features_channel).EngineerFeatures(batch)
-    assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, message)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"number": 1 << 20}, "derived: 1048576 is out of range, a column has a number below 1048576"),
-        ({"number": 0}, "derived: column 0 is defined already"),
-        ({"room": 0}, "derived: room 0 is not from 1 to 4194304"),
-        ({"source": 1}, "derived: column 1 is not defined"),
-        ({"source": 1 << 31}, f"derived: column {1 << 31} is not defined"),
-        ({"start": 5, "end": 4}, "derived: rows 5 to 4 are not rows of column 0, which holds 6"),
-        ({"end": 7}, "derived: rows 2 to 7 are not rows of column 0, which holds 6"),
-        ({"row": 5}, "derived: row 5 is outside the 5 rows of column 1"),
-        ({"room": 4}, "derived: column 1 has room for 4 rows, not for 5"),
-    ],
-)
-def test_a_column_that_cannot_be_derived_ends_the_call(features_channel, fields, message):
-    batch, more = three_windows(), three_windows()
-    batch.window_number = batch.starts = batch.ends = batch.dropped_number = b""
-    right = {"number": 1, "room": 5, "source": 0, "start": 2, "end": 6, "row": 4, "readings": bytes(16)}
-    stub = batch_pb2_grpc.FeatureServiceStub(features_channel)
-    more = batch_pb2.WindowBatch(derived=[batch_pb2.DerivedColumn(**(right | fields))])
-    answers = stub.StreamFeatures(iter([batch, more]))
-    assert next(answers).rows == 0
-    with pytest.raises(grpc.RpcError) as refused:
-        next(answers)
-    assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, message)
-    more.derived[0].CopyFrom(batch_pb2.DerivedColumn(**right))
-    assert [answer.rows for answer in stub.StreamFeatures(iter([batch, more]))] == [0, 0]
-
-
 def test_columns_are_derived_before_rows_are_appended(features_channel):
     batch = three_windows()
     batch.derived.add(number=9, room=8, source=0, start=0, end=1)
@@ -339,60 +250,3 @@ def check_decoder(batch: batch_pb2.WindowBatch) -> None:
             assert (np.diff(window.times) >= 0).all()
             assert len(window.readings) == len(window)
             assert np.isfinite(window.readings).all()
-
-
-def test_a_feature_server_describes_its_sensors_and_features(started):
-    _, channel = started("features", sensors=("temperature", "door?"), stream_column_bytes=7)
-    description = batch_pb2_grpc.FeatureServiceStub(channel).Describe(batch_pb2.DescribeRequest())
-    assert list(description.sensor) == ["temperature", "door?"]
-    assert list(description.feature) == ["mean_temperature/v1", "mean_door/v1"]
-    assert description.column_bytes == 7
-
-
-def test_an_inference_server_describes_its_model(inference_channel):
-    description = batch_pb2_grpc.InferenceServiceStub(inference_channel).Describe(batch_pb2.DescribeRequest())
-    assert description.model_id == "log_reg_model/v2"
-    assert list(description.feature) == NAMES
-    assert list(description.result) == ["logistic_regression_result"]
-
-
-def test_a_mean_is_over_the_readings_that_are_there(started):
-    sensors = ("temperature", "door?")
-    _, channel = started("features", sensors=sensors)
-    windows = [
-        [(1, 1.0, np.nan), (2, 4.0, 3.0), (3, 4.0, 1.0)],
-        [(1, 1.0, np.nan)],
-        [(1, np.nan, 1.0)],
-        [(1, 1.0, np.inf), (2, np.nan, 1.0)],
-        [(1, 1.0, 5.0)],
-    ]
-    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(window_batch(windows, sensors))
-    assert matrix_of(answer) == [[3.0, 2.0], [0, 0], [0, 0], [0, 0], [1.0, 5.0]]
-    assert error_texts(answer) == {
-        1: "door: no reading in the window",
-        2: "temperature: not finite in event 0 of the window",
-        3: "temperature: not finite in event 1 of the window",
-    }
-    assert {error.code for error in answer.error} == {INVALID}
-
-
-def test_an_absent_reading_may_be_any_nan():
-    sensors = Sensors.of(["a", "b?"])
-    batch = window_batch([[(1, 2.0, 0.0), (2, 3.0, 4.0)]] * 2, sensors.declared)
-    for signalling in ("0100a07f", "0000c0ff", "ffffff7f"):
-        batch.readings = bytes.fromhex(f"00000040 {signalling}") + batch.readings[8:]
-        windows, _, errors = decoded(batch, sensors)
-        assert errors == {}
-        assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
-        with StreamMemory(ColumnMemory(1 << 20, 1 << 20, ServiceMetrics())) as room:
-            windows, _, _ = HeldColumns(sensors, room, is_stream=True).take(WindowMessage.of(batch, sensors))
-        assert (windows.sum("b").tolist(), windows.count("b").tolist()) == ([4.0, 4.0], [1, 2])
-
-
-def test_as_many_sensors_as_there_may_be_are_answered():
-    sensors = Sensors.of([f"s{number}?" for number in range(64)])
-    row = [float(number) for number in range(64)]
-    windows, _, errors = decoded(window_batch([[(1, *row), (2, *row)]], sensors.declared), sensors)
-    assert errors == {}
-    assert windows.totals[0].tolist() == [[2 * value for value in row]]
-    assert windows.totals[1].tolist() == [[2] * 64]
