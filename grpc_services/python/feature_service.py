@@ -65,14 +65,13 @@ class BatchFeatureService(batch_pb2_grpc.FeatureServiceServicer):
 
     def EngineerFeatures(self, request: batch_pb2.WindowBatch, context: grpc.ServicerContext) -> batch_pb2.FeatureBatch:
         check_sensors(request, self._sensors, is_first=True)
-        with StreamMemory(self._memory) as memory:
-            return self._answer(HeldColumns(self._sensors, memory, is_stream=False), request, MAX_EVENTS, context)
+        return self._answer(HeldColumns(self._sensors), request, MAX_EVENTS, context)
 
     def StreamFeatures(
         self, request_iterator: Iterable[batch_pb2.WindowBatch], context: grpc.ServicerContext
     ) -> Iterator[batch_pb2.FeatureBatch]:
         with StreamMemory(self._memory) as memory:
-            columns = HeldColumns(self._sensors, memory, is_stream=True)
+            columns = HeldColumns(self._sensors, memory)
             is_first = True
             for request in request_iterator:
                 check_sensors(request, self._sensors, is_first=is_first)

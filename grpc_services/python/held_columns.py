@@ -27,6 +27,12 @@ __all__ = ["MAX_ROOM", "HeldColumns"]
 MAX_ROOM: Final = 1 << 22
 """Rows of a column: forty times the largest window that a pipeline holds by default."""
 
+MAX_DERIVED_READINGS: Final = 1 << 24
+"""That the columns of a unary request begin with: else a few bytes would copy its rows again and again."""
+
+_LEAST_BYTES: Final = 256
+"""A column counts as so many at least: what is kept about it takes as much, however few rows it has room for."""
+
 
 class HeldColumns:
     """The columns of one call.
@@ -35,19 +41,18 @@ class HeldColumns:
         sensors: whose readings a row holds.
     """
 
-    def __init__(self, sensors: Sensors, memory: StreamMemory, *, is_stream: bool) -> None:
+    def __init__(self, sensors: Sensors, memory: StreamMemory | None = None) -> None:
         """No column.
 
         Args:
             sensors: whose readings a row holds.
-            memory: what the columns of a stream, or the rows that a unary request copies, may take.
-            is_stream: whether more messages may come. If not, a column needs only the rows that it gets at once.
+            memory: what the columns of a stream may take. ``None``: there is one message, a unary request. A column of
+                it takes the rows that it gets at once, and is always held.
         """
         self.sensors = sensors
         self._memory = memory
-        self._is_stream = is_stream
         self._row_bytes = 8 + 12 * sensors.width
-        self._table = ColumnTable(sensors, keeps_sums=is_stream)
+        self._table = ColumnTable(sensors, keeps_sums=memory is not None)
 
     def take(self, message: WindowMessage) -> tuple[Windows, Int64s, RowErrors]:
         """Define, derive, append: then the windows that can be answered, the row of each, and the rows that cannot.
@@ -72,7 +77,8 @@ class HeldColumns:
         if len(repeated := _repeated(numbers)):
             raise RequestError(f"dropped_number: column {numbers[repeated[0]]} is not defined")
         slots = slots[slots > 0]
-        self._memory.give_back(int(self._table.slots["room"][slots].sum()) * self._row_bytes)
+        if self._memory is not None:
+            self._memory.give_back(int(self._bytes(self._table.slots["room"][slots]).sum()))
         self._table.forget(numbers, slots)
 
     def _define(self, message: WindowMessage) -> None:
@@ -88,21 +94,26 @@ class HeldColumns:
         if (wrong := (rooms < 1) | (rooms > MAX_ROOM)).any():
             raise RequestError(f"room: {rooms[wrong][0]} is not from 1 to {MAX_ROOM}")
         self._table.slot_of[numbers] = NOT_HELD
-        if self._is_stream:
-            fits = self._fits(rooms)
-            numbers, rooms = numbers[fits], rooms[fits]
-        self._table.place(numbers, rooms, rooms if self._is_stream else message.coming(numbers))
+        fits = self._fits(rooms)
+        numbers, rooms = numbers[fits], rooms[fits]
+        self._place(numbers, rooms, message, 0)
 
     def _derive(self, message: WindowMessage) -> None:
         if not message.derived:
             return
         lengths: dict[int, int] = {}  # of the columns that are derived so far; -1: not held
         held: list[DerivedColumn] = []
+        readings = 0
         for one in message.derived:
             count = self._checked_length(one, lengths)
+            readings += count * self.sensors.width
+            if self._memory is None and readings > MAX_DERIVED_READINGS:
+                raise RequestError(
+                    f"derived: the columns begin with {readings} readings in all, "
+                    f"those of a request may begin with {MAX_DERIVED_READINGS}"
+                )
             is_lost = lengths.get(one.source, self._table.slot_of[one.source]) < 0
-            takes = one.room if self._is_stream else count
-            if is_lost or not self._fits(np.array([takes])).all():
+            if is_lost or not self._fits(np.array([one.room])).all():
                 lengths[one.number] = NOT_HELD
             else:
                 lengths[one.number] = count
@@ -111,7 +122,7 @@ class HeldColumns:
         numbers = np.array([one.number for one in held], np.int64)
         rooms = np.array([one.room for one in held], np.int64)
         counts = np.array([lengths[one.number] for one in held], np.int64)
-        self._table.place(numbers, rooms, rooms if self._is_stream else counts + message.coming(numbers))
+        self._place(numbers, rooms, message, counts)
         for one in held:
             self._fill(one, lengths[one.number])
 
@@ -231,13 +242,23 @@ class HeldColumns:
         return windows, rows, errors
 
     def _fits(self, rooms: Int64s) -> NDArray[np.bool_]:
-        """For which columns there is room, which is taken."""
+        """For which columns there is memory, which is taken."""
         fits = np.ones(len(rooms), np.bool_)
-        if not self._memory.take(int(rooms.sum()) * self._row_bytes):
-            for column, room in enumerate(rooms.tolist()):
-                fits[column] = self._memory.take(room * self._row_bytes)
+        counts = self._bytes(rooms)
+        if self._memory is not None and not self._memory.take(int(counts.sum())):
+            for column, count in enumerate(counts.tolist()):
+                fits[column] = self._memory.take(count)
             self._memory.refused(int((~fits).sum()))
         return fits
+
+    def _bytes(self, rooms: Int64s) -> Int64s:
+        """What columns count as."""
+        return np.maximum(rooms * self._row_bytes, _LEAST_BYTES)
+
+    def _place(self, numbers: Int64s, rooms: Int64s, message: WindowMessage, counts: Int64s | int) -> None:
+        """Hold columns, which begin with so many rows."""
+        spaces = rooms if self._memory is not None else counts + message.coming(numbers)
+        self._table.place(numbers, rooms, spaces)
 
 
 def _read_only(column: NDArray[Any]) -> NDArray[Any]:

@@ -38,7 +38,7 @@ class Stream:
     def __init__(self, max_bytes: int = 1 << 30, stream_bytes: int = 1 << 30, sensors: Sensors = SENSORS) -> None:
         self.sensors = sensors
         self.room = StreamMemory(ColumnMemory(max_bytes, stream_bytes, ServiceMetrics()))
-        self.columns = HeldColumns(sensors, self.room, is_stream=True)
+        self.columns = HeldColumns(sensors, self.room)
         self.model: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
         self.rooms: dict[int, int] = {}
 

@@ -20,7 +20,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT.value[0]
 
 def decoded(batch, sensors, *, is_stream):
     memory = StreamMemory(ColumnMemory(1 << 20, 1 << 20, ServiceMetrics()))
-    return HeldColumns(sensors, memory, is_stream=is_stream).take(WindowMessage.of(batch, sensors))
+    return HeldColumns(sensors, memory if is_stream else None).take(WindowMessage.of(batch, sensors))
 
 
 def test_a_feature_server_describes_its_sensors_and_features(started):

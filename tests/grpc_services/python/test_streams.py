@@ -95,18 +95,18 @@ def test_an_event_crosses_once_and_every_window_is_answered_as_on_a_call_of_its_
 
 
 def test_a_column_without_room_is_accepted_and_its_windows_alone_are_not_found(started):
-    server, channel = started("features", stream_column_bytes=10 * ROW_BYTES)
+    server, channel = started("features", stream_column_bytes=20 * ROW_BYTES)
     registry = server.metrics.registry
     stream = Stream(channel)
     answer = stream.ask(
-        **defined([1, 2, 3], [6, 5, 4]),
+        **defined([1, 2, 3], [12, 10, 8]),
         **appended({2: [event(1, 1.0)] * 9, 1: [event(1, 1.0)], 3: [event(1, 3.0)]}),
         **asked((1, 0, 1), (2, 0, 1), (3, 0, 1), (2, 5, 1)),
     )
     assert error_texts(answer) == dict.fromkeys((1, 3), "column: 2 is not held")
     assert {error.code for error in answer.error} == {NOT_FOUND}
     assert [row[0] for row in matrix_of(answer)] == [1.0, 0.0, 3.0, 0.0]
-    assert registry.get_sample_value("latecomer_column_bytes") == 10 * ROW_BYTES
+    assert registry.get_sample_value("latecomer_column_bytes") == 20 * ROW_BYTES
     assert registry.get_sample_value("latecomer_columns_refused_total") == 1
     derived = [
         DerivedColumn(number=7, room=3, source=2, start=0, end=3),
@@ -116,9 +116,9 @@ def test_a_column_without_room_is_accepted_and_its_windows_alone_are_not_found(s
     assert error_texts(answer) == {0: "column: 7 is not held", 1: "column: 8 is not held"}
     answer = stream.ask(**defined([9], [100]), **asked((9, 0, 1)), dropped_number=uint32([9]))
     assert error_texts(answer) == {0: "column: 9 is not held"}
-    assert registry.get_sample_value("latecomer_column_bytes") == 4 * ROW_BYTES
+    assert registry.get_sample_value("latecomer_column_bytes") == 8 * ROW_BYTES
     assert registry.get_sample_value("latecomer_columns_refused_total") == 3
-    answer = stream.ask(**defined([1], [6]), **appended({1: [event(1, 5.0)]}), **asked((1, 0, 1), (3, 0, 1)))
+    answer = stream.ask(**defined([1], [12]), **appended({1: [event(1, 5.0)]}), **asked((1, 0, 1), (3, 0, 1)))
     assert [row[0] for row in matrix_of(answer)] == [5.0, 3.0]
     stream.end()
 
@@ -151,10 +151,10 @@ def test_a_server_without_room_for_columns_still_answers_unary_requests(started)
     stub = FeatureServiceStub(channel)
     batch = window_batch([[event(1, 4.0)]])
     assert matrix_of(stub.EngineerFeatures(batch))[0][0] == 4.0
-    batch.derived.add(number=9, room=1, source=0)
-    batch.derived.add(number=10, room=1, source=0, readings=np.ones(4, "<f4").tobytes())
-    batch.window_number, batch.starts, batch.ends = uint32([10]), uint32([0]), uint32([1])
-    assert error_texts(stub.EngineerFeatures(batch)) == {0: "column: 10 is not held"}
+    stream = Stream(channel)
+    answer = stream.ask(**defined([1], [1]), **appended({1: [event(1, 4.0)]}), **asked((1, 0, 1)))
+    assert error_texts(answer) == {0: "column: 1 is not held"}
+    stream.end()
 
 
 @pytest.mark.parametrize("sensors", [SENSORS, ("a",)])

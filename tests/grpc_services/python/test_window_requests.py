@@ -9,12 +9,11 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpc_services.python import held_columns
 from grpc_services.python.batch_codec import MAX_EVENTS, check_events, decoded_features
-from grpc_services.python.column_memory import ColumnMemory, StreamMemory
 from grpc_services.python.errors import RequestError
 from grpc_services.python.features import MEANS
 from grpc_services.python.held_columns import HeldColumns
-from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 from grpc_services.python.window_message import MAX_ROWS, WindowMessage
 from tests.grpc_services.python.messages import (
@@ -35,8 +34,7 @@ FAR = 2**32 - 1
 
 
 def decoded(batch, sensors=DEMO_SENSORS):
-    room = StreamMemory(ColumnMemory(1 << 20, 1 << 20, ServiceMetrics()))
-    return HeldColumns(sensors, room, is_stream=False).take(WindowMessage.of(batch, sensors))
+    return HeldColumns(sensors).take(WindowMessage.of(batch, sensors))
 
 
 def answered(channel, batch) -> tuple[dict[int, float], dict[int, str]]:
@@ -179,6 +177,18 @@ def test_a_unary_request_may_derive_a_column_of_one_late_event(features_channel)
     batch.derived.add(number=9, room=8, source=0, time=10, readings=np.array([7, 0, 0, 0], "<f4").tobytes())
     batch.window_number, batch.starts, batch.ends = uint32([9, 0]), uint32([0, 0]), uint32([1, 6])
     assert answered(features_channel, batch) == ({0: 7.0, 1: np.float32(5 / 6)}, {})
+
+
+def test_what_the_columns_of_a_unary_request_begin_with_is_bounded(monkeypatch):
+    monkeypatch.setattr(held_columns, "MAX_DERIVED_READINGS", 11)
+    batch = window_batch([[(1, 0, 0, 0, 0)]])
+    for number in (1, 2):
+        batch.derived.add(number=number, room=1, source=0, readings=bytes(16))
+    decoded(batch)
+    batch.derived.add(number=3, room=1, source=2, end=1)
+    message = "^derived: the columns begin with 12 readings in all, those of a request may begin with 11$"
+    with pytest.raises(RequestError, match=message):
+        decoded(batch)
 
 
 def test_a_request_without_windows_has_an_answer_without_rows(features_channel):
