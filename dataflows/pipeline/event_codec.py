@@ -40,8 +40,8 @@ class EventCodec:
         self._layout = layout or EventLayout()
         self._sensors = self._layout.sensors
         self._arrival = 2 + self._sensors.width
-        self._fields = _fields_of(self._sensors)
-        self._decode = msgspec.json.Decoder(self._fields).decode
+        self._encoded = _fields_of(self._sensors, decoded=False)
+        self._decode = msgspec.json.Decoder(_fields_of(self._sensors, decoded=True)).decode
 
     def event(self, value: bytes, key: bytes | None, event_format: EventFormat, arrival_ms: int = 0) -> Event:
         """The event that a record of a topic holds.
@@ -81,7 +81,7 @@ class EventCodec:
         """An event as the JSON, in our own form, of a topic's value or, with its arrival, of a file's line."""
         arrival = msgspec.UNSET if arrival_ms is None else arrival_ms
         readings = self._sensors.readings(event.row)  # NaN is written as null
-        return _encode(self._fields(event.device_id, event.time_ms, *readings, arrival))
+        return _encode(self._encoded(event.device_id, event.time_ms, *readings, arrival))
 
     def encoded_message(self, event: Event) -> bytes:
         """An event of the demo's sensors as a ``RawEvent`` message."""
@@ -106,17 +106,23 @@ class EventCodec:
             raise EventError(error.error, self._layout.path(error.field)) from None
 
 
-def _fields_of(sensors: Sensors) -> type[msgspec.Struct]:
-    """A type for the fields of an event in our own form. The name of a sensor may be none that Python can have."""
+def _fields_of(sensors: Sensors, *, decoded: bool) -> type[msgspec.Struct]:
+    """A type for the fields of an event in our own form. The name of a sensor may be none that Python can have.
+
+    Args:
+        sensors: the readings of the event.
+        decoded: an optional reading need not be there, so the type is made by name; else in the order of the fields.
+    """
     names = [f"reading_{number}" for number in range(sensors.width)]
-    readings = [
-        (name, float | None, None) if is_optional else (name, float)
+    readings: list[tuple[str, Any] | tuple[str, Any, None]] = [
+        (name, float | None, None) if decoded and is_optional else (name, float)
         for name, is_optional in zip(names, sensors.optional, strict=True)
     ]
     return msgspec.defstruct(
         "EventFields",
         [("device_id", str), ("time", int), *readings, ("arrival", int | msgspec.UnsetType, msgspec.UNSET)],
         rename=dict(zip(names, sensors.names, strict=True)),
+        kw_only=decoded,
         gc=False,
     )
 
