@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from dataflows.pipeline.partition_clock import PartitionClock
 from dataflows.pipeline.record import LoggedEvent
 from tests.dataflows.logs import specs
-from window_core import DeviceWindow, Event, WindowSpec
+from tests.events import demo_event
+from window_core import DeviceWindow, WindowSpec
 
 DEVICES = ("a", "b", "c")
 
@@ -45,7 +46,7 @@ def test_a_forgotten_device_takes_no_memory() -> None:
 
 
 def logged(device_id: str, time_ms: int, arrival_ms: int) -> LoggedEvent:
-    return LoggedEvent(Event(device_id, time_ms, 0.0, 0.0, 0.0, 0.0), arrival_ms, "0/0")
+    return LoggedEvent(demo_event(device_id, time_ms, 0.0, 0.0, 0.0, 0.0), arrival_ms, "0/0")
 
 
 def test_a_rejected_event_of_a_device_without_a_window_takes_no_memory() -> None:
@@ -108,7 +109,7 @@ def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecon
             state = clock.snapshot()
             clock = PartitionClock(spec)
             clock.restore(*state)
-        reading = Event(device_id, now_ms + ahead_ms, float(number), 0.0, 0.0, 0.0)
+        reading = demo_event(device_id, now_ms + ahead_ms, float(number), 0.0, 0.0, 0.0)
         for due_id, item in clock.before(LoggedEvent(reading, now_ms, "0/0")):
             window = called[due_id]
             given = window.on_clock(item) if isinstance(item, int) else window.on_event(item.event, item.arrival_ms)

@@ -12,7 +12,7 @@ from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputRecord
 from dataflows.services.answers import Answer, Prediction, Refusal
 from tests.events import demo_event
-from window_core import DeviceWindow, Evaluation, WindowSpec
+from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, WindowSpec
 
 REFUSED = "refused"
 
@@ -46,7 +46,7 @@ def outputs_of(device_id: str, *times_ms: int, until_ms: int = 0) -> list[Locate
 class Step:
     def __init__(self) -> None:
         self.services, self.metrics = Services(), Metrics()
-        self._step = PredictionStep(self.services, self.metrics)  # type: ignore[arg-type]
+        self._step = PredictionStep(self.services, DEMO_SENSORS, self.metrics)  # type: ignore[arg-type]
 
     def records(self, *located: LocatedOutput) -> list[OutputRecord]:
         return self._step.records(located)
