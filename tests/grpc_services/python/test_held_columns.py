@@ -1,7 +1,9 @@
 """Columns that stay: windows on them are those of plain Python, whatever was defined, derived, appended and dropped."""
 
 import math
+import struct
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -136,6 +138,61 @@ def test_whatever_is_done_to_columns_their_windows_are_those_of_plain_python(dat
         elif action == "drop":
             stream.drop(data.draw(st.lists(st.sampled_from(sorted(stream.model)), unique=True)))
         stream.check(some_windows(data, stream))
+
+
+def drawn(random: Random, kind: str) -> float:
+    """A reading."""
+    match kind:
+        case "narrow":
+            return float(random.randint(-1000, 1000))
+        case "decades":
+            return math.ldexp(random.randint(-(2**24), 2**24), random.randint(-60, 10))
+        case "now and then":
+            fine, large = math.ldexp(random.randint(1, 2**24), -90), math.ldexp(random.randint(1, 2**24), 60)
+            return random.choice([fine, large]) if random.random() < 0.05 else random.randint(1, 2**24) / 2**20
+    return struct.unpack("<f", struct.pack("<I", random.getrandbits(32) & 0xFF7F_FFFF))[0]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_stream_of_columns_that_are_derived_with_late_events_is_that_of_plain_python(kind, seed):
+    random = Random(f"{kind} {seed}")
+    stream = Stream()
+
+    def events(count: int) -> list[tuple[int, tuple[float, ...]]]:
+        rows = [[drawn(random, kind) for _ in range(3)] for _ in range(count)]
+        return [(random.randint(0, 99), (a, math.nan if random.random() < 0.2 else b, c)) for a, b, c in rows]
+
+    for step in range(60):
+        one, other = [number for number in range(40) if number not in stream.model][:2]
+        if step % 12 == 0:
+            stream.define([one], [random.randint(1, 200)])
+        source = random.choice(sorted(stream.model))
+        start = random.randint(0, len(stream.model[source]) // 2)
+        end = random.randint(start, len(stream.model[source]))
+        late = random.choice([None, 0, end - start, random.randint(0, end - start)])
+        room = end - start + random.choice([1, 10, 500])
+        stream.derive(other, room, source, start, end, late, events(1)[0])
+        left = {number: stream.rooms[number] - len(held) for number, held in stream.model.items()}
+        asked = random.sample(sorted(left), random.randint(1, len(left)))
+        stream.append({one: events(min(left[one], random.choice([0, 1, 1, 30]))) for one in asked})
+        if len(stream.model) > 8:
+            stream.drop(random.sample(sorted(stream.model), 4))
+        rows = {number: range(len(held) + 1) for number, held in stream.model.items() if held}
+        stream.check([(number, *sorted(random.sample(some, 2))) for number, some in rows.items()])
+
+
+def test_a_scale_that_is_passed_on_from_column_to_column_never_overflows():
+    """Each holds as much as its scale allows, and the next one has room for twice as many."""
+    stream = Stream(sensors=Sensors.of(("a",)))
+    stream.define([0], [2])
+    stream.append({0: [(0, (1.0,))]})
+    stream.append({0: [(0, (2048.0,))]})
+    for number in range(1, 12):
+        held = 2**number
+        stream.derive(number, 2 * held, number - 1, 0, held, None, None)
+        stream.append({number: [(0, (2048.0 / held,))] * held})
+        stream.check([(number, 0, 2 * held), (number, 1, held)])
 
 
 def adversarial(draws: np.random.Generator, count: int) -> np.ndarray:

@@ -19,6 +19,7 @@ FAR = 2**32 - 1
         ({"appended_number": bytes(7)}, "appended_number: 7 bytes are not 1 uint32"),
         ({"appended_count": bytes(8)}, "appended_count: 8 bytes are not 1 uint32, one for each appended_number"),
         ({"times": bytes(49)}, "times: 49 bytes are not 6 int64, one for each row"),
+        ({"readings": bytes(112)}, "readings: 112 bytes are not 6 rows of 4 float32"),
         ({"readings": bytes(95)}, "readings: 95 bytes are not 6 rows of 4 float32"),
         ({"window_number": bytes(13)}, "window_number: 13 bytes are not 3 uint32"),
         ({"window_number": bytes(262_148)}, f"window_number: 65537 windows, a request may have {MAX_ROWS}"),
@@ -39,6 +40,11 @@ FAR = 2**32 - 1
         ({"window_number": uint32([0, 7, 8])}, "window_number: column 7 is not defined"),
         ({"dropped_number": uint32([0, 3])}, "dropped_number: column 3 is not defined"),
         ({"dropped_number": uint32([0, 0])}, "dropped_number: column 0 is not defined"),
+        (
+            {"sensor": ["sensor2", "sensor1", "sensor3", "sensor4"]},
+            "sensor: the request has sensor2, sensor1, sensor3, sensor4; "
+            "this server is for sensor1, sensor2, sensor3, sensor4",
+        ),
         ({"sensor": []}, "sensor: the request has none; this server is for sensor1, sensor2, sensor3, sensor4"),
         (
             {"sensor": ["a", "b?"]},

@@ -47,13 +47,15 @@ def test_a_mean_is_over_the_readings_that_are_there(started):
         [(1, np.nan, 1.0)],
         [(1, 1.0, np.inf), (2, np.nan, 1.0)],
         [(1, 1.0, 5.0)],
+        [(1, 1.0, np.inf)],
     ]
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(window_batch(windows, sensors))
-    assert matrix_of(answer) == [[3.0, 2.0], [0, 0], [0, 0], [0, 0], [1.0, 5.0]]
+    assert matrix_of(answer) == [[3.0, 2.0], [0, 0], [0, 0], [0, 0], [1.0, 5.0], [0, 0]]
     assert error_texts(answer) == {
         1: "door: no reading in the window",
         2: "temperature: not finite in event 0 of the window",
         3: "temperature: not finite in event 1 of the window",
+        5: "door: not finite in event 0 of the window",
     }
     assert {error.code for error in answer.error} == {INVALID}
 

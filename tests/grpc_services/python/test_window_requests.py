@@ -158,6 +158,13 @@ def test_events_out_of_order_are_put_in_order_within_their_window():
     assert [one.sensor1.tolist() for one in (ordered.alone(1)[0], ordered[1])] == [[2, 1, 3]] * 2
 
 
+def test_windows_that_are_in_order_are_not_copied():
+    batch = window_batch([[(time, 0, 0, 0, 0) for time in (3, 5, 4, 4, 2)]])
+    batch.window_number, batch.starts, batch.ends = uint32([0, 0, 0]), uint32([0, 2, 4]), uint32([2, 4, 5])
+    windows, _, _ = decoded(batch)
+    assert [part for _, part in windows.parts_in_time_order()] == [windows]
+
+
 def test_what_a_feature_sees_cannot_be_written():
     windows, _, _ = decoded(three_windows())
     for array in (windows.times, windows.readings, windows["sensor2"], windows[1].sensor3):
