@@ -13,7 +13,7 @@ from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting
 from runtime.terminal import show
-from window_core import Sensors
+from window_core import DEMO_SENSORS, Sensors
 
 __all__ = ["parity"]
 
@@ -53,8 +53,10 @@ class ParitySettings:
     window: WindowSettings = group(WindowSettings, "Window")
 
     def __post_init__(self) -> None:
-        if self.sensors:
-            check_sensors(self.sensors, None)
+        if self.sensors and check_sensors(self.sensors) != DEMO_SENSORS and self.features_from and not self.model:
+            raise SettingsError(
+                "--features-from and --sensors need --model: the default model is for the demo's sensors"
+            )
         if self.examples < 1:
             raise SettingsError("--examples must be above 0")
         if self.input is not None and not Path(self.input).is_file():

@@ -68,13 +68,11 @@ def parity(
         SettingsError: something is missing or wrong.
     """
     check_installation()
-    load_features(features_from)  # what is wrong with them is said before anything starts
+    own_sensors = sensors or DEMO_SENSORS
+    load_features(features_from, own_sensors)  # what is wrong with them is said before anything starts
     load_model(model)
     if report is not None and not report.resolve().parent.is_dir():
         raise SettingsError(f"--report {report}: there is no such folder")
-    own_sensors = sensors or DEMO_SENSORS
-    if features_from is not None and model is None and own_sensors != DEMO_SENSORS:
-        raise SettingsError("--features-from with --sensors needs --model: the default model is for the demo's sensors")
     start = perf_counter()
     with ExitStack() as stack:
         own = _own_services(stack, features_from, model, own_sensors)

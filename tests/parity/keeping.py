@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import yaml
 
-from tests.oracle import plain
+from tests.oracle import Oracle
 from tests.parity.comparison import Difference
 from tests.parity.logs import EventRecord, Heartbeat, Log, as_lines
 from tests.transcript import Seen, seen
-from window_core import DEMO_SENSORS, DeviceWindow, Event, Sensors, WindowSpec
+from window_core import DEMO_SENSORS, Event, Sensors, WindowSpec
 
 __all__ = ["kept", "side_by_side"]
 
@@ -39,8 +39,8 @@ def kept(folder: Path, name: str, log: Log, spec: WindowSpec, sensors: Sensors, 
 
 
 def transcript_of(name: str, log: Log, spec: WindowSpec, sensors: Sensors) -> dict[str, Any]:
-    """A transcript of the form of ``tests/transcripts``; what it expects is what the core gives."""
-    windows: dict[str, DeviceWindow] = {}
+    """A transcript of the form of ``tests/transcripts``; what it expects is what the oracle gives."""
+    devices: dict[str, Oracle] = {}
     steps: list[dict[str, Any]] = []
     placed = as_lines(log, sensors)[1]
     for record, entry in zip(log, placed, strict=True):
@@ -48,21 +48,21 @@ def transcript_of(name: str, log: Log, spec: WindowSpec, sensors: Sensors) -> di
             continue
         assert isinstance(record, EventRecord)
         assert entry.arrival_ms is not None
-        window = windows.setdefault(record.device_id, DeviceWindow(spec, record.device_id))
+        device = devices.setdefault(record.device_id, Oracle(spec, record.device_id))
         readings = [None if reading in (None, "null") else float(reading) for reading in record.readings]
         event = Event(record.device_id, record.time_ms, sensors.row(readings))
-        outputs = window.on_event(event, entry.arrival_ms)
+        outputs = device.on_event(event, entry.arrival_ms)
         step: dict[str, Any] = {
             "event": [record.device_id, record.time_ms, *readings],
             "arrival": entry.arrival_ms,
-            "expect": [_expect(seen(plain(output), record.device_id)) for output in outputs],
+            "expect": [_expect(seen(output, record.device_id)) for output in outputs],
         }
         steps.append(step)
     until_ms = max(entry.clock_ms or 0 for entry in placed)
     at_end = [
-        [*_expect(seen(plain(output), device_id)), device_id]
-        for device_id, window in windows.items()
-        for output in window.on_clock(until_ms)
+        [*_expect(seen(output, device_id)), device_id]
+        for device_id, device in devices.items()
+        for output in device.on_clock(until_ms)
     ]
     of_sensors = {} if sensors == DEMO_SENSORS else {"sensors": [*sensors.declared]}
     return {"name": name, "rule": [10], **of_sensors, "spec": asdict(spec), "steps": steps, "at_end": at_end}
