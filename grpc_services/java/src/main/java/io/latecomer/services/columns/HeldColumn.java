@@ -59,7 +59,7 @@ public final class HeldColumn {
       readings.copy(row + 1, source.readings, start + row, end);
       rows++;
     }
-    readings.added(0, rows);
+    readings.begun(source.readings, start, end, inserted == null ? -1 : row);
   }
 
   /** Why no window of these bounds can be answered; null if it can. */

@@ -12,6 +12,9 @@ final class PlainReadings extends Readings {
   void added(int start, int end) {}
 
   @Override
+  void begun(Readings source, int start, int end, int inserted) {}
+
+  @Override
   int firstFaulty(int sensor, int start, int end) {
     for (int row = start; row < end; row++) {
       float reading = values[first(sensor) + row];

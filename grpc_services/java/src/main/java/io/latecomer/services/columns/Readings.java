@@ -47,6 +47,13 @@ abstract class Readings {
   /** To be told once that the readings of these rows are there, in the order of the rows. */
   abstract void added(int start, int end);
 
+  /**
+   * To be told once, before all others, that the first readings are those of another column.
+   *
+   * @param inserted the row that was put in between them; -1 for none
+   */
+  abstract void begun(Readings source, int start, int end, int inserted);
+
   /** The first row in the range whose reading is neither finite nor absent; -1 if there is none. */
   abstract int firstFaulty(int sensor, int start, int end);
 

@@ -54,6 +54,39 @@ final class RunningSums extends Readings {
     }
   }
 
+  @Override
+  void begun(Readings from, int start, int end, int inserted) {
+    RunningSums source = (RunningSums) from;
+    int rows = end - start + (inserted < 0 ? 0 : 1);
+    for (int sensor = 0; sensor < width(); sensor++) {
+      // The same unit holds where as many readings fit, and nothing was left out.
+      if (source.units[sensor] != 0 && source.odd[sensor] == null && source.spread <= spread) {
+        units[sensor] = source.units[sensor];
+        takeOver(sensor, source, start, end, inserted);
+      } else {
+        units[sensor] = unit(first(sensor), 0, rows);
+        sumUp(sensor, 0, rows);
+      }
+    }
+  }
+
+  private void takeOver(int sensor, RunningSums source, int start, int end, int inserted) {
+    int row = inserted < 0 ? end - start : inserted;
+    long below = source.sumBelow(sensor, start);
+    int to = first(sensor);
+    int gap = source.first(sensor) + start - to; // from a row here to the same one there
+    for (int i = to; i < to + row; i++) {
+      sums[i] = source.sums[i + gap] - below;
+    }
+    if (inserted >= 0) {
+      sumUp(sensor, row, row + 1);
+      below -= sumBelow(sensor, row + 1) - sumBelow(sensor, row);
+      for (int i = to + row + 1; i < to + end - start + 1; i++) {
+        sums[i] = source.sums[i + gap - 1] - below;
+      }
+    }
+  }
+
   /** Suits the largest reading; 0 if all are zero or not finite. */
   private int unit(int first, int start, int end) {
     int largest = 0;
