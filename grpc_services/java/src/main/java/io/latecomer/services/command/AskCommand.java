@@ -72,7 +72,7 @@ public final class AskCommand implements Callable<Integer> {
 
   @Option(
       names = "--sensors",
-      paramLabel = "NAME[?],...",
+      paramLabel = "NAME[?][,...]",
       description =
           "sensors of the windows of --input, as the feature service has them; one with a question "
               + "mark may be null. Default: those of the original demo")

@@ -8,24 +8,27 @@ import picocli.CommandLine.Option;
 final class ColumnOptions {
   @Option(
       names = "--sensors",
-      paramLabel = "NAME[?],...",
+      paramLabel = "NAME[?][,...]",
       description =
-          "Sensors of an event, 1 to 64, in the order of a row; one with a question mark may be "
-              + "absent. Default: sensor1,sensor2,sensor3,sensor4.")
+          "Readings of an event, up to 64, in the order of a row; one with a question mark behind "
+              + "its name may be absent. Default: sensor1,sensor2,sensor3,sensor4.")
   private String sensors;
 
   @Option(
       names = "--column-bytes",
       paramLabel = "N",
       description =
-          "Memory in bytes for the columns that streams keep, of all streams together; never "
-              + "more than a quarter of the heap. [default: ${DEFAULT-VALUE}]")
+          "What the columns of all streams may hold, in bytes: for each row that a column has room "
+              + "for 8, and 12 for each sensor. For columns beyond that, clients send whole "
+              + "windows. Never more than a quarter of the heap. [default: ${DEFAULT-VALUE}]")
   private long columnBytes = ColumnSettings.DEFAULT.columnBytes();
 
   @Option(
       names = "--stream-column-bytes",
       paramLabel = "N",
-      description = "Memory in bytes for the columns of one stream. [default: ${DEFAULT-VALUE}]")
+      description =
+          "What the columns of one stream may hold, counted likewise; at most --column-bytes. "
+              + "[default: ${DEFAULT-VALUE}]")
   private long streamColumnBytes = ColumnSettings.DEFAULT.streamColumnBytes();
 
   ColumnSettings columns() {
