@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dataflows.services.window_request import WindowMessage
-from grpc_services.python.batch_codec import MAX_EVENTS
+from grpc_services.python.batch_codec import MAX_STREAM_EVENTS
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import DerivedColumn
 from window_core import Columns, Evaluation, Origin, Sensors
 
@@ -107,7 +107,7 @@ class _Draft:
         self.touched: list[tuple[_Sent, Columns]] = []
         self.leaving_bytes = 0
         self._bytes_left = bytes_max
-        self._events_left = MAX_EVENTS
+        self._events_left = MAX_STREAM_EVENTS
 
     def takes(self, new_bytes: int, events: int) -> bool:
         """Whether one more window fits; then it is counted. A window of too many events goes alone."""

@@ -43,7 +43,9 @@ class ServerStream(Generic[Kept]):
     """The stream to one server.
 
     Attributes:
-        lock: held by whoever makes requests and sends them, so that they are sent as they were made.
+        turn: held from the first request about some evaluations to the last: those behind them wait, or the columns of
+            a device would be asked about in another order than they were made in, which costs.
+        lock: held while a request is made and sent, so that they are sent in the order in which they were made.
     """
 
     def __init__(self, service: Service, server: Turn, path: str, begin: Callable[[Service, Turn], Kept]) -> None:
@@ -56,6 +58,7 @@ class ServerStream(Generic[Kept]):
             begin: what is kept of a new stream; called before each. It may raise ``AskAgainError`` or
                 ``WrongAnswerError``.
         """
+        self.turn: Final = Lock()
         self.lock: Final = Lock()
         self._service: Final = service
         self._server: Final = server

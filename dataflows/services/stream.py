@@ -120,7 +120,7 @@ class Stream:
         except grpc.RpcError as error:
             status = error.code()
         except IndexError:  # an answer that nobody asked for
-            self._call.cancel()
+            self.end(is_at_fault=True)
         with self._lock:
             self.is_over = True
         self._requests.put(None)

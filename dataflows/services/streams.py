@@ -103,14 +103,15 @@ class Streams:
         for home, rows in self._features.homes(evaluations).items():
             part = evaluations if isinstance(rows, range) else [evaluations[row] for row in rows]
             start = 0
-            while start < len(part):
-                if len(asked) == in_flight:
-                    feed()
-                found = self._asked(home, part, rows, start)
-                if found is None:
-                    break
-                request, start = found
-                asked.append(request)
+            with home.turn:
+                while start < len(part):
+                    if len(asked) == in_flight:
+                        feed()
+                    found = self._asked(home, part, rows, start)
+                    if found is None:
+                        break
+                    request, start = found
+                    asked.append(request)
         while asked:
             feed()
         while fed:

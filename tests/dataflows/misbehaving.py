@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from grpc_services.python.stubs import mlpipeline_pb2
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2
@@ -38,10 +39,15 @@ counts."""
 
 @dataclass
 class Misbehaving(grpc.GenericRpcHandler):
-    """Stands between the client and a real service."""
+    """Stands between the client and a real service.
+
+    Attributes:
+        description: what ``Describe`` answers; ``None``: what the real service does.
+    """
 
     real: grpc.Channel
     rule: Rule
+    description: Message | None = None
     calls: list[tuple[str, Any]] = field(default_factory=list)
     ended: Flag = field(default_factory=Flag)
     lock: Lock = field(default_factory=Lock)
@@ -105,7 +111,9 @@ class Misbehaving(grpc.GenericRpcHandler):
             true = true_answer()
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
-        if told is None or name == "Describe":
+        if name == "Describe":
+            return true if self.description is None else self.description.SerializeToString()
+        if told is None:
             return true
         if isinstance(told, bytes):
             return told

@@ -9,31 +9,12 @@ from hypothesis import strategies as st
 
 from dataflows.services.sent_columns import SentColumns
 from tests.dataflows.services.column_store import ColumnStore, Window
+from tests.dataflows.services.fleet import STEPS, fleet
 from window_core import DeviceWindow, Evaluation, Event, Sensors, WindowSpec
 
 SENSORS = Sensors.of(("temperature", "door?"))
 ROOM_ROW_BYTES = 8 + 12 * SENSORS.width
 UNLIMITED = 1 << 40
-SPEC = WindowSpec(interval_ms=2_000, tick_ms=700, idle_after_ms=3_000, forget_after_ms=9_000, max_ahead_ms=1_000_000)
-
-STEPS = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(-1_500, 400), st.sampled_from([1, 5, 50, 4_000, 12_000])), max_size=150
-)
-"""Of a fleet: the device, how far its event is ahead of the clock, and how far the clock goes then, in ms."""
-
-
-def fleet(steps: list[tuple[int, int, int]]) -> list[Evaluation]:
-    """The evaluations of some devices: in order, late, by ticks, anew after they were forgotten."""
-    windows: dict[str, DeviceWindow] = {}
-    outputs: list[Evaluation] = []
-    now_ms = 20_000
-    for number, (device, ahead_ms, pause_ms) in enumerate(steps):
-        device_id = f"d{device}"
-        window = windows.setdefault(device_id, DeviceWindow(SPEC, device_id))
-        event = Event(device_id, now_ms + ahead_ms, SENSORS.row((number, None if number % 3 else 1.0)))
-        outputs += [one for one in window.on_event(event, now_ms) if isinstance(one, Evaluation)]
-        now_ms += pause_ms
-    return outputs
 
 
 def expected(evaluation: Evaluation) -> Window:
@@ -79,7 +60,7 @@ def test_every_window_is_seen_as_it_was(
     """Also where the first evaluations of each batch are asked about elsewhere."""
     store = ColumnStore(SENSORS.declared, room_rows * ROOM_ROW_BYTES)
     sent = SentColumns(SENSORS, store.offered_bytes, windows_max, bytes_max)
-    for part in batches(fleet(steps), batch):
+    for part in batches(fleet(steps, SENSORS), batch):
         for evaluation, window in exchange(sent, store, part[skipped:]):
             assert window == expected(evaluation) or window is None
             if room_rows == UNLIMITED and bytes_max > 2_500:
@@ -93,14 +74,14 @@ def test_a_server_with_less_room_than_it_said_sees_no_wrong_window(
 ) -> None:
     store = ColumnStore(SENSORS.declared, room_rows * ROOM_ROW_BYTES, UNLIMITED)
     sent = SentColumns(SENSORS, store.offered_bytes, 1_024, UNLIMITED)
-    for part in batches(fleet(steps), batch):
+    for part in batches(fleet(steps, SENSORS), batch):
         for evaluation, window in exchange(sent, store, part):
             assert window is None or window.times is None or window == expected(evaluation)
 
 
 @given(STEPS, st.randoms(use_true_random=False))
 def test_evaluations_in_any_order_are_seen_as_they_were(steps: list[tuple[int, int, int]], random: Random) -> None:
-    evaluations = fleet(steps)
+    evaluations = fleet(steps, SENSORS)
     random.shuffle(evaluations)
     store = ColumnStore(SENSORS.declared, UNLIMITED)
     for evaluation, window in exchange(SentColumns(SENSORS, UNLIMITED, 7, UNLIMITED), store, evaluations):
@@ -139,7 +120,7 @@ def test_what_a_batch_brings_is_sent_again_at_most_once_for_columns_made_of_it()
 
 def fleet_of(devices: int) -> list[Evaluation]:
     """An evaluation of each, and then another one of each."""
-    return fleet([(device, 0, 1) for device in range(devices)] * 2)
+    return fleet([(device, 0, 1) for device in range(devices)] * 2, SENSORS)
 
 
 def test_the_columns_that_were_asked_about_least_recently_are_dropped() -> None:
