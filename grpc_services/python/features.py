@@ -29,7 +29,6 @@ from grpc_services.python.errors import (
     UnusableValueError,
     plugin_failures,
 )
-from grpc_services.python.exact_mean import means
 from grpc_services.python.windows import Float32s, Window, Windows
 from window_core import DEMO_SENSORS, Sensors
 
@@ -154,11 +153,12 @@ class Mean(Feature):
 
     def values(self, windows: Windows) -> tuple[Float32s, RowErrors]:
         """As of any feature; it fails alone on a window, and none is asked about again."""
-        sums, counts = windows.sum(self.sensor), windows.count(self.sensor)
-        if counts.all():
-            return means(sums, counts), {}
-        absent = np.flatnonzero(counts == 0).tolist()
-        return means(sums, np.maximum(counts, 1)), {row: AbsentError(self.sensor) for row in absent}
+        try:
+            return windows.mean(self.sensor), {}
+        except AbsentError:
+            absent = np.flatnonzero(windows.count(self.sensor) == 0).tolist()
+            values = windows.means[:, windows.sensors.names.index(self.sensor)]
+            return values, {row: AbsentError(self.sensor) for row in absent}
 
 
 MEANS: Final[tuple[Feature, ...]] = tuple(Mean(f"sensor_{sensor[-1]}/v1", sensor) for sensor in DEMO_SENSORS.names)

@@ -73,6 +73,8 @@ class HeldColumns:
         Raises:
             RequestError: one is not defined, or stands there twice.
         """
+        if not len(numbers):
+            return
         slots = self._table.known("dropped_number", numbers)
         if len(repeated := _repeated(numbers)):
             raise RequestError(f"dropped_number: column {numbers[repeated[0]]} is not defined")

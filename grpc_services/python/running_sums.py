@@ -48,7 +48,8 @@ class RunningSums:
         self._arena = arena
         self._optional = np.flatnonzero(sensors.optional)
         width = sensors.width
-        self._bits = np.zeros(1, np.int64)  # a whole number of the column has at most so many
+        self._bits = np.zeros(1, np.int64)  # a whole number of the column has at most so many,
+        self._limits: Float64s = np.zeros(1)  # and is at most this
         self._factors: Float64s = np.zeros((1, width))  # a reading times this is whole; 0.0: there is no scale
         self._units: Float64s = np.ones((1, width))  # 1 / factor, or 1.0
         self._scales = np.zeros((1, width), np.uint8)  # how many were chosen by a look at the whole column
@@ -59,9 +60,10 @@ class RunningSums:
     def begin(self, slots: list[int], rooms: Int64s, bases: Int64s) -> None:
         """Begin the sums of columns with so much room; ``bases`` are the rows before their first ones."""
         if (highest := max(slots)) >= len(self._bits):
-            for name in ("_bits", "_factors", "_units", "_scales", "_is_wide"):
+            for name in ("_bits", "_limits", "_factors", "_units", "_scales", "_is_wide"):
                 setattr(self, name, grown(getattr(self, name), highest))
         self._bits[slots] = SUM_BITS - bits_of(rooms)
+        self._limits[slots] = np.ldexp(1.0, self._bits[slots])
         self._factors[slots] = 0.0
         self._units[slots] = 1.0
         self._scales[slots] = 0
@@ -87,7 +89,7 @@ class RunningSums:
         factors = self._factors[of_rows]
         if not factors.all() and self._choose(slots, np.maximum.reduceat(np.abs(values), begins)):
             factors = self._factors[of_rows]
-        whole, unfit = _whole(values, factors, self._bits[of_rows, np.newaxis])
+        whole, unfit = _whole(values, factors, self._limits[of_rows, np.newaxis])
         parts = None if one_each else (begins, counts)
         _extend(self._arena.sums, whole.astype(np.int64), rows, parts)
         if len(self._optional):
@@ -124,7 +126,7 @@ class RunningSums:
         anew = self._is_wide[source].copy()
         if self._bits[slot] < self._bits[source]:
             steps = np.diff(arena.sums[copied - 1 : copied + count - (row is not None)], axis=0)
-            anew |= (np.abs(steps) > 1 << self._bits[slot]).any(axis=0)
+            anew |= (np.abs(steps) > self._limits[slot]).any(axis=0)
         for sensor in self._unfit.sensors_of(source):
             places, values = self._unfit.of(source, sensor)
             kept = (places >= begin) & (places < begin + count - (row is not None))
@@ -134,7 +136,7 @@ class RunningSums:
             put_in = slice(at + row, at + row + 1)
             values = doubles(arena.readings[put_in])
             self._choose(np.array([slot]), np.abs(values))
-            whole, unfit = _whole(values, self._factors[slot], self._bits[slot])
+            whole, unfit = _whole(values, self._factors[slot], self._limits[slot])
             there = ~np.isnan(arena.readings[put_in, self._optional])
             for sums, more in ((arena.sums, whole.astype(np.int64)), (arena.present, there)):
                 sums[put_in] = sums[at + row - 1] + more
@@ -196,7 +198,7 @@ class RunningSums:
         self._scales[slot, sensor] += 1
         if self._scales[slot, sensor] <= _SCALES_MAX:
             exponent = _best_exponent(values, bits)
-            whole, unfit = _whole(values, 2.0**-exponent, bits)
+            whole, unfit = _whole(values, 2.0**-exponent, 2.0**bits)
             places = np.empty(0, np.int64) if unfit is None else np.flatnonzero(unfit)
             if len(places) <= MOST // 2:
                 self._factors[slot, sensor], self._units[slot, sensor] = 2.0**-exponent, 2.0**exponent
@@ -208,11 +210,11 @@ class RunningSums:
         self._is_wide[slot, sensor] = self._has_wide = True
 
 
-def _whole(values: Float64s, factors: Any, bits: Any) -> tuple[Float64s, NDArray[np.bool_] | None]:
+def _whole(values: Float64s, factors: Any, limits: Any) -> tuple[Float64s, NDArray[np.bool_] | None]:
     """The values as whole numbers, 0 where one does not fit; and which ones do not, if any."""
     scaled = values * factors
     whole: Float64s = np.rint(scaled)
-    fits = (whole == scaled) & (np.abs(whole) <= np.ldexp(1.0, bits))
+    fits = (whole == scaled) & (np.abs(whole) <= limits)
     if fits.all():
         return whole, None
     whole[~fits] = 0.0

@@ -141,9 +141,10 @@ class Windows:
         Raises:
             AbsentError: a window has none. Each window of the batch is then asked about alone, and that row fails.
         """
-        if not self.count(sensor).all():
+        place = position(self.sensors, sensor)
+        if self._is_absent[place]:
             raise AbsentError(sensor)
-        return means(self.sum(sensor), self.count(sensor))
+        return self.means[:, place]
 
     @cached_property
     def totals(self) -> Totals:
@@ -152,6 +153,17 @@ class Windows:
             return self._made_totals()
         counts = present_counts(self.readings, self.starts, self.ends, self.sensors.optional)
         return exact_sums(self.readings, self.starts, self.ends), counts
+
+    @cached_property
+    def means(self) -> Float32s:
+        """The mean of the readings that are there, for each window and sensor; 0 where none is."""
+        sums, counts = self.totals
+        return means(sums, np.maximum(counts, 1))
+
+    @cached_property
+    def _is_absent(self) -> list[bool]:
+        """Of each sensor, whether a window has no reading of it."""
+        return [not there.all() for there in self.totals[1].T]
 
     def reduced(self, ufunc: np.ufunc, column: NDArray[Any]) -> NDArray[Any]:
         """What ``ufunc.reduce`` makes of the rows of each window in ``column``, shape ``(windows,)``.
