@@ -22,6 +22,9 @@ __all__ = ["SentColumns", "StreamRequest"]
 _NUMBERS: Final = 1 << 20
 """Columns have numbers below it."""
 
+_COLUMN_BYTES_MIN: Final = 256
+"""What a column counts at least, however little room it has."""
+
 _KEPT_SHARE: Final = 7 / 8
 """What stays when room is made: that ends a message, so it is made for many columns at once."""
 
@@ -192,7 +195,8 @@ class SentColumns:
     def _begun(self, draft: _Draft, columns: Columns, first: int, last: int) -> _Sent | None:
         """Have columns begin; ``None``: only a further message can."""
         plan = self._plan(draft, columns, first)
-        room_bytes = self._room_row_bytes * (columns.capacity - plan.first)
+        room = columns.capacity - plan.first
+        room_bytes = max(self._room_row_bytes * room, _COLUMN_BYTES_MIN)
         new_bytes = columns.event_bytes * (last - plan.there) + columns.row_bytes
         if room_bytes > self._column_bytes:
             return _ELSEWHERE
@@ -204,7 +208,6 @@ class SentColumns:
             self._drop(draft, columns.number)
         number = self._free.pop() if self._free else self._unused
         self._unused = max(self._unused, number + 1)
-        room = columns.capacity - plan.first
         if plan.source is None:
             draft.message.define(columns.device_id, number, room)
         else:

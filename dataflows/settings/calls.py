@@ -33,23 +33,26 @@ class CallSettings:
         shows="FILE|MODULE:NAME",
     )  # fmt: skip
     rpc: Literal["stream", "batch", "unary"] = setting(
-        "batch",
-        "Kind of call: many windows in a call (batch), many in each message of a stream (stream), or one window in a "
-        "call (unary). A service that implements only unary, as the original demo does, is always called that way.",
+        "stream",
+        "Kind of call: streams on which an event is sent once, however many windows hold it (stream), many windows in "
+        "a call (batch), or one (unary). A service without streams is asked by calls, and one that implements only "
+        "unary, as the original demo does, always that way.",
         kind="choice",
         choices=("stream", "batch", "unary"),
     )
     batch_windows: int = setting(
-        1_024, "Largest number of windows in one call; an event that several of them hold is sent once.", kind="integer"
+        1_024, "Largest number of windows in one call, or in one message of a stream.", kind="integer"
     )
     batch_bytes: int = setting(
-        3_500_000, "Largest size of one call in bytes, below the 4 MiB that a gRPC server accepts by default.",
+        3_500_000, "Largest size of one call or message in bytes; by default a gRPC server accepts 4 MiB.",
         kind="integer",
     )  # fmt: skip
     batch_wait_ms: int = setting(
         5, "On Flink: how long a window waits for others to share its call.", flag="--batch-wait", kind="duration"
     )
-    in_flight: int | None = setting(None, "Calls in flight at once. Default: 3, or 8 with --rpc unary.", kind="integer")
+    in_flight: int | None = setting(
+        None, "Calls or messages in flight at once. Default: 3, or 8 with --rpc unary.", kind="integer"
+    )
     timeout_ms: int = setting(
         10_000, "Deadline of one call; on a stream, of each answer.", flag="--timeout", kind="duration"
     )

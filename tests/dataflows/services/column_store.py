@@ -54,7 +54,8 @@ class ColumnStore:
         self._row_bytes = 4 * len(sensors)
 
     def held_bytes(self) -> int:
-        return sum(column.room for column in self.columns.values() if column.is_held) * (8 + 3 * self._row_bytes)
+        row_bytes = 8 + 3 * self._row_bytes
+        return sum(max(column.room * row_bytes, 256) for column in self.columns.values() if column.is_held)
 
     def take(self, message: bytes) -> list[Window]:
         """The windows that a message asks about."""

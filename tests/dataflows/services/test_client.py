@@ -79,7 +79,7 @@ def test_a_server_with_a_small_limit_gets_smaller_requests(bench: Bench, right: 
 def test_several_addresses_take_turns(bench: Bench, right: list[Answer]) -> None:
     client = bench.client()
     client.close()
-    settings = RunSettings.of(batch_windows=1, in_flight=2)
+    settings = RunSettings.of(rpc="batch", batch_windows=1, in_flight=2)
     with ExitStack() as stack:
         other = stack.enter_context(misbehaving(bench.features.address, as_it_should))
         services = Services(f"{bench.features.address},{other.address}", bench.inference.address)
