@@ -30,6 +30,7 @@ class Job:
         start_ms: about the first arrival.
         goes_back: the logs have arrivals that go back, jump ahead, and are no times.
         is_refusing: the services refuse some windows.
+        has_little_room: the feature service holds the columns of a few devices at most.
         has_until: the run has an end before that of the log.
         partitions: of the topic.
         logs: these, in place of generated ones.
@@ -43,6 +44,7 @@ class Job:
     start_ms: int = _START_MS
     goes_back: bool = False
     is_refusing: bool = False
+    has_little_room: bool = False
     has_until: bool = False
     partitions: int = 3
     logs: tuple[Log, ...] = ()
@@ -131,8 +133,13 @@ JOBS: Final = (
     Job(
         "long windows",
         WindowSpec(5_000, 401, 1_000, 20_000, 30, 1_000),
-        (*_on("file", {"batch_bytes": 700}, {"batch_bytes": 700}), *_TOPICS),
+        (
+            *_on("file", {"batch_bytes": 700}, {"batch_bytes": 700}),
+            *_on(KAFKA, {"rpc": "stream"}, {"rpc": "stream"}),
+            EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 5}),
+        ),
         fleet="many",
+        has_little_room=True,
         partitions=8,
     ),
     Job("the default, a ten-thousandth", WindowSpec(3_600, 30, 3_600, 60_480, 30, 100_000), _PLAIN),

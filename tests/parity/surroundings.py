@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.pipeline.metrics import Metrics
@@ -19,6 +19,12 @@ from tests.plain_model import plain_model
 from window_core import DEMO_SENSORS, Sensors
 
 __all__ = ["Surrounding", "Surroundings", "asking", "running_services"]
+
+
+_REFUSING: Final = ("--features-from", "tests.parity.refusing:FEATURES")
+
+_LITTLE_ROOM: Final = ("--column-bytes", "8000", "--stream-column-bytes", "5000")
+"""For the columns of two or three devices with 9 to 16 sensors: the others' windows are sent whole."""
 
 
 class Surroundings(NamedTuple):
@@ -65,22 +71,24 @@ class Surrounding:
             own_sensors: what these are asked about.
         """
         self._stack = stack
-        self._kinds: dict[tuple[Sensors, bool], Surroundings] = {}
-        if own is not None:
-            self._kinds = {(own_sensors, False): own, (own_sensors, True): own}
+        self._kinds: dict[tuple[Sensors, tuple[str, ...]], Surroundings] = {}
+        self._own = own
+        self._own_sensors = own_sensors
         self._topics: Topics | None = None
 
     def of(self, job: Job) -> Surroundings:
         """What a job needs."""
         topics = self._with_broker() if any(run.medium == KAFKA for run in job.runs) else None
-        kind = job.sensors, job.is_refusing
+        if self._own is not None and job.sensors == self._own_sensors:
+            return self._own._replace(topics=topics)
+        options = (*(_REFUSING if job.is_refusing else ()), *(_LITTLE_ROOM if job.has_little_room else ()))
+        kind = job.sensors, options
         if kind not in self._kinds:
             self._kinds[kind] = self._started(*kind)
         return self._kinds[kind]._replace(topics=topics)
 
-    def _started(self, sensors: Sensors, is_refusing: bool) -> Surroundings:
-        feature_options = ["--sensors", ",".join(sensors.declared)]
-        feature_options += ("--features-from", "tests.parity.refusing:FEATURES") if is_refusing else ()
+    def _started(self, sensors: Sensors, options: tuple[str, ...]) -> Surroundings:
+        feature_options = ["--sensors", ",".join(sensors.declared), *options]
         model_options = []
         if sensors != DEMO_SENSORS:
             folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="parity-model-")))
@@ -88,7 +96,7 @@ class Surrounding:
             model.write_text(plain_model(sensors).artifact)
             model_options += ["--model", str(model)]
         services = self._stack.enter_context(running_services(*feature_options, inference_options=model_options))
-        asked = self._stack.enter_context(asking(services, sensors)) if is_refusing else None
+        asked = self._stack.enter_context(asking(services, sensors)) if "--features-from" in options else None
         return Surroundings(services, asked, None)
 
     def _with_broker(self) -> Topics:

@@ -21,9 +21,11 @@ SEED = 7
 
 EDGES, REFUSING, *_ = JOBS
 FEW = with_sensors(EDGES, SEED, None)
+LITTLE_ROOM = with_sensors(next(job for job in JOBS if job.has_little_room), SEED, None)
 
 CASES = {
     "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 3})),
+    "bytewax-little-room": (LITTLE_ROOM, EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 9})),
     "bytewax-restarted": (FEW, EngineRun(BYTEWAX, restarts=5)),
     "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
     "bytewax-clocks": (CLOCKS, EngineRun(BYTEWAX, restarts=4)),

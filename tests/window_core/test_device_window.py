@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
+from tests.events import demo_event
 from tests.oracle import plain
 from tests.window_core.pair import Pair
 from window_core import (
-    DEMO_SENSORS,
     DeviceWindow,
     Evaluation,
     Event,
@@ -25,7 +25,7 @@ TICKING = WindowSpec(interval_ms=10_000, tick_ms=10_000, idle_after_ms=20_000, f
 
 
 def reading(time_ms: int, sensor1: float = 1.0, device_id: str = "a") -> Event:
-    return Event(device_id, time_ms, DEMO_SENSORS.row([sensor1, 2.0, 3.0, 4.0]))
+    return demo_event(device_id, time_ms, sensor1, 2.0, 3.0, 4.0)
 
 
 def fed(window: DeviceWindow, *times: int) -> list[Output]:

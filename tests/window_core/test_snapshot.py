@@ -7,7 +7,8 @@ from zlib import crc32
 
 import pytest
 
-from window_core import DEMO_SENSORS, Columns, DeviceWindow, Event, Sensors, SnapshotError, WindowSpec
+from tests.events import demo_event
+from window_core import Columns, DeviceWindow, Event, Sensors, SnapshotError, WindowSpec
 
 SPEC = WindowSpec(interval_ms=10_000, tick_ms=10_000)
 
@@ -27,15 +28,11 @@ GOLDEN = bytes.fromhex(
 GOLDEN += pack("<I", crc32(GOLDEN))
 
 
-def event(device_id: str, time_ms: int, *readings: float) -> Event:
-    return Event(device_id, time_ms, DEMO_SENSORS.row(readings))
-
-
 def golden_window() -> DeviceWindow:
     window = DeviceWindow(SPEC, "aß")
     smallest, largest = float.fromhex("0x1p-149"), float.fromhex("0x1.fffffep+127")
-    window.on_event(event("aß", 20_000, -0.5, -0.0, smallest, largest), 20_000)
-    window.on_event(event("aß", 15_002, 1.0, 2.0, 3.0, 4.0), 21_031)
+    window.on_event(demo_event("aß", 20_000, -0.5, -0.0, smallest, largest), 20_000)
+    window.on_event(demo_event("aß", 15_002, 1.0, 2.0, 3.0, 4.0), 21_031)
     return window
 
 
@@ -44,7 +41,7 @@ def full_window(device_id: str = "pump-7", events: int = 300) -> DeviceWindow:
     window = DeviceWindow(WindowSpec(interval_ms=120_000 * (events - 1)), device_id)
     for number in range(3 * events):
         time_ms = 1_587_920_555_000 + 120_000 * number
-        window.on_event(event(device_id, time_ms, 1.5, 2.5, 3.5, 4.5), time_ms)
+        window.on_event(demo_event(device_id, time_ms, 1.5, 2.5, 3.5, 4.5), time_ms)
     return window
 
 
@@ -60,7 +57,7 @@ def test_stored_bytes_of_version_2_are_restored() -> None:
     window.check()
     assert window.device_id == "aß"
     assert window.snapshot() == GOLDEN
-    [*_, evaluation] = window.on_event(event("aß", 20_001, 1.0, 1.0, 1.0, 1.0), 26_000)
+    [*_, evaluation] = window.on_event(demo_event("aß", 20_001, 1.0, 1.0, 1.0, 1.0), 26_000)
     assert evaluation.evaluation_id == "aß/20000/3"
     assert evaluation.window()[0].tolist() == [15_002, 20_000, 20_001]
 
@@ -74,7 +71,7 @@ def test_a_device_without_state_has_a_snapshot() -> None:
 
 
 def test_equal_states_give_equal_bytes_whatever_led_to_them() -> None:
-    events = [event("a", time_ms, float(time_ms), 0.0, 0.0, 0.0) for time_ms in (10_000, 12_000, 14_000)]
+    events = [demo_event("a", time_ms, float(time_ms), 0.0, 0.0, 0.0) for time_ms in (10_000, 12_000, 14_000)]
     snapshots = set()
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         window = DeviceWindow(SPEC, "a")
@@ -157,10 +154,10 @@ def test_300_events_take_at_most_7_400_bytes_and_the_id() -> None:
 def test_300_events_take_at_most_twice_their_snapshot_in_memory(late: bool, restored: bool) -> None:
     window = full_window()
     if late:
-        window.on_event(event("pump-7", 1_587_920_555_000 + 120_000 * 700 + 1, 1.0, 1.0, 1.0, 1.0), 0)
+        window.on_event(demo_event("pump-7", 1_587_920_555_000 + 120_000 * 700 + 1, 1.0, 1.0, 1.0, 1.0), 0)
     if restored:
         window = DeviceWindow.restore(WindowSpec(interval_ms=36_000_000), window.snapshot())
-    [evaluation] = window.on_event(event("pump-7", 1_587_920_555_000 + 120_000 * 900, 1.0, 1.0, 1.0, 1.0), 0)
+    [evaluation] = window.on_event(demo_event("pump-7", 1_587_920_555_000 + 120_000 * 900, 1.0, 1.0, 1.0, 1.0), 0)
     evaluation.window()  # what reading makes, is counted too
     assert evaluation.events >= 300
     assert memory_of(window) <= 2 * len(window.snapshot())
