@@ -90,14 +90,14 @@ JOBS: Final = (
     Job(
         "a service that refuses",
         WindowSpec(50, 10, 60, 200, 5, 12),
-        (*_on("file", {"batch_windows": 16}, {"rpc": "stream"}), *_TOPICS),
+        (*_on("file", {"batch_windows": 16}, {"rpc": "batch"}), *_TOPICS),
         is_refusing=True,
     ),
     Job(
         "no ticks, nothing ahead",
         WindowSpec(50, 0, 30, 200, 0, 5),
         (
-            *_on("file", {"rpc": "stream", "batch_windows": 2}, {"rpc": "unary"}),
+            *_on("file", {"rpc": "batch", "batch_windows": 2}, {"rpc": "unary"}),
             *_on(KAFKA, {"source_records": 7}, {"batch_windows": 3}),
         ),
         has_until=True,
@@ -107,7 +107,7 @@ JOBS: Final = (
         WindowSpec(10, 1, 5, 12, 3, 100),
         (
             *_on("file", {"parallelism": 2, "batch_windows": 3}, {"batch_windows": 3, "batch_wait_ms": 1}),
-            *_on(KAFKA, {"rpc": "stream"}, {"parallelism": 3}),
+            *_on(KAFKA, {"rpc": "batch"}, {"parallelism": 3}),
         ),
         fleet="one",
     ),
@@ -115,7 +115,7 @@ JOBS: Final = (
     Job(
         "forgotten as soon as idle",
         WindowSpec(200, 50, 70, 70, 30, 12),
-        (*_on("file", {"rpc": "unary"}, {"parallelism": 2, "rpc": "stream"}), *_TOPICS),
+        (*_on("file", {"rpc": "unary"}, {"parallelism": 2, "rpc": "batch"}), *_TOPICS),
         has_until=True,
     ),
     Job(
@@ -134,9 +134,9 @@ JOBS: Final = (
         "long windows",
         WindowSpec(5_000, 401, 1_000, 20_000, 30, 1_000),
         (
-            *_on("file", {"batch_bytes": 700}, {"batch_bytes": 700}),
-            *_on(KAFKA, {"rpc": "stream"}, {"rpc": "stream"}),
-            EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 5}),
+            *_on("file", {"batch_bytes": 700, "rpc": "batch"}, {"batch_bytes": 700}),
+            *_TOPICS,
+            EngineRun(BYTEWAX, {"batch_windows": 5}),
         ),
         fleet="many",
         has_little_room=True,

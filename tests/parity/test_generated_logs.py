@@ -24,8 +24,8 @@ FEW = with_sensors(EDGES, SEED, None)
 LITTLE_ROOM = with_sensors(next(job for job in JOBS if job.has_little_room), SEED, None)
 
 CASES = {
-    "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 3})),
-    "bytewax-little-room": (LITTLE_ROOM, EngineRun(BYTEWAX, {"rpc": "stream", "batch_windows": 9})),
+    "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "batch", "batch_windows": 3})),
+    "bytewax-little-room": (LITTLE_ROOM, EngineRun(BYTEWAX, {"batch_windows": 9})),
     "bytewax-restarted": (FEW, EngineRun(BYTEWAX, restarts=5)),
     "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
     "bytewax-clocks": (CLOCKS, EngineRun(BYTEWAX, restarts=4)),
@@ -80,7 +80,7 @@ def test_all_jobs_together_run_both_engines_on_both_media_in_every_way_to_call()
     runs = [run for job in JOBS for run in job.runs]
     for engine in (BYTEWAX, FLINK):
         assert {run.medium for run in runs if run.engine == engine} == {"file", "Kafka"}
-        assert {run.settings.get("rpc", "batch") for run in runs if run.engine == engine} == {
+        assert {run.settings.get("rpc", "stream") for run in runs if run.engine == engine} == {
             "batch",
             "stream",
             "unary",
