@@ -31,6 +31,7 @@ class Job:
         goes_back: the logs have arrivals that go back, jump ahead, and are no times.
         is_refusing: the services refuse some windows.
         has_little_room: the feature service holds the columns of a few devices at most.
+        features_in: the language of the feature service.
         has_until: the run has an end before that of the log.
         partitions: of the topic.
         logs: these, in place of generated ones.
@@ -45,6 +46,7 @@ class Job:
     goes_back: bool = False
     is_refusing: bool = False
     has_little_room: bool = False
+    features_in: Literal["python", "java"] = "python"
     has_until: bool = False
     partitions: int = 3
     logs: tuple[Log, ...] = ()
@@ -111,7 +113,7 @@ JOBS: Final = (
         ),
         fleet="one",
     ),
-    Job("idle and forgotten at once", WindowSpec(10, 10, 0, 0, 100, 3), _PLAIN, fleet="many"),
+    Job("idle and forgotten at once", WindowSpec(10, 10, 0, 0, 100, 3), _PLAIN, fleet="many", features_in="java"),
     Job(
         "forgotten as soon as idle",
         WindowSpec(200, 50, 70, 70, 30, 12),
@@ -128,6 +130,7 @@ JOBS: Final = (
         "idle at once, forgotten later",
         WindowSpec(40, 7, 0, 61, 5, 2),
         (*_on("file", {"batch_windows": 1}, {"parallelism": 3}), *_TOPICS),
+        features_in="java",
         partitions=1,
     ),
     Job(

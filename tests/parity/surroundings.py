@@ -81,7 +81,8 @@ class Surrounding:
         topics = self._with_broker() if any(run.medium == KAFKA for run in job.runs) else None
         if self._own is not None and job.sensors == self._own_sensors:
             return self._own._replace(topics=topics)
-        options = (*(_REFUSING if job.is_refusing else ()), *(_LITTLE_ROOM if job.has_little_room else ()))
+        options = ("--language", job.features_in)
+        options += (_REFUSING if job.is_refusing else ()) + (_LITTLE_ROOM if job.has_little_room else ())
         kind = job.sensors, options
         if kind not in self._kinds:
             self._kinds[kind] = self._started(*kind)

@@ -21,10 +21,12 @@ SEED = 7
 
 EDGES, REFUSING, *_ = JOBS
 FEW = with_sensors(EDGES, SEED, None)
+JAVA = with_sensors(next(job for job in JOBS if job.features_in == "java"), SEED, None)
 LITTLE_ROOM = with_sensors(next(job for job in JOBS if job.has_little_room), SEED, None)
 
 CASES = {
     "bytewax-file": (replace(EDGES, has_until=True), EngineRun(BYTEWAX, {"rpc": "batch", "batch_windows": 3})),
+    "bytewax-java": (JAVA, EngineRun(BYTEWAX)),
     "bytewax-little-room": (LITTLE_ROOM, EngineRun(BYTEWAX, {"batch_windows": 9})),
     "bytewax-restarted": (FEW, EngineRun(BYTEWAX, restarts=5)),
     "bytewax-kafka": (REFUSING, EngineRun(BYTEWAX, {"parallelism": 2, "source_records": 7}, medium=KAFKA)),
@@ -47,7 +49,7 @@ def logs_under(spec: WindowSpec, sensors: Sensors, goes_back: bool) -> list[Log]
 def needs(request: pytest.FixtureRequest, case: str) -> None:
     """Skip what cannot run here."""
     _, run = CASES[case]
-    if run.engine == FLINK:
+    if run.engine == FLINK or CASES[case][0].features_in == "java":
         request.getfixturevalue("has_flink")
     if run.medium == KAFKA:
         request.getfixturevalue("has_broker")
