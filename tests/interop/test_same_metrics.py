@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from tests.grpc_services.python.messages import demo_window, event_list, window_batch
+from tests.grpc_services.python.messages import demo_window, event_list, on_stream, window_batch
 from tests.interop.commands import LATECOMER, said
 
 ENDS = 'latecomer_service_calls_total{method="/latecomer.v1.FeatureService/StreamFeatures",status="OK"} 1.0'
@@ -43,7 +43,7 @@ def counted(language: str) -> dict[str, Any]:
         with pytest.raises(grpc.RpcError):
             original.engineerFeatures(event_list([]))
         batches.EngineerFeatures(window_batch([demo_window()] * 3))
-        assert len(list(batches.StreamFeatures(iter([window_batch([demo_window()] * 2)] * 2)))) == 2
+        assert len(list(batches.StreamFeatures(on_stream([window_batch([demo_window()] * 2)] * 2)))) == 2
         text = ""
         while ENDS not in text:  # a call is counted when its handler has ended
             with urlopen(url, timeout=60) as answer:
@@ -69,7 +69,7 @@ def is_time(name: str) -> bool:
 
 def test_a_java_server_shows_the_metrics_of_a_python_server(jar: Path) -> None:
     python, java = counted("python"), counted("java")
-    assert len(python) == 4
+    assert len(python) == 6
     assert java == python
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from grpc_services.python.stubs import mlpipeline_pb2, mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
+from tests.grpc_services.python.messages import window_batch
 
 NAMES = [f"sensor_{number}/v1" for number in range(1, 5)]
 Reading = tuple[float, float, float, float]
@@ -34,16 +35,8 @@ def words_of_a_window(channel: grpc.Channel, readings: list[Reading]) -> Iterato
     ]
     original = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel)
     yield words(lambda: original.engineerFeatures(mlpipeline_pb2.RawEventList(event=events)))
-    good = (1.0, 2.0, 3.0, 4.0)
-    columns = np.array([good, *readings], "<f4").T
-    request = batch_pb2.WindowBatch(
-        evaluation_id=["d/0/0", "d/0/1"],
-        device_id=["d", "d"],
-        starts=np.array([0, 1], "<u4").tobytes(),
-        ends=np.array([1, 1 + len(readings)], "<u4").tobytes(),
-        times=np.arange(1 + len(readings), dtype="<i8").tobytes(),
-        **{f"sensor{number}": column.tobytes() for number, column in enumerate(columns, 1)},
-    )
+    window = [(time, *reading) for time, reading in enumerate(readings)]
+    request = window_batch([[(0, 1.0, 2.0, 3.0, 4.0)], window])
     batches = batch_pb2_grpc.FeatureServiceStub(channel)
     yield words_of_a_row(batches.EngineerFeatures(request))
     [answer] = batches.StreamFeatures(iter([request]))
@@ -56,8 +49,7 @@ def words_of_features(channel: grpc.Channel, features: list[tuple[str, float]]) 
     pairs = [mlpipeline_pb2.Feature(name=name, value=value) for name, value in features]
     yield words(lambda: original.predict(mlpipeline_pb2.FeatureList(feature=pairs)))
     request = batch_pb2.FeatureBatch(
-        evaluation_id=["d/0/0"],
-        device_id=["d"],
+        rows=1,
         name=[name for name, _ in features],
         values=np.array([value for _, value in features], "<f4").tobytes(),
     )
