@@ -16,6 +16,7 @@ class Arena:
         times: int64, shape ``(rows,)``.
         readings: float32, shape ``(rows, sensors)``.
         sums: int64, shape ``(rows, sensors)``, or without sensors where no running sums are kept.
+        used: rows that were given away, from the first one on.
         present: int32, shape ``(rows, optional sensors)``: running counts, likewise.
     """
 
@@ -24,16 +25,16 @@ class Arena:
         self.readings: Float32s = np.empty((0, sensors.width), np.float32)
         self.sums: Int64s = np.empty((0, sensors.width if keeps_sums else 0), np.int64)
         self.present = np.empty((0, sum(sensors.optional) if keeps_sums else 0), np.int32)
-        self._used = 0
+        self.used = 0
 
     def has(self, rows: int) -> bool:
         """Whether so many rows are free behind those that were given away."""
-        return self._used + rows <= len(self.times)
+        return self.used + rows <= len(self.times)
 
     def given(self, spaces: Int64s) -> Int64s:
         """The first rows of ranges of so many rows, for which there must be room. What they hold is undefined."""
-        bases: Int64s = self._used + np.cumsum(spaces) - spaces
-        self._used += int(spaces.sum())
+        bases: Int64s = self.used + np.cumsum(spaces) - spaces
+        self.used += int(spaces.sum())
         return bases
 
     def make_anew(self, bases: Int64s, lengths: Int64s, spaces: Int64s, needed: int) -> Int64s:
@@ -50,11 +51,11 @@ class Arena:
             the first row of each column now.
         """
         moved: Int64s = np.cumsum(spaces) - spaces
-        self._used = int(spaces.sum())
+        self.used = int(spaces.sum())
         moves = list(zip(bases.tolist(), moved.tolist(), lengths.tolist(), strict=True))
         for name in ("times", "readings", "sums", "present"):
             old = getattr(self, name)
-            new = np.empty((2 * (self._used + needed), *old.shape[1:]), old.dtype)
+            new = np.empty((2 * (self.used + needed), *old.shape[1:]), old.dtype)
             for source, target, count in moves:
                 new[target : target + count] = old[source : source + count]
             setattr(self, name, new)

@@ -20,6 +20,9 @@ MAX_NUMBER: Final = 1 << 20
 _NUMBERS: Final = 64
 """For so many numbers there is room from the start; more when a higher one comes."""
 
+_LOOSE_ROWS: Final = 1 << 12
+"""So many rows may be left behind by columns without a look at how many are in use."""
+
 NOT_HELD: Final = -1
 _LONG_AGO: Final = np.iinfo(np.int64).min
 _SLOT: Final = np.dtype(
@@ -53,6 +56,7 @@ class ColumnTable:
         self.arena = Arena(sensors, keeps_sums=keeps_sums)
         self.sums = RunningSums(sensors, self.arena) if keeps_sums else None
         self._free: list[int] = []
+        self._live_rows = 0  # of the arena, that belong to columns
 
     def known(self, field: str, numbers: Int64s) -> NDArray[Any]:
         """The slots of columns, below 0 where one is not held."""
@@ -71,9 +75,9 @@ class ColumnTable:
             return
         slots = self._new_slots(len(numbers))
         spaces = spaces + 1
-        if not self.arena.has(needed := int(spaces.sum())):
-            live = self.slots[held := np.flatnonzero(self.slots["space"])]
-            self.slots["base"][held] = self.arena.make_anew(live["base"], live["length"] + 1, live["space"], needed)
+        self._live_rows += (needed := int(spaces.sum()))
+        if not self.arena.has(needed):
+            self._move(needed)
         self.slots["base"][slots] = bases = self.arena.given(spaces)
         self.slots["space"][slots] = spaces
         self.slots["room"][slots] = rooms
@@ -88,10 +92,18 @@ class ColumnTable:
             self.slot_of = grown(self.slot_of, number)
 
     def forget(self, numbers: Int64s, slots: NDArray[Any]) -> None:
-        """Let go of columns, and of the slots of those that are held."""
+        """Let go of columns, and of the slots of those that are held; of memory when most of it is of such columns."""
         self.slot_of[numbers] = 0
+        self._live_rows -= int(self.slots["space"][slots].sum())
         self.slots[slots] = 0
         self._free += slots.tolist()
+        if self.arena.used > 2 * self._live_rows + _LOOSE_ROWS:
+            self._move(0)
+
+    def _move(self, needed: int) -> None:
+        """Move all columns to where so many more rows are free."""
+        live = self.slots[held := np.flatnonzero(self.slots["space"])]
+        self.slots["base"][held] = self.arena.make_anew(live["base"], live["length"] + 1, live["space"], needed)
 
     def _new_slots(self, count: int) -> list[int]:
         if (lacking := count - len(self._free)) > 0:

@@ -33,6 +33,9 @@ are for finer ones: a reading near zero is more common than one that is a hundre
 _SCALES_MAX: Final = 4
 """So often the scale of a column is chosen anew: it costs a look at all of its rows."""
 
+_SHORT_BITS: Final = SUM_BITS - 6
+"""A column of room for 32 rows or fewer has more bits for each."""
+
 _LOOKED_AT: Final = 1 << 10
 """Readings, the last ones, that a scale is chosen anew by."""
 
@@ -128,6 +131,9 @@ class RunningSums:
             steps = np.diff(arena.sums[copied - 1 : copied + count - (row is not None)], axis=0)
             anew |= (np.abs(steps) > self._limits[slot]).any(axis=0)
         for sensor in self._unfit.sensors_of(source):
+            if self._is_short(slot):
+                anew[sensor] = True
+                continue
             places, values = self._unfit.of(source, sensor)
             kept = (places >= begin) & (places < begin + count - (row is not None))
             places = places[kept] - begin
@@ -187,8 +193,12 @@ class RunningSums:
 
     def _set_apart(self, slot: int, sensor: int, places: Int64s, values: Float64s, column: slice) -> None:
         """Note readings that do not fit the scale of their column, which lies there in the arena."""
-        if not self._unfit.add(slot, sensor, places, values):
+        if self._is_short(slot) or not self._unfit.add(slot, sensor, places, values):
             self._choose_anew(slot, sensor, column)
+
+    def _is_short(self, slot: int) -> bool:
+        """Whether the column has so little room that its rows cost less than a list of unfit readings."""
+        return bool(self._bits[slot] > _SHORT_BITS)
 
     def _choose_anew(self, slot: int, sensor: int, column: slice) -> None:
         """Choose the scale that fits most readings of a column, or none if too many fit none."""
@@ -200,7 +210,7 @@ class RunningSums:
             exponent = _best_exponent(values, bits)
             whole, unfit = _whole(values, 2.0**-exponent, 2.0**bits)
             places = np.empty(0, np.int64) if unfit is None else np.flatnonzero(unfit)
-            if len(places) <= MOST // 2:
+            if len(places) <= (0 if self._is_short(slot) else MOST // 2):
                 self._factors[slot, sensor], self._units[slot, sensor] = 2.0**-exponent, 2.0**exponent
                 self._arena.sums[column.start - 1, sensor] = 0
                 np.cumsum(whole.astype(np.int64), out=self._arena.sums[column, sensor])

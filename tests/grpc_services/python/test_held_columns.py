@@ -123,7 +123,7 @@ def test_whatever_is_done_to_columns_their_windows_are_those_of_plain_python(dat
         free = [number for number in range(9) if number not in stream.model]
         if action == "define" or not stream.model:
             numbers = data.draw(st.lists(st.sampled_from(free), min_size=1, unique=True)) if free else []
-            stream.define(numbers, [data.draw(st.integers(1, 80)) for _ in numbers])
+            stream.define(numbers, [data.draw(st.integers(1, 200)) for _ in numbers])
         elif action == "append":
             numbers = data.draw(st.lists(st.sampled_from(sorted(stream.model)), unique=True))
             left = {number: stream.rooms[number] - len(stream.model[number]) for number in numbers}
@@ -180,6 +180,24 @@ def test_a_long_stream_of_columns_that_are_derived_with_late_events_is_that_of_p
             stream.drop(random.sample(sorted(stream.model), 4))
         rows = {number: range(len(held) + 1) for number, held in stream.model.items() if held}
         stream.check([(number, *sorted(random.sample(some, 2))) for number, some in rows.items()])
+
+
+def test_what_columns_leave_behind_is_given_back_when_it_outweighs_them():
+    stream = Stream(sensors=Sensors.of(("a",)))
+    arena = stream.columns._table.arena
+    stream.define([0, 1], [10, 20_000])
+    stream.append({0: [(3, (5.0,))], 1: [(time, (1.0,)) for time in range(20_000)]})
+    stream.check([(0, 0, 1), (1, 7, 19_000)])
+    assert len(arena.times) >= 20_012
+    stream.drop([1])
+    assert len(arena.times) < 100
+    stream.append({0: [(4, (6.0,))]})
+    stream.check([(0, 0, 2), (0, 1, 2)])
+    for number in range(1, 2_000):  # each as long as the one before, which it is made of
+        stream.derive(number, 10, number - 1, 0, 2, None, None)
+        stream.drop([number - 1])
+    stream.check([(1_999, 0, 2), (1_999, 1, 2)])
+    assert len(arena.times) < 10_000
 
 
 def test_a_scale_that_is_passed_on_from_column_to_column_never_overflows():
