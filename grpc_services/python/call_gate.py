@@ -2,9 +2,10 @@
 
 A call is at work while the server computes for it. It waits while its caller has to act: send the first message, send
 the next one of a stream, or receive an answer. A waiting call holds a thread and, if it is a stream, its columns, which
-are bounded for all streams together. When all threads are held, the call that has waited longest is ended for the next one. So silent callers cannot keep others out: they would
-have to take all threads again within the milliseconds in which a message follows its headers. A stream that waits for
-its next request loses its columns when it is ended, but no answer, so a drain does not wait for it.
+are bounded for all streams together. When all threads are held, the call that has waited longest is ended for the next
+one. So silent callers cannot keep others out: they would have to take all threads again within the milliseconds in
+which a message follows its headers. A stream that waits for its next request loses its columns when it is ended, but no
+answer, so a drain does not wait for it.
 """
 
 import threading

@@ -162,7 +162,7 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_WITHIN_MS),
         ("grpc.so_reuseport", 0),  # or a second server on the port would start, and take half of the calls
         ("grpc.max_receive_message_length", settings.limits.max_message_bytes),
-        ("grpc.max_send_message_length", -1),  # an answer is smaller than its request; the caller has its own limit
+        ("grpc.max_send_message_length", -1),  # an answer has 65,536 rows at most; the caller has its own limit
         ("grpc.http2.max_ping_strikes", 0),  # a connection that is ended for its pings takes 1 kB more for each of them
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_connection_age_ms", settings.connections.max_connection_age_ms),  # gRPC moves it by up to a tenth
