@@ -17,6 +17,7 @@ class Arena:
         readings: float32, shape ``(rows, sensors)``.
         sums: int64, shape ``(rows, sensors)``, or without sensors where no running sums are kept.
         used: rows that were given away, from the first one on.
+        low: int64, as ``sums``, where readings are too wide for one; no sensors until ``keep_low``.
         present: int32, shape ``(rows, optional sensors)``: running counts, likewise.
     """
 
@@ -24,8 +25,14 @@ class Arena:
         self.times: Int64s = np.empty(0, np.int64)
         self.readings: Float32s = np.empty((0, sensors.width), np.float32)
         self.sums: Int64s = np.empty((0, sensors.width if keeps_sums else 0), np.int64)
+        self.low: Int64s = np.empty((0, 0), np.int64)
         self.present = np.empty((0, sum(sensors.optional) if keeps_sums else 0), np.int32)
         self.used = 0
+
+    def keep_low(self) -> None:
+        """Keep ``low`` from now on."""
+        if self.low.shape != self.sums.shape:
+            self.low = np.empty_like(self.sums)
 
     def has(self, rows: int) -> bool:
         """Whether so many rows are free behind those that were given away."""
@@ -53,7 +60,7 @@ class Arena:
         moved: Int64s = np.cumsum(spaces) - spaces
         self.used = int(spaces.sum())
         moves = list(zip(bases.tolist(), moved.tolist(), lengths.tolist(), strict=True))
-        for name in ("times", "readings", "sums", "present"):
+        for name in ("times", "readings", "sums", "low", "present"):
             old = getattr(self, name)
             new = np.empty((2 * (self.used + needed), *old.shape[1:]), old.dtype)
             for source, target, count in moves:

@@ -5,8 +5,9 @@ exactly in int64. Here each column and sensor has one scale, chosen by its first
 room for cannot overflow. Running sums may wrap around, the difference of two of them does not.
 
 A reading that does not fit the scale, too large or too fine, counts as 0 in the running sums and stands in a short list
-of its own: a window that holds one adds it, rounded once. When the list is full the column is looked at as a whole, and
-gets the scale that fits most readings; if that does not help either, its windows are summed from their rows.
+of its own: a window that holds one adds it, rounded once. When the list is full the column is looked at as a whole. It
+gets the scale that fits most readings, if need be with a second int64 for what is finer than the first one; if that
+does not help either, its windows are summed from their rows.
 """
 
 from math import fsum
@@ -56,6 +57,8 @@ class RunningSums:
         self._factors: Float64s = np.zeros((1, width))  # a reading times this is whole; 0.0: there is no scale
         self._units: Float64s = np.ones((1, width))  # 1 / factor, or 1.0
         self._scales = np.zeros((1, width), np.uint8)  # how many were chosen by a look at the whole column
+        self._has_low = np.zeros((1, width), np.bool_)  # its sums have two parts
+        self._keeps_low = False
         self._is_wide = np.zeros((1, width), np.bool_)  # its readings fit no scale
         self._has_wide = False
         self._unfit = UnfitReadings(width)
@@ -63,16 +66,19 @@ class RunningSums:
     def begin(self, slots: list[int], rooms: Int64s, bases: Int64s) -> None:
         """Begin the sums of columns with so much room; ``bases`` are the rows before their first ones."""
         if (highest := max(slots)) >= len(self._bits):
-            for name in ("_bits", "_limits", "_factors", "_units", "_scales", "_is_wide"):
+            for name in ("_bits", "_limits", "_factors", "_units", "_scales", "_has_low", "_is_wide"):
                 setattr(self, name, grown(getattr(self, name), highest))
         self._bits[slots] = SUM_BITS - bits_of(rooms)
         self._limits[slots] = np.ldexp(1.0, self._bits[slots])
         self._factors[slots] = 0.0
         self._units[slots] = 1.0
         self._scales[slots] = 0
+        self._has_low[slots] = False
         self._is_wide[slots] = False
         self._unfit.forget(slots)
         self._arena.sums[bases] = 0
+        if self._keeps_low:
+            self._arena.low[bases] = 0
         self._arena.present[bases] = 0
 
     def append(self, slots: Int64s, counts: Int64s, bases: Int64s, rows: Int64s, readings: Float32s) -> None:
@@ -92,9 +98,12 @@ class RunningSums:
         factors = self._factors[of_rows]
         if not factors.all() and self._choose(slots, np.maximum.reduceat(np.abs(values), begins)):
             factors = self._factors[of_rows]
-        whole, unfit = _whole(values, factors, self._limits[of_rows, np.newaxis])
+        has_low = self._has_low[of_rows] if self._keeps_low else None
+        whole, low, unfit = _whole(values, factors, self._limits[of_rows, np.newaxis], has_low)
         parts = None if one_each else (begins, counts)
-        _extend(self._arena.sums, whole.astype(np.int64), rows, parts)
+        _extend(self._arena.sums, whole, rows, parts)
+        if low is not None:
+            _extend(self._arena.low, low, rows, parts)
         if len(self._optional):
             _extend(self._arena.present, ~np.isnan(readings[:, self._optional]), rows, parts)
         if unfit is not None:
@@ -122,11 +131,12 @@ class RunningSums:
         """
         arena, copied = self._arena, first + begin
         split = count if row is None else row
-        for sums in (arena.sums, arena.present):
+        for sums in (arena.sums, arena.low, arena.present):
             sums[at - 1 : at + split] = sums[copied - 1 : copied + split]
             sums[at + split + 1 : at + count] = sums[copied + split : copied + count - 1]
         self._factors[slot], self._units[slot] = self._factors[source], self._units[source]
-        anew = self._is_wide[source].copy()
+        self._has_low[slot] = self._has_low[source]
+        anew = self._is_wide[source] | (self._has_low[source] & (self._bits[slot] != self._bits[source]))
         if self._bits[slot] < self._bits[source]:
             steps = np.diff(arena.sums[copied - 1 : copied + count - (row is not None)], axis=0)
             anew |= (np.abs(steps) > self._limits[slot]).any(axis=0)
@@ -142,11 +152,13 @@ class RunningSums:
             put_in = slice(at + row, at + row + 1)
             values = doubles(arena.readings[put_in])
             self._choose(np.array([slot]), np.abs(values))
-            whole, unfit = _whole(values, self._factors[slot], self._limits[slot])
+            has_low = self._has_low[slot] if self._keeps_low else None
+            whole, low, unfit = _whole(values, self._factors[slot], self._limits[slot], has_low)
             there = ~np.isnan(arena.readings[put_in, self._optional])
-            for sums, more in ((arena.sums, whole.astype(np.int64)), (arena.present, there)):
-                sums[put_in] = sums[at + row - 1] + more
-                sums[at + row + 1 : at + count] += more
+            for sums, more in ((arena.sums, whole), (arena.low, low), (arena.present, there)):
+                if more is not None:
+                    sums[put_in] = sums[at + row - 1] + more
+                    sums[at + row + 1 : at + count] += more
             if unfit is not None:
                 for sensor in np.flatnonzero(unfit[0]).tolist():
                     self._set_apart(slot, sensor, np.array([row]), values[:, sensor], slice(at, at + count))
@@ -165,11 +177,16 @@ class RunningSums:
         arena = self._arena
         whole = arena.sums[ends - 1] - arena.sums[starts - 1]
         sums: Float64s = whole * self._units[slots]
+        low = np.zeros((0, 0), np.int64)
+        if self._keeps_low:
+            low = np.where(self._has_low[slots], arena.low[ends - 1] - arena.low[starts - 1], 0)
+            for window, sensor in np.argwhere(low).tolist():
+                sums[window, sensor] = fsum(self._terms(int(slots[window]), window, sensor, whole, low))
         if self._unfit:
             firsts = bases + 1
             for window, sensor, values in self._unfit.within(slots, starts - firsts, ends - firsts):
-                exponent = int(np.frexp(self._units[slots[window], sensor])[1]) - 1
-                sums[window, sensor] = fsum([*two_doubles(int(whole[window, sensor]), exponent), *values])
+                terms = self._terms(int(slots[window]), window, sensor, whole, low)
+                sums[window, sensor] = fsum([*terms, *values])
         if self._has_wide:
             for sensor in range(sums.shape[1]):
                 wide = np.flatnonzero(self._is_wide[slots, sensor])
@@ -177,6 +194,14 @@ class RunningSums:
         counts = np.repeat((ends - starts)[:, np.newaxis], sums.shape[1], axis=1)
         counts[:, self._optional] = arena.present[ends - 1] - arena.present[starts - 1]
         return sums, counts
+
+    def _terms(self, slot: int, window: int, sensor: int, whole: Int64s, low: Int64s) -> list[float]:
+        """Doubles whose sum is that of the readings that fit."""
+        exponent = int(np.frexp(self._units[slot, sensor])[1]) - 1
+        terms = [*two_doubles(int(whole[window, sensor]), exponent)]
+        if low.size:
+            terms += two_doubles(int(low[window, sensor]), exponent - int(self._bits[slot]))
+        return terms
 
     def _choose(self, slots: Int64s, largest: Float64s) -> bool:
         """Choose scales for the columns and sensors that have none, if their largest readings say something."""
@@ -204,31 +229,63 @@ class RunningSums:
         """Choose the scale that fits most readings of a column, or none if too many fit none."""
         self._unfit.clear(slot, sensor)
         values = doubles(self._arena.readings[column, sensor])
-        bits = int(self._bits[slot])
         self._scales[slot, sensor] += 1
-        if self._scales[slot, sensor] <= _SCALES_MAX:
-            exponent = _best_exponent(values, bits)
-            whole, unfit = _whole(values, 2.0**-exponent, 2.0**bits)
-            places = np.empty(0, np.int64) if unfit is None else np.flatnonzero(unfit)
-            if len(places) <= (0 if self._is_short(slot) else MOST // 2):
-                self._factors[slot, sensor], self._units[slot, sensor] = 2.0**-exponent, 2.0**exponent
-                self._arena.sums[column.start - 1, sensor] = 0
-                np.cumsum(whole.astype(np.int64), out=self._arena.sums[column, sensor])
-                self._unfit.add(slot, sensor, places, values[places])
-                return
+        if self._scales[slot, sensor] <= _SCALES_MAX and (
+            self._fits_anew(slot, sensor, column, values, has_low=False)
+            or (not self._is_short(slot) and self._fits_anew(slot, sensor, column, values, has_low=True))
+        ):
+            return
         self._factors[slot, sensor], self._units[slot, sensor] = 0.0, 1.0
+        self._has_low[slot, sensor] = False
         self._is_wide[slot, sensor] = self._has_wide = True
 
+    def _fits_anew(self, slot: int, sensor: int, column: slice, values: Float64s, *, has_low: bool) -> bool:
+        """Sum a column at the scale that fits most of its readings, if few are left over; whether they were few."""
+        bits = int(self._bits[slot])
+        exponent = _best_exponent(values, 2 * bits) + bits if has_low else _best_exponent(values, bits)
+        whole, low, unfit = _whole(values, 2.0**-exponent, 2.0**bits, np.array(True) if has_low else None)
+        places = np.empty(0, np.int64) if unfit is None else np.flatnonzero(unfit)
+        if len(places) > (0 if self._is_short(slot) else MOST // 2):
+            return False
+        if has_low:
+            self._keeps_low = True
+            self._arena.keep_low()
+        self._has_low[slot, sensor] = has_low
+        self._factors[slot, sensor], self._units[slot, sensor] = 2.0**-exponent, 2.0**exponent
+        for sums, more in ((self._arena.sums, whole), (self._arena.low, low)):
+            if more is not None:
+                sums[column.start - 1, sensor] = 0
+                np.cumsum(more, out=sums[column, sensor])
+        self._unfit.add(slot, sensor, places, values[places])
+        return True
 
-def _whole(values: Float64s, factors: Any, limits: Any) -> tuple[Float64s, NDArray[np.bool_] | None]:
-    """The values as whole numbers, 0 where one does not fit; and which ones do not, if any."""
+
+def _whole(
+    values: Float64s, factors: Any, limits: Any, has_low: Any
+) -> tuple[Int64s, Int64s | None, NDArray[np.bool_] | None]:
+    """The values as whole numbers, 0 where one does not fit; what is finer than that; which ones do not fit, if any.
+
+    Args:
+        values: to be scaled.
+        factors: by these.
+        limits: of a whole number.
+        has_low: where what is finer is a whole number, too; ``None``: nowhere.
+    """
     scaled = values * factors
-    whole: Float64s = np.rint(scaled)
-    fits = (whole == scaled) & (np.abs(whole) <= limits)
+    whole, low = np.rint(scaled), None
+    fits = whole == scaled
+    if has_low is not None:
+        whole = np.where(has_low, np.trunc(scaled), whole)
+        finer = np.where(has_low, (scaled - whole) * limits, 0.0)
+        low = np.rint(finer)
+        fits = np.where(has_low, finer == low, fits)
+    fits &= np.abs(whole) <= limits
     if fits.all():
-        return whole, None
+        return whole.astype(np.int64), None if low is None else low.astype(np.int64), None
     whole[~fits] = 0.0
-    return whole, ~fits
+    if low is not None:
+        low[~fits] = 0.0
+    return whole.astype(np.int64), None if low is None else low.astype(np.int64), ~fits
 
 
 def _extend(sums: NDArray[Any], values: NDArray[Any], rows: Int64s, parts: tuple[Int64s, Int64s] | None) -> None:

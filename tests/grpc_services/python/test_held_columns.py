@@ -171,7 +171,7 @@ def test_a_long_stream_of_columns_that_are_derived_with_late_events_is_that_of_p
         start = random.randint(0, len(stream.model[source]) // 2)
         end = random.randint(start, len(stream.model[source]))
         late = random.choice([None, 0, end - start, random.randint(0, end - start)])
-        room = end - start + random.choice([1, 10, 500])
+        room = max(end - start + random.choice([1, 10, 500]), random.choice([1, stream.rooms[source]]))
         stream.derive(other, room, source, start, end, late, events(1)[0])
         left = {number: stream.rooms[number] - len(held) for number, held in stream.model.items()}
         asked = random.sample(sorted(left), random.randint(1, len(left)))
