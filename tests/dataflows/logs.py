@@ -109,7 +109,7 @@ class _Writer:
             readings = [*("1" for _ in names[1:]), random.choice(WRONG_READINGS)]
             return b'{"device_id":"d1","time":1,%s}' % _fields(names, readings).encode()
         noise = random.choice(NOISE)
-        return noise % _fields(names, ["1"] * len(names)).encode() if b"%s" in noise else noise
+        return noise % (_fields(names, self._readings()) or '"x":1').encode() if b"%s" in noise else noise
 
     def _readings(self) -> list[str | None]:
         """As JSON writes them; ``None``: the field is left out."""

@@ -124,7 +124,7 @@ _TICK_MAX_MS: Final = 20_000
 
 _FORMS: Final = (
     '{{"device_id":{id},"time":{time}{readings}{arrival}}}',
-    '{{ "further": [{{"x": null}}], "device_id": {id}, "time": {time}{readings}{arrival} }}',
+    '{{ "further": [{{"x": null}}], "device_id": {id}, "time": {time}.0{readings}{arrival} }}',
     '{{"time":{time}{arrival}{readings},"device_id":{id},"model":"\\u00e9\\ud83d\\ude00"}}',
     '{{"device_id":{escaped},"time":{time}{readings}{arrival}}}\r',
 )
