@@ -72,10 +72,18 @@ class Metrics:
             registry=registry,
         )
         self.calls = Histogram(
-            "latecomer_call_seconds", "Duration of a call", ["service"], buckets=_CALL_S, registry=registry
+            "latecomer_call_seconds",
+            "Duration of a call, or of a message on a stream",
+            ["service"],
+            buckets=_CALL_S,
+            registry=registry,
         )
         self.call_windows = Histogram(
-            "latecomer_call_windows", "Windows in a call", ["service"], buckets=_CALL_WINDOWS, registry=registry
+            "latecomer_call_windows",
+            "Windows in a call, or in a message on a stream",
+            ["service"],
+            buckets=_CALL_WINDOWS,
+            registry=registry,
         )
         self.retries = Counter("latecomer_retries", "Calls that were retried", ["service", "status"], registry=registry)
         for reason in REASONS:

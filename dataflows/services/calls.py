@@ -111,10 +111,14 @@ class Service:
         credentials = self._call_credentials()
         hold = self._addresses.hold(server)
         try:
-            return Stream(hold, path, credentials, self._timeout_ms / 1000)
+            return Stream(hold, path, credentials, self._timeout_ms / 1000, self._note_answer)
         except ValueError:  # gRPC's, of a channel that was closed
             hold.give_back()
             raise self._ended() from None
+
+    def _note_answer(self, rows: int, seconds: float) -> None:
+        self._metrics.call_windows.labels(self.name).observe(rows)
+        self._metrics.calls.labels(self.name).observe(seconds)
 
     def told(self, server: Turn, path: str) -> bytes:
         """What a unary method of one of its servers answers to an empty message, without retries.

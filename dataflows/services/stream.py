@@ -5,6 +5,7 @@ own deadline would cover the whole stream, so each answer has one of its own her
 """
 
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from time import monotonic
@@ -23,12 +24,16 @@ class Owed:
 
     Attributes:
         answer: its bytes; ``None`` if there will be none.
+        rows: how many the request asks about.
+        asked_s: when, on the monotonic clock.
     """
 
-    __slots__ = ("_has_come", "_stream", "answer")
+    __slots__ = ("_has_come", "_stream", "answer", "asked_s", "rows")
 
-    def __init__(self, stream: "Stream") -> None:
+    def __init__(self, stream: "Stream", rows: int) -> None:
         self._stream = stream
+        self.rows = rows
+        self.asked_s = monotonic()
         self._has_come = Event()
         self.answer: bytes | None = None
 
@@ -55,7 +60,14 @@ class Stream:
         is_over: whether nothing comes any more.
     """
 
-    def __init__(self, hold: Hold, path: str, credentials: grpc.CallCredentials | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        hold: Hold,
+        path: str,
+        credentials: grpc.CallCredentials | None,
+        timeout_s: float,
+        note: Callable[[int, float], None],
+    ) -> None:
         """Begin a stream.
 
         Args:
@@ -63,9 +75,11 @@ class Stream:
             path: the full name of the method.
             credentials: the token, if there is one.
             timeout_s: the deadline of each answer.
+            note: takes of each answer the rows, and the seconds since its request.
         """
         self._hold: Final = hold
         self._timeout_s: Final = timeout_s
+        self._note: Final = note
         self._lock: Final = Lock()
         self._requests: Final[SimpleQueue[bytes | None]] = SimpleQueue()
         self._owed: Final[deque[Owed]] = deque()  # under the lock
@@ -82,9 +96,9 @@ class Stream:
         """Whether it takes requests, and the connection is the one that new calls take."""
         return not self.is_over and self._hold.is_current()
 
-    def ask(self, request: bytes) -> Owed:
-        """Send a request. The caller sees to it that requests come in their order."""
-        owed = Owed(self)
+    def ask(self, request: bytes, rows: int) -> Owed:
+        """Send a request about so many rows. The caller sees to it that requests come in their order."""
+        owed = Owed(self, rows)
         with self._lock:
             if self.is_over:
                 owed.settle(None)
@@ -116,7 +130,9 @@ class Stream:
                 self.answers += 1
                 self._answered_s = monotonic()
                 self._hold.note(failed=False)
-                self._owed.popleft().settle(answer)
+                owed = self._owed.popleft()
+                self._note(owed.rows, self._answered_s - owed.asked_s)
+                owed.settle(answer)
         except grpc.RpcError as error:
             status = error.code()
         except IndexError:  # an answer that nobody asked for

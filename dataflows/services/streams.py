@@ -132,7 +132,7 @@ class Streams:
             if opened is None:
                 return None
             request = opened.kept.request(evaluations, start)
-            owed = opened.stream.ask(request.message)
+            owed = opened.stream.ask(request.message, len(request.rows))
         if len(request.rows) == request.end - start:
             chunk, asked = evaluations[start : request.end], rows[start : request.end]
         else:
@@ -166,7 +166,7 @@ class Streams:
             return None, None
         with server.lock:
             opened = server.current()
-            return opened, None if opened is None else opened.stream.ask(rows.serialised())
+            return opened, None if opened is None else opened.stream.ask(rows.serialised(), len(rows))
 
     def _complete(self, fed: _Fed, answers: Answers) -> None:
         """Note the answers to a request."""

@@ -34,6 +34,7 @@ class Peer:
         self.was_cancelled = False
         self.is_current_connection = True
         self.noted: list[bool] = []
+        self.answered: list[tuple[int, float]] = []
         self.given_back = Flag()
 
     def stream(self, path: str) -> Any:
@@ -61,36 +62,40 @@ class Peer:
     def note(self, *, failed: bool) -> None:
         self.noted.append(failed)
 
+    def note_answer(self, rows: int, seconds: float) -> None:
+        self.answered.append((rows, seconds))
+
     def give_back(self) -> None:
         self.given_back.set()
 
 
 def begun(peer: Peer, timeout_s: float = 60.0) -> Stream:
-    return Stream(cast(Hold, peer), "/a/stream", None, timeout_s)
+    return Stream(cast(Hold, peer), "/a/stream", None, timeout_s, peer.note_answer)
 
 
 def test_answers_belong_to_the_requests_in_their_order() -> None:
     peer = Peer()
     stream = begun(peer)
-    first, second = stream.ask(b"1"), stream.ask(b"2")
+    first, second = stream.ask(b"1", 7), stream.ask(b"2", 7)
     assert (next(peer.requests), next(peer.requests)) == (b"1", b"2")
     peer.answers.put(b"one")
     peer.answers.put(b"two")
     assert (second.awaited(), first.awaited()) == (b"two", b"one")
     assert (stream.is_open, stream.answers, True in peer.noted) == (True, 2, False)
+    assert [rows for rows, seconds in peer.answered if 0 <= seconds < 60] == [7, 7]
 
 
 @pytest.mark.parametrize("end", [None, Status.UNAVAILABLE, Status.INTERNAL])
 def test_what_a_stream_that_ends_still_owes_never_comes(end: grpc.StatusCode | None) -> None:
     peer = Peer()
     stream = begun(peer)
-    first, second = stream.ask(b"1"), stream.ask(b"2")
+    first, second = stream.ask(b"1", 7), stream.ask(b"2", 7)
     peer.answers.put(b"one")
     peer.answers.put(end)
     assert (first.awaited(), second.awaited()) == (b"one", None)
     assert peer.given_back.wait(60)
     assert not stream.is_open
-    assert stream.ask(b"3").awaited() is None
+    assert stream.ask(b"3", 7).awaited() is None
     assert list(peer.requests) == [b"1", b"2"]
     assert True not in peer.noted  # it had answered: what is wrong the calls find out
 
@@ -98,7 +103,7 @@ def test_what_a_stream_that_ends_still_owes_never_comes(end: grpc.StatusCode | N
 @pytest.mark.parametrize(("end", "noted"), [(Status.UNAVAILABLE, [True]), (Status.UNIMPLEMENTED, [])])
 def test_a_server_that_is_away_before_the_first_answer_rests(end: grpc.StatusCode, noted: list[bool]) -> None:
     peer = Peer()
-    owed = begun(peer).ask(b"1")
+    owed = begun(peer).ask(b"1", 7)
     peer.answers.put(end)
     assert owed.awaited() is None
     assert peer.given_back.wait(60)
@@ -108,7 +113,7 @@ def test_a_server_that_is_away_before_the_first_answer_rests(end: grpc.StatusCod
 def test_an_answer_that_is_overdue_ends_the_stream_and_its_server_rests() -> None:
     peer = Peer()
     stream = begun(peer, 0.05)
-    assert (stream.ask(b"1").awaited(), peer.was_cancelled) == (None, True)
+    assert (stream.ask(b"1", 7).awaited(), peer.was_cancelled) == (None, True)
     assert peer.given_back.wait(60)
     assert peer.noted == [True]
 
@@ -116,13 +121,13 @@ def test_an_answer_that_is_overdue_ends_the_stream_and_its_server_rests() -> Non
 def test_a_caller_that_is_slow_to_ask_or_to_read_makes_no_server_late() -> None:
     peer = Peer()
     stream = begun(peer, 0.2)
-    first, second = stream.ask(b"1"), stream.ask(b"2")
+    first, second = stream.ask(b"1", 7), stream.ask(b"2", 7)
     assert not Flag().wait(0.3)
     peer.answers.put(b"one")
     peer.answers.put(b"two")
     assert (first.awaited(), second.awaited()) == (b"one", b"two")
     assert not Flag().wait(0.3)  # nothing is owed
-    owed = stream.ask(b"3")
+    owed = stream.ask(b"3", 7)
     peer.answers.put(b"three")
     assert owed.awaited() == b"three"
 
@@ -148,7 +153,7 @@ def test_an_answer_that_nobody_asked_for_ends_the_stream() -> None:
 def test_a_stream_on_a_connection_that_was_replaced_takes_no_more_and_still_brings_what_it_owes() -> None:
     peer = Peer()
     stream = begun(peer)
-    owed = stream.ask(b"1")
+    owed = stream.ask(b"1", 7)
     peer.is_current_connection = False
     assert not stream.is_open
     stream.finish()
