@@ -12,6 +12,7 @@ from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
 from dataflows.command_line.deploy import deploy
 from dataflows.command_line.heartbeat import heartbeat
+from dataflows.command_line.new import new
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.run import run
@@ -43,7 +44,7 @@ def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (run, serve, ask, produce, heartbeat, broker, deploy, parity, bench, test):
+for command in (run, serve, ask, produce, heartbeat, broker, deploy, parity, bench, test, new):
     latecomer.add_command(command)
 
 
