@@ -46,13 +46,13 @@ class SimulatedFleet:
     wrong_clock: float = setting(
         0.005, "Share of events with a clock that is ahead by ten minutes to two days.", kind="share"
     )
+    seed: int = setting(1, "Seed of the random numbers; the same seed gives the same events.", kind="integer")
     sensors: tuple[str, ...] = setting(
         DEMO_SENSORS.declared,
         "Readings of an event, up to 64; one with a question mark behind its name is absent now and then.",
         kind="names",
         shows="NAME[?][,...]",
     )
-    seed: int = setting(1, "Seed of the random numbers; the same seed gives the same events.", kind="integer")
 
     def __post_init__(self) -> None:
         for name in ("devices", "duration_ms", "every_ms"):

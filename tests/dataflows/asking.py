@@ -58,7 +58,9 @@ class Bench:
         """A client with small batches, between two servers with these rules."""
         self.features = self._stack.enter_context(misbehaving(self._real[0], features))
         self.inference = self._stack.enter_context(misbehaving(self._real[1], inference))
-        settings = RunSettings.of(**{"rpc": "batch", "batch_windows": 8, "pause_ms": 1, "timeout_ms": 30_000, **changes})
+        settings = RunSettings.of(
+            **{"rpc": "batch", "batch_windows": 8, "pause_ms": 1, "timeout_ms": 30_000, **changes}
+        )
         services = Services(self.features.address, self.inference.address)
         return self._stack.enter_context(closing(ServiceClient(services, settings, self.metrics)))
 

@@ -89,4 +89,5 @@ def one_line(output: bytes) -> str:
 def sample_log(devices: int = 5, hours: int = 6, **shares: float) -> bytes:
     """The lines of a small fleet."""
     fleet = SimulatedFleet(devices=devices, duration_ms=hours * 3_600_000, interval_ms=3_600_000, **shares)
-    return b"".join(EventCodec().encoded(event, arrival_ms) + b"\n" for event, arrival_ms in fleet.logged_events())
+    encoded = EventCodec().encoded
+    return b"".join(encoded(event, arrival_ms) + b"\n" for event, arrival_ms in fleet.logged_events())

@@ -21,7 +21,8 @@ def fleet_lines(devices: int, minutes: int, seed: int = 1) -> bytes:
     fleet = SimulatedFleet(
         devices, minutes * 60_000, 20_000, START_MS, SPEC.interval_ms, 0.1, 0.02, 0.05, 0.02, seed
     )  # fmt: skip
-    lines = [EventCodec().encoded(event, arrival_ms) for event, arrival_ms in fleet.logged_events()]
+    encoded = EventCodec().encoded
+    lines = [encoded(event, arrival_ms) for event, arrival_ms in fleet.logged_events()]
     for number, noise in enumerate(NOISE):
         lines.insert((number + 1) * len(lines) // (len(NOISE) + 1), noise)
     return b"\n".join(lines) + b"\n"
