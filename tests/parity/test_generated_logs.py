@@ -14,7 +14,7 @@ from tests.parity.logs import Log
 from tests.parity.suite import chosen_jobs, judged, prepared
 from tests.parity.surroundings import Surrounding
 from tests.parity.transcript_jobs import transcript_jobs
-from window_core import Sensors, WindowSpec
+from window_core import DEMO_SENSORS, Sensors, WindowSpec
 
 LOGS = 50
 SEED = 7
@@ -69,9 +69,11 @@ def test_an_engine_writes_the_bytes_of_the_plain_loop(case: str, surrounding: Su
     assert compared(outputs).outputs > 10 * LOGS
 
 
+@pytest.mark.parametrize("sensors", ["the demo's", "others"])
 @pytest.mark.usefixtures("has_broker")
-def test_the_transcripts_of_one_spec_give_the_same_bytes_on_a_topic(surrounding: Surrounding) -> None:
-    job = max(transcript_jobs(), key=lambda job: (job.spec.tick_ms > 0, len(job.logs)))
+def test_the_transcripts_of_one_spec_give_the_same_bytes_on_a_topic(surrounding: Surrounding, sensors: str) -> None:
+    jobs = [job for job in transcript_jobs() if (job.sensors == DEMO_SENSORS) == (sensors == "the demo's")]
+    job = max(jobs, key=lambda job: (job.spec.tick_ms > 0, job.sensors.width, len(job.logs)))
     run = next(run for run in job.runs if run.engine == BYTEWAX)
     around = surrounding.of(job)
     _, finding = judged(prepared(job, job.logs, around.asked), run, around)
