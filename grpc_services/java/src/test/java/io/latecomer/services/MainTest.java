@@ -169,6 +169,12 @@ final class MainTest {
         "{}",
         "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[1,2]}",
         "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[NaN]}",
+        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[null]}",
+        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[{}]}",
+        "{\"device_id\":\"d\",\"times\":[null]}",
+        "{\"device_id\":\"d\",\"times\":null}",
+        "{\"device_id\":null,\"times\":[1]}",
+        "{\"device_id\":{},\"times\":[1]}",
       })
   void aLineThatIsNoWindowIsAFailureWithItsNumber(String line) throws Exception {
     Run run = runOnLines("unary", "", line);

@@ -10,6 +10,7 @@ import io.latecomer.services.rules.Sensors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -54,15 +55,14 @@ public final class WindowLines {
   }
 
   private Window window(String text) {
-    JsonObject line;
-    long[] times;
     try {
-      line = JSON.fromJson(text, JsonObject.class);
-      if (line == null || !line.has("device_id") || !line.has("times")) {
+      JsonObject line = JSON.fromJson(text, JsonObject.class);
+      String deviceId = line == null ? null : JSON.fromJson(line.get("device_id"), String.class);
+      Long[] given = line == null ? null : JSON.fromJson(line.get("times"), Long[].class);
+      if (deviceId == null || given == null || Arrays.asList(given).contains(null)) {
         throw new Failure("line " + number + ": not a window: device_id and times are needed");
       }
-      times = JSON.fromJson(line.get("times"), long[].class);
-      String deviceId = JSON.fromJson(line.get("device_id"), String.class);
+      long[] times = Arrays.stream(given).mapToLong(Long::longValue).toArray();
       float[][] readings = new float[sensors.width()][];
       for (int i = 0; i < readings.length; i++) {
         readings[i] = readings(line, i, times.length);

@@ -42,7 +42,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 public final class AskCommand implements Callable<Integer> {
-  /** What one request holds at most; with four sensors, an event of a batch is 24 bytes. */
+  /** What one request holds at most; with 64 sensors, an event of a batch is 264 bytes. */
   private static final int WINDOWS_IN_REQUEST = 256;
 
   private static final int EVENTS_IN_REQUEST = 100_000;

@@ -15,8 +15,8 @@ public record ColumnSettings(Sensors sensors, long columnBytes, long streamColum
   private static final long MOST_BYTES = 1L << 40;
 
   /**
-   * 64 MiB hold the windows of 1,000 devices of four sensors with 1,200 events each; 256 MiB are
-   * four such streams.
+   * 64 MiB hold the windows of 1,000 devices with 900 events of four sensors each, and a quarter
+   * more room than that; 256 MiB are four such streams.
    */
   public static final ColumnSettings DEFAULT =
       new ColumnSettings(Sensors.DEMO, 256L << 20, 64L << 20);
