@@ -157,7 +157,7 @@ def garbage(name: str, request: object, number: int) -> bytes:
 
 def too_few_rows(name: str, request: object, number: int) -> object:
     def change(answer: object) -> None:
-        del answer.evaluation_id[-1]  # type: ignore[attr-defined]
+        answer.rows -= 1  # type: ignore[attr-defined]
 
     return change
 
@@ -196,3 +196,16 @@ def test_a_service_that_cannot_be_worked_with_fails_the_run(
     assert line.startswith(f"latecomer: the inference service at {inference.address} ")
     assert says in line
     assert (tmp_path / "p.jsonl").read_bytes() == b""
+
+
+def test_services_for_other_sensors_end_a_run_before_its_first_event(tmp_path: Path, services: tuple[str, ...]) -> None:
+    finished = latecomer(
+        "run", *services, "--input", "events.jsonl", "--output", "p.jsonl", "--quiet",
+        "--sensors", "sensor1,sensor2?", cwd=tmp_path,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert one_line(finished.stderr) == (
+        "latecomer: the feature service is for the sensors sensor1, sensor2, sensor3, sensor4; the sensors of this run "
+        "are sensor1, sensor2?: see --sensors"
+    )
+    assert not (tmp_path / "p.jsonl").exists() or (tmp_path / "p.jsonl").read_bytes() == b""

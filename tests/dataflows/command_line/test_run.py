@@ -150,11 +150,11 @@ def test_until_reads_nothing_that_arrived_later_and_ticks_up_to_it(run: Run, tmp
 
 def test_a_run_of_which_every_evaluation_was_refused_fails_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "refusing.py").write_text(
-        "from grpc_services.python.features import Window, feature\n"
+        "from grpc_services.python.features import MEANS, Window, feature\n"
         '@feature("spread_1/v1")\n'
         "def spread(window: Window) -> float:\n"
         "    return 1 / 0\n"
-        "FEATURES = (spread,)\n"
+        "FEATURES = (*MEANS, spread)\n"
     )
     (tmp_path / "events.jsonl").write_bytes(EVENT % 5 + b"\n" + EVENT % 6 + b'\n{"device_id":7}\n')
     finished = latecomer(

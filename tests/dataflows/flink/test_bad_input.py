@@ -9,7 +9,7 @@ from dataflows.flink_job import installation
 from dataflows.flink_job.installation import CONNECTOR, JAR, check_installation, jars
 from dataflows.kafka_broker.broker import Broker
 from runtime.errors import SettingsError
-from tests.dataflows.commands import latecomer_here, one_line
+from tests.dataflows.commands import latecomer_here, one_line, sample_log
 from tests.dataflows.connectors.kafka.topics import USER, Topics
 
 pytestmark = pytest.mark.usefixtures("has_flink")
@@ -97,3 +97,17 @@ def test_a_missing_jar_is_named_with_the_command_that_brings_it(
                 os.link(other, tmp_path / other.name)
         with pytest.raises(SettingsError, match=rf"{jar} is missing: build it with `mvn -f .*pom.xml package`"):
             check_installation()
+
+
+def test_services_for_other_sensors_end_a_run_before_its_first_event(
+    features_address: str, inference_address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=2, hours=1))
+    services = ("--features", features_address, "--inference", inference_address)
+    places = ("--input", "events.jsonl", "--output", "p.jsonl")
+    done = latecomer_here(
+        "run", "--engine", "flink", "--quiet", *services, *places, "--sensors", "sensor1,sensor2?", cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "; the sensors of this run are sensor1, sensor2?: see --sensors" in one_line(done.stderr)
+    assert not (tmp_path / "p.jsonl").exists()
