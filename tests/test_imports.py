@@ -48,7 +48,19 @@ ONLY_IN = {
 NEEDS_A_CHECKOUT = {"dataflows/command_line/parity.py": {"tests"}}  # says so, and loads it when it is called
 OURS = {"window_core", "runtime", "dataflows", "grpc_services", "benchmarks", "tests"}
 
-CORE_MAY_USE = {"array", "bisect", "collections", "dataclasses", "itertools", "math", "re", "struct", "sys", "typing", "zlib"}
+CORE_MAY_USE = {
+    "array",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "itertools",
+    "math",
+    "re",
+    "struct",
+    "sys",
+    "typing",
+    "zlib",
+}
 """Short on purpose: no clock, thread, socket, file, logger or chance is among them. A new one is a decision."""
 
 
