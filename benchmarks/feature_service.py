@@ -10,18 +10,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, NamedTuple, cast
 
 import grpc
 import numpy as np
 
+from dataflows.services.sent_columns import SentColumns
 from grpc_services.python.stubs import mlpipeline_pb2 as original
 from grpc_services.python.stubs import mlpipeline_pb2_grpc as original_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2, batch_pb2_grpc
 from runtime.python_process import python_environment
+from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, Event, WindowSpec
 
 __all__ = ["batch_request", "calls_rate", "main", "measured", "original_request"]
 
@@ -31,21 +33,49 @@ CALLERS = 8
 DEVICES = 32  # of which a batch holds 8 windows each, as one does in a backlog
 IN_FLIGHT = 4  # requests on a stream at a time: one is made, one is sent, one is answered, one is read
 
+HELD: Final = (EVENTS, 3_000, 36_000)
+STREAM_WINDOWS: Final = 1_000
+STREAM_EVENTS: Final = 3_000_000
+STREAM_MESSAGES: Final = 300
+COLUMN_BYTES: Final = 1 << 30
+PERIOD_MS: Final = 120_000
+START_MS: Final = 1_587_920_555_000
+
 _MODULE = "benchmarks.feature_service"
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
+class Stream(NamedTuple):
+    """What the pipeline sends on a stream while its windows are full: one new event for each window.
+
+    Attributes:
+        requests: in their order.
+        filling: how many of them come before the windows are full.
+    """
+
+    requests: list[bytes]
+    filling: int
+
+
 def main(seconds: float = 3.0) -> dict[str, float]:
     """Measure each way for so many seconds, and print a table. Returns windows/s by name."""
-    rates = measured(seconds)
+    streams = {held: stream_of(held, STREAM_MESSAGES) for held in HELD}
+    rates = measured(seconds, streams)
     unary = rates["original, unary"]
-    print(f"windows of {EVENTS} events, batches of {WINDOWS}, all of other devices or of {DEVICES}, {seconds:g} s each")
+    print(
+        f"windows of {EVENTS} events, batches of {WINDOWS}, all of other devices or of {DEVICES}, {seconds:g} s each;"
+    )
+    print(f"on streams one new event a window, {STREAM_WINDOWS:,} windows a message, {STREAM_EVENTS:,} events held")
     for name, rate in rates.items():
         print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / unary:>8.1f} x the original unary call")
+    for held, stream in streams.items():
+        new = stream.requests[stream.filling :]
+        asked = sum(map(len, new)) / (STREAM_WINDOWS * STREAM_MESSAGES)
+        print(f"  {held:>6,} events held: {asked:>6.0f} bytes a window in requests for features, amortised")
     return rates
 
 
-def measured(seconds: float) -> dict[str, float]:
+def measured(seconds: float, streams: dict[int, Stream]) -> dict[str, float]:
     """Windows/s of each way to ask, and of the empty exchange of the same size."""
     with _server("features") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
         one = original_request()
@@ -62,17 +92,19 @@ def measured(seconds: float) -> dict[str, float]:
                 batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures, batch_request(devices=DEVICES), seconds, 2
             )
             * WINDOWS,
-            "batch stream": _stream_rate(batch_pb2_grpc.FeatureServiceStub(channel).StreamFeatures, many, seconds)
-            * WINDOWS,
         }
+        call = channel.stream_stream("/latecomer.v1.FeatureService/StreamFeatures", None, None)
+        for held, stream in streams.items():
+            rates[f"stream, {held:,} events held"] = _stream_rate(call, *stream) * STREAM_WINDOWS
     size = len(answer.SerializeToString())
+    stream = streams[EVENTS]
     with _server(f"ceiling {size}") as address, grpc.insecure_channel(address, _OPTIONS) as channel:
         data = many.SerializeToString()
         rates["ceiling of batch unary"] = (
             calls_rate(channel.unary_unary("/ceiling/unary", None, None), data, seconds, 2) * WINDOWS
         )
-        rates["ceiling of batch stream"] = (
-            _stream_rate(channel.stream_stream("/ceiling/stream", None, None), data, seconds) * WINDOWS
+        rates["ceiling of the stream"] = (
+            _stream_rate(channel.stream_stream("/ceiling/stream", None, None), *stream) * STREAM_WINDOWS
         )
     return rates
 
@@ -94,21 +126,25 @@ def original_request() -> original.RawEventList:
 
 
 def batch_request(windows: int = WINDOWS, events: int = EVENTS, devices: int = WINDOWS) -> batch_pb2.WindowBatch:
-    """Windows of some devices, as columns; those of one device follow each other by an event."""
+    """Windows of some devices, each with a column of its own; those of one device follow each other by an event."""
     numbers = np.arange(windows)
     rows = events + windows // devices - 1  # of a device
-    starts = numbers % devices * rows + numbers // devices
-    readings = np.random.default_rng(1).random((4, devices * rows), np.float32)
+    columns = np.arange(devices, dtype="<u4").tobytes()
+    rooms = np.full(devices, rows, "<u4").tobytes()
+    starts = numbers // devices
+    readings = np.random.default_rng(1).random((devices * rows, 4), np.float32)
     return batch_pb2.WindowBatch(
-        evaluation_id=[f"device_{window}/1587920555000/{events}" for window in range(windows)],
-        device_id=[f"device_{window % devices}" for window in range(windows)],
+        sensor=DEMO_SENSORS.declared,
+        device_id=[f"device_{device}" for device in range(devices)],
+        number=columns,
+        room=rooms,
+        appended_number=columns,
+        appended_count=rooms,
+        times=np.tile(1_587_920_555_000 + 120_000 * np.arange(rows, dtype="<i8"), devices).tobytes(),
+        readings=readings.tobytes(),
+        window_number=(numbers % devices).astype("<u4").tobytes(),
         starts=starts.astype("<u4").tobytes(),
         ends=(starts + events).astype("<u4").tobytes(),
-        times=np.tile(1_587_920_555_000 + 120_000 * np.arange(rows, dtype="<i8"), devices).tobytes(),
-        sensor1=readings[0].tobytes(),
-        sensor2=readings[1].tobytes(),
-        sensor3=readings[2].tobytes(),
-        sensor4=readings[3].tobytes(),
     )
 
 
@@ -130,22 +166,54 @@ def calls_rate(call: Callable[[Any], Any], request: Any, seconds: float, callers
     return calls / (time.monotonic() - start_s)
 
 
-def _stream_rate(call: Callable[[Iterator[Any]], Any], request: Any, seconds: float) -> float:
-    """Requests a second on one stream."""
-    until_s = time.monotonic() + seconds
+def _stream_rate(call: Callable[..., Iterable[bytes]], requests: Sequence[bytes], held: int = 0) -> float:
+    """Requests a second on one stream, behind the first ones, which only fill the columns."""
     free = threading.Semaphore(IN_FLIGHT)
 
-    def requests() -> Iterator[Any]:
-        while time.monotonic() < until_s:
+    def sent() -> Iterator[bytes]:
+        for request in requests:
             free.acquire()
             yield request
 
     start_s = time.monotonic()
-    answers = 0
-    for _ in call(requests()):
-        answers += 1
+    for number, _ in enumerate(call(sent())):
+        if number == held:
+            start_s = time.monotonic()
         free.release()
-    return answers / (time.monotonic() - start_s)
+    return (len(requests) - held - 1) / (time.monotonic() - start_s)
+
+
+def stream_of(held: int, messages: int) -> Stream:
+    """Messages of 1,000 windows each, of as many devices as hold three million events, by the pipeline's own client."""
+    devices = min(STREAM_WINDOWS, STREAM_EVENTS // held)
+    each = STREAM_WINDOWS // devices
+    spec = WindowSpec(interval_ms=PERIOD_MS * held - 1, tick_ms=0)
+    windows = [DeviceWindow(spec, f"device-{device:04d}") for device in range(devices)]
+    sent = SentColumns(DEMO_SENSORS, COLUMN_BYTES, STREAM_WINDOWS, 3_500_000)
+    random = np.random.default_rng(1)
+    requests: list[bytes] = []
+
+    def send(first: int, last: int, *, asks: bool) -> None:
+        rows = random.normal(20, 3, (len(windows), last - first, 4)).astype("<f4")
+        evaluations: list[Evaluation] = []
+        for device, window in enumerate(windows):
+            for number in range(first, last):
+                time_ms = START_MS + PERIOD_MS * number
+                event = Event(window.device_id, time_ms, rows[device, number - first].tobytes())
+                [evaluation] = window.on_event(event, time_ms)
+                if asks or number == last - 1:
+                    evaluations.append(cast(Evaluation, evaluation))
+        start = 0
+        while start < len(evaluations):
+            request = sent.request(evaluations, start)
+            requests.append(request.message)
+            start = request.end
+
+    send(0, held, asks=False)
+    filling = len(requests)
+    for message in range(messages):
+        send(held + message * each, held + (message + 1) * each, asks=True)
+    return Stream(requests, filling)
 
 
 @contextmanager
@@ -186,6 +254,7 @@ if __name__ == "__main__":
         from grpc_services.python.serve import serve
         from grpc_services.python.settings import ServerSettings
 
-        sys.exit(serve(ServerSettings.of("features", port=0, stop_at_end_of_input=True)))
+        more = {"column_bytes": COLUMN_BYTES, "stream_column_bytes": COLUMN_BYTES}
+        sys.exit(serve(ServerSettings.of("features", port=0, stop_at_end_of_input=True, **more)))
     else:
         main(*map(float, sys.argv[1:2]))
