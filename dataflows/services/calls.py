@@ -114,7 +114,7 @@ class Service:
             return Stream(hold, path, credentials, self._timeout_ms / 1000, self._note_answer)
         except ValueError:  # gRPC's, of a channel that was closed
             hold.give_back()
-            raise self._ended() from None
+            raise self.ended() from None
 
     def _note_answer(self, rows: int, seconds: float) -> None:
         self._metrics.call_windows.labels(self.name).observe(rows)
@@ -137,7 +137,7 @@ class Service:
             hold.note(failed=another_server_may_answer(error.code()))
             raise AskAgainError(error.code(), error.details() or "") from None
         except ValueError:
-            raise self._ended() from None
+            raise self.ended() from None
         finally:
             hold.give_back()
 
@@ -166,7 +166,7 @@ class Service:
 
     def _attempt(self, path: str, request: bytes) -> bytes:
         if self._closed.is_set():
-            raise self._ended()
+            raise self.ended()
         start = perf_counter()
         try:
             credentials = self._call_credentials()
@@ -183,7 +183,7 @@ class Service:
     def _what_follows(self, status: grpc.StatusCode, details: str) -> Exception:
         """The error for a status, by the table in ``errors``."""
         if self._closed.is_set():
-            return self._ended()
+            return self.ended()
         if status is grpc.StatusCode.UNIMPLEMENTED:
             return UnimplementedError()
         if may_pass(status):
@@ -211,7 +211,8 @@ class Service:
             held = self._credentials = (token, grpc.access_token_call_credentials(token))
         return held[1]
 
-    def _ended(self) -> ServiceError:
+    def ended(self) -> ServiceError:
+        """The error for a call after ``close``."""
         return ServiceError(f"the call to the {self.name} service was given up: the run has ended")
 
     def unknown(self) -> ServiceError:

@@ -110,7 +110,10 @@ class ServiceClient:
         """The answers by calls."""
         windows_max = self._calls.batch_windows if self._takes_many else 1
         chunks = list(chunks_of(evaluations, windows_max, self._calls.batch_bytes))
-        answers = map(self._asked, chunks) if len(chunks) == 1 else self._threads.map(self._asked, chunks)
+        try:
+            answers = map(self._asked, chunks) if len(chunks) == 1 else self._threads.map(self._asked, chunks)
+        except RuntimeError:  # the threads', after ``close``
+            raise self._features.service.ended() from None
         return [answer for part in answers for answer in part]
 
     def _asked(self, chunk: Chunk) -> list[Answer]:

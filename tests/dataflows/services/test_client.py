@@ -103,14 +103,19 @@ def test_nothing_is_asked_about_nothing(bench: Bench) -> None:
     assert bench.features.calls == []
 
 
-def test_closing_ends_what_is_under_way(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("rpc", "method"), [("batch", "EngineerFeatures"), ("stream", "Describe"), ("stream", "StreamFeatures")]
+)
+def test_closing_ends_what_is_under_way(bench: Bench, rpc: str, method: str) -> None:
     reached = Flag()
 
-    def silent(name: str, request: object, number: int) -> Status:
+    def silent(name: str, request: object, number: int) -> Status | None:
+        if name != method:
+            return None
         reached.set()
         return bench.features.never()
 
-    client = bench.client(silent, timeout_ms=86_400_000)
+    client = bench.client(silent, rpc=rpc, timeout_ms=86_400_000)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(client.answers, EVALUATIONS)
         assert reached.wait(60)
