@@ -71,7 +71,8 @@ class ServerStream(Generic[Kept]):
     @property
     def is_well(self) -> bool:
         """Whether it is open, or may be begun."""
-        if self._open is not None and not self._open.stream.is_over:
+        opened = self._open  # without the lock: another thread may leave it meanwhile
+        if opened is not None and not opened.stream.is_over:
             return True
         return monotonic() >= self._pauses_until_s and self._service.may_be_asked(self._server)
 
@@ -93,8 +94,9 @@ class ServerStream(Generic[Kept]):
 
     def close(self) -> None:
         """End the stream."""
-        if self._open is not None:
-            self._open.stream.end()
+        opened = self._open
+        if opened is not None:
+            opened.stream.end()
 
     def _leave(self, stream: Stream) -> None:
         """The stream is over, or its connection is not the one that new calls take: what is owed still comes."""
