@@ -50,6 +50,10 @@ def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, sa
     if is_kafka(locations.input):
         return opened_topic(settings, locations.input, metrics, say)
     file_format = format_of(locations.input, next((one for one in FILE_FORMATS if one == settings.log.format), None))
+    file = FileLog(locations.input, metrics, settings.log.until_ms, settings.log.layout, file_format)
     if not locations.makes_sample and locations.input != STANDARD:
         check_content(locations.input, file_format)
-    return FileLog(locations.input, metrics, settings.log.until_ms, settings.log.layout, file_format)
+        if not file.is_plain:
+            with file.content() as content:
+                content.read(1)
+    return file
