@@ -232,13 +232,8 @@ final class MainTest {
     };
     String expected = runOnLines("unary", lines).out;
     Path file = Files.write(folder.resolve("windows.jsonl"), List.of(lines));
-    Run run =
-        run(
-            "ask",
-            small.address(),
-            inference.address(),
-            "--rpc=stream",
-            "--input=" + file.toString());
+    String[] ask = {"ask", small.address(), inference.address(), "--rpc=stream", "--input=" + file};
+    Run run = run(ask);
     assertEquals(expected, run.out);
     assertEquals("", run.err);
     small.drain();
