@@ -10,7 +10,7 @@ from tests.parity.drawing import drawn_logs
 from tests.parity.engines import BYTEWAX, FLINK, KAFKA, EngineRun
 from tests.parity.jobs import CLOCKS, JOBS, with_sensors
 from tests.parity.keeping import side_by_side
-from tests.parity.logs import Log
+from tests.parity.logs import EventRecord, Log
 from tests.parity.suite import chosen_jobs, judged, prepared
 from tests.parity.surroundings import Surrounding
 from tests.parity.transcript_jobs import transcript_jobs
@@ -94,3 +94,10 @@ def test_all_jobs_together_run_both_engines_on_both_media_in_every_way_to_call()
 
 def test_few_logs_go_through_few_jobs() -> None:
     assert [len(chosen_jobs(examples)) for examples in (1, 100, 200, 2_000)] == [2, 2, 5, len(JOBS)]
+
+
+def test_a_log_whose_every_evaluation_is_refused_is_compared_like_any(surrounding: Surrounding) -> None:
+    job = replace(JOBS[0], runs=(EngineRun(BYTEWAX),), sensors=Sensors.of(["door?"]))
+    log = tuple(EventRecord("a", 1_000 + number, (reading,), 1_000) for number, reading in enumerate((None, "null")))
+    _, finding = judged(prepared(job, [log]), job.runs[0], surrounding.of(job))
+    assert finding is None, finding.failure
