@@ -70,7 +70,8 @@ class EventLayout(NamedTuple):
         values: dict[str, Any] = {}
         sensors = zip(self.sensors.names, self.sensors.optional, strict=True)
         for name, is_optional in (*_REQUIRED, *sensors, *_ARRIVAL[:has_arrival]):
-            value = _at(found, self.path(name))
+            path = self.paths.get(name)  # only one that was given leads into nested objects
+            value = found.get(name, _MISSING) if path is None else _at(found, path)
             if value is not _MISSING:
                 values[name] = value
             elif not is_optional:
@@ -138,9 +139,8 @@ def number_of_text(text: str) -> int | float | str:
 _MISSING: Final = object()
 
 
-def _at(found: Mapping[str, Any], path: str | None) -> Any:
+def _at(found: Mapping[str, Any], path: str) -> Any:
     """What stands at a path: a field of that very name, or one of a nested object."""
-    assert path is not None
     if path in found:
         return found[path]
     first, dot, rest = path.partition(".")

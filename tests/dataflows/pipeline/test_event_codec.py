@@ -289,6 +289,8 @@ def test_an_event_of_any_sensors_survives_json(first: float, second: float | Non
         ('{"device_id":"d","time":7,"a.b":1}', None),
         ('{"device_id":"d","time":7,"a.b":1,"d":null,"_c-1":null}', None),
         ('{"device_id":"d","time":7,"d":1}', ("not_an_event", "a.b")),
+        ('{"device_id":"d","time":7,"a":{"b":1}}', ("not_an_event", "a.b")),
+        ('{"device_id":"d","time":7.0,"a":{"b":1}}', ("not_an_event", "a.b")),
         ('{"device_id":"d","time":7,"a.b":null}', ("wrong_type", "a.b")),
         ('{"device_id":"d","time":7,"a.b":1,"d":"x"}', ("wrong_type", "d")),
         ('{"device_id":"d","time":7,"a.b":1,"d":true}', ("wrong_type", "d")),
