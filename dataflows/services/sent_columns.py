@@ -3,8 +3,9 @@
 Rows that an evaluation can see never change, so the server needs only the rows behind those that it has. Columns that
 the core has made anew say where they come from (``Columns.origin``): the server makes its own out of the ones it has.
 
-A server drops nothing by itself, so the client stays within what a stream may hold: the columns that were asked about
-least recently go. Those of a device that was forgotten leave in this way too.
+A server drops nothing by itself, so the client stays within what a stream may hold. Where a fleet is larger than that,
+the columns that are there stay, and the windows of further devices are asked about whole: were the least recent ones to
+make room, each would be gone by the time it is asked about again. Only idle ones go, as those of forgotten devices are.
 """
 
 from collections import OrderedDict
@@ -27,6 +28,9 @@ _COLUMN_BYTES_MIN: Final = 256
 
 _KEPT_SHARE: Final = 7 / 8
 """What stays when room is made: that ends a message, so it is made for many columns at once."""
+
+_IDLE_TURNS: Final = 64
+"""Columns are idle when each of the others could have been asked about so many times since they were."""
 
 _BYTES_OF_WINDOW: Final = 20
 _BYTES_OF_COLUMN: Final = 40
@@ -61,6 +65,7 @@ class _Sent:
         end: one past the last row that was sent.
         room_bytes: what they count.
         message: the last one that asked about them.
+        seen: windows that the stream had asked about before that message.
         begins: what ``end`` was before that message.
         is_held: false once the server has said so.
     """
@@ -71,6 +76,7 @@ class _Sent:
     room_bytes: int
     message: int
     begins: int
+    seen: int
     is_held: bool = True
 
 
@@ -142,6 +148,7 @@ class SentColumns:
         self._sent: OrderedDict[int, _Sent] = OrderedDict()  # by the number of the columns, least recent first
         self._bytes = 0
         self._messages = 0
+        self._windows = 0
         self._free: list[int] = []
         self._unused = 0
 
@@ -177,6 +184,7 @@ class SentColumns:
             if sent.end > sent.begins:
                 message.append(sent.number, columns, sent.begins, sent.end)
         self._free += message.dropped
+        self._windows += len(rows)
         return StreamRequest(message.serialised(), rows, row)
 
     def lose(self, columns: Columns) -> None:
@@ -198,7 +206,7 @@ class SentColumns:
         room = columns.capacity - plan.first
         room_bytes = max(self._room_row_bytes * room, _COLUMN_BYTES_MIN)
         new_bytes = columns.event_bytes * (last - plan.there) + columns.row_bytes
-        if room_bytes > self._column_bytes:
+        if room_bytes > self._column_bytes or not self._is_admitted(draft, columns, room_bytes):
             return _ELSEWHERE
         if not draft.takes(new_bytes + len(columns.device_id.encode()) + _BYTES_OF_COLUMN, last - first):
             return None if draft.rows else _ELSEWHERE
@@ -214,7 +222,7 @@ class SentColumns:
             draft.message.derived.append(_derived(columns, plan, number, room))
         if columns.origin is not None and columns.origin.number in self._sent:
             self._drop(draft, columns.origin.number)
-        sent = _Sent(number, plan.first, plan.there, room_bytes, draft.number, plan.there)
+        sent = _Sent(number, plan.first, plan.there, room_bytes, draft.number, plan.there, self._windows)
         self._sent[columns.number] = sent
         self._bytes += room_bytes
         draft.touched.append((sent, columns))
@@ -235,6 +243,19 @@ class SentColumns:
         has_row = origin.row is not None and origin.row <= there
         return _Plan(source, end, has_row, first=0, there=there + has_row, waits=waits)
 
+    def _is_admitted(self, draft: _Draft, columns: Columns, room_bytes: int) -> bool:
+        """Whether columns may come in: idle ones go for them, and a share is left for those that are made anew."""
+        is_there = columns.number in self._sent or (columns.origin is not None and columns.origin.number in self._sent)
+        if is_there or not self._sent:
+            return True
+        kept_bytes = _KEPT_SHARE * self._column_bytes
+        while self._sent and self._bytes + room_bytes > kept_bytes:
+            number, oldest = next(iter(self._sent.items()))
+            if self._windows - oldest.seen <= _IDLE_TURNS * len(self._sent):
+                return False
+            self._drop(draft, number)
+        return True
+
     def _has_room(self, draft: _Draft, room_bytes: int, origin: Origin | None) -> bool:
         """Whether the stream has room for further columns; if not, the message drops some for those that follow."""
         held_bytes = self._bytes + draft.leaving_bytes
@@ -251,6 +272,7 @@ class SentColumns:
         """A message asks about some columns for the first time."""
         sent.message = draft.number
         sent.begins = sent.end
+        sent.seen = self._windows
         draft.touched.append((sent, columns))
         self._sent.move_to_end(columns.number)
 
@@ -261,7 +283,7 @@ class SentColumns:
         draft.message.dropped.append(sent.number)
 
 
-_ELSEWHERE: Final = _Sent(0, 0, 0, 0, 0, 0, is_held=False)
+_ELSEWHERE: Final = _Sent(0, 0, 0, 0, 0, 0, 0, is_held=False)
 """Stands for columns that are nothing for the stream."""
 
 

@@ -109,16 +109,16 @@ class LimitSettings:
         "may wait for their callers, as open streams do; beyond that the one that has waited longest is ended.",
         kind="integer",
     )
-    # The windows of 4,000 devices with 900 events of four sensors each, and a quarter more room than that.
+    # Two streams of a pipeline.
     column_bytes: int = setting(
-        256 * 1024 * 1024,
+        512 * 1024 * 1024,
         "What the columns of all streams may hold, in bytes: for each row that a column has room for 8, and 12 for "
         "each sensor. For columns beyond that, clients send whole windows.",
         kind="integer",
     )
-    # Four streams of a pipeline that holds as much.
+    # The windows of 12,000 devices with 300 events of four sensors each, and a quarter more room than that.
     stream_column_bytes: int = setting(
-        64 * 1024 * 1024, "What the columns of one stream may hold, counted likewise; at most --column-bytes.",
+        256 * 1024 * 1024, "What the columns of one stream may hold, counted likewise; at most --column-bytes.",
         kind="integer",
     )  # fmt: skip
     # The largest request over 27 Mbit/s.

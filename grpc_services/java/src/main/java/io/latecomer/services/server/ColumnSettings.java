@@ -15,11 +15,11 @@ public record ColumnSettings(Sensors sensors, long columnBytes, long streamColum
   private static final long MOST_BYTES = 1L << 40;
 
   /**
-   * 64 MiB hold the windows of 1,000 devices with 900 events of four sensors each, and a quarter
-   * more room than that; 256 MiB are four such streams.
+   * 256 MiB hold the windows of 12,000 devices with 300 events of four sensors each, and a quarter
+   * more room than that; 512 MiB are two such streams.
    */
   public static final ColumnSettings DEFAULT =
-      new ColumnSettings(Sensors.DEMO, 256L << 20, 64L << 20);
+      new ColumnSettings(Sensors.DEMO, 512L << 20, 256L << 20);
 
   /**
    * Checks every value.
