@@ -28,6 +28,7 @@ from dataflows.flink_job.report import REPORT_VARIABLE
 from dataflows.flink_job.stopping import SAVEPOINTS
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services, check_services
+from dataflows.services.errors import MisfitError, ServiceError
 from dataflows.settings import RunSettings, run_options
 from runtime.errors import SettingsError
 from runtime.terminal import say
@@ -57,7 +58,7 @@ def main(**options: Any) -> None:
         with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
             get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
     elif settings.calls.features is not None and settings.calls.inference is not None:
-        check_services(Services(settings.calls.features, settings.calls.inference), settings, Metrics())
+        _check_services(settings, Services(settings.calls.features, settings.calls.inference))
     lock = _state_lock(Path(settings.state.folder)) if settings.state.folder and REPORT_VARIABLE in os.environ else None
     env = StreamExecutionEnvironment.get_execution_environment(configuration(settings))
     if settings.outputs.delivery == "exactly-once" and not env.get_checkpoint_config().is_checkpointing_enabled():
@@ -66,6 +67,21 @@ def main(**options: Any) -> None:
     env.execute("latecomer")
     if lock is not None:
         lock.release()
+
+
+def _check_services(settings: RunSettings, services: Services) -> None:
+    """Look whether the services can answer about these events. Those of a cluster may start with the job, or be away
+    when a job manager starts again: the job itself asks again until they answer.
+
+    Raises:
+        MisfitError: they cannot.
+    """
+    try:
+        check_services(services, settings, Metrics())
+    except MisfitError:
+        raise
+    except ServiceError as error:
+        say(f"{error}; the job asks again")
 
 
 def _state_lock(folder: Path) -> Any:

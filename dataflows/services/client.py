@@ -17,7 +17,7 @@ from dataflows.services.batch_methods import DESCRIBE_FEATURES, DESCRIBE_INFEREN
 from dataflows.services.calls import Service
 from dataflows.services.chunks import Chunk, chunks_of
 from dataflows.services.descriptions import Described, misfit
-from dataflows.services.errors import ServiceError, UnimplementedError
+from dataflows.services.errors import MisfitError, UnimplementedError
 from dataflows.services.methods import Method, Part, Question, divided
 from dataflows.services.original_methods import ORIGINAL_ENGINEER_FEATURES, ORIGINAL_PREDICT
 from dataflows.services.streams import Streams
@@ -82,10 +82,11 @@ class ServiceClient:
         """Look whether the services can answer about these sensors; to be called before the first event.
 
         Raises:
-            ServiceError: they cannot, or one did not answer.
+            MisfitError: they cannot.
+            ServiceError: one did not answer.
         """
         if (why := misfit(self.described(), self._sensors)) is not None:
-            raise ServiceError(why)
+            raise MisfitError(why)
 
     def answers(self, evaluations: Sequence[Evaluation]) -> list[Answer]:
         """One answer for each evaluation, in their order. When it returns, no call is in flight.
@@ -128,7 +129,8 @@ def check_services(services: Services, settings: RunSettings, metrics: Metrics) 
     """Look whether services can answer about the events of a run, before it begins.
 
     Raises:
-        ServiceError: they cannot, or one did not answer.
+        MisfitError: they cannot.
+        ServiceError: one did not answer.
     """
     with closing(ServiceClient(services, settings, metrics)) as client:
         client.check()

@@ -16,6 +16,7 @@ from dataflows.services.answers import Refusal
 
 __all__ = [
     "AskAgainError",
+    "MisfitError",
     "RefusedError",
     "ServiceError",
     "UnimplementedError",
@@ -39,6 +40,10 @@ _STATUS_BY_NUMBER: Final = {status.value[0]: status for status in grpc.StatusCod
 
 class ServiceError(RuntimeError):
     """A service cannot be used: the run fails, and resumes from its state when it is started again."""
+
+
+class MisfitError(ServiceError):
+    """Both services answer, but not about the events of this run; the message says what does not fit."""
 
 
 class AskAgainError(Exception):
