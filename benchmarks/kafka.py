@@ -32,9 +32,7 @@ from window_core import DEMO_SENSORS, Event
 __all__ = ["main"]
 
 PARTITIONS: Final = 8
-WIDE: Final = "flink, 3,000 events a window"
 INTERVAL_MS: Final = 36_000_000
-EVENT_BYTES: Final = 8 + DEMO_SENSORS.row_bytes
 LATENCY_S: Final = 20
 WARM_UP_S: Final = 20
 """In which Java compiles what it runs, on the cores that the job is to have."""
@@ -42,6 +40,7 @@ EVENTS: Final = re.compile(rb'"events": ?(\d+)')
 LATECOMER: Final = (sys.executable, "-m", "dataflows.command_line", "run")
 WITHOUT_SERVICES: Final = (sys.executable, "-m", "benchmarks.flink_without_services", "--engine", "flink")
 LOG_APPEND_TIME: Final = {"message.timestamp.type": "LogAppendTime"}
+ENCODED: Final = EventCodec().encoded
 
 
 class Load(NamedTuple):
@@ -71,9 +70,6 @@ class Bench:
         self.services = services
         self.folder = folder
         self._runs = 0
-        self.bytes_per_s = 0.0
-        """Of the windows asked about in the last run that was measured: an event counts in each, though a call holds it
-        once, and those that fill, which are smaller, count too."""
 
     def send(self, load: Load) -> list[int]:
         """Send all events of a load; the end offset of each partition."""
@@ -82,7 +78,7 @@ class Bench:
         for event in load.events(0, load.held + load.new):
             while True:
                 try:
-                    producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
+                    producer.produce(load.topic, ENCODED(event), event.device_id.encode())
                     break
                 except BufferError:
                     producer.poll(0.05)
@@ -99,7 +95,6 @@ class Bench:
         found = ((at, EVENTS.search(value)) for at, value in self.records(output))
         windows = np.array(sorted((at, int(match[1])) for at, match in found if match))
         rate = middle_rate(windows[windows[:, 1] == load.held][:, 0])
-        self.bytes_per_s = middle_rate(windows[:, 0], windows[:, 1] * EVENT_BYTES)
         print(f"    topic {load.topic}: {rate:,.0f} full windows/s, {took_s:.0f} s in all", flush=True)
         return rate
 
@@ -128,7 +123,7 @@ class Bench:
         process = subprocess.Popen(self.latecomer(engine, load.topic, output), env=self._environment())
         producer = Producer({**producer_settings(self.broker, {}), "linger.ms": 1})
         for number, event in enumerate(load.events(0, load.held)):
-            producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
+            producer.produce(load.topic, ENCODED(event), event.device_id.encode())
             if number % 1_000 == 0:
                 producer.flush()
         producer.flush()
@@ -140,7 +135,7 @@ class Bench:
             wait = start + number / rate - time.time()
             if wait > 0:
                 producer.poll(wait)
-            producer.produce(load.topic, EventCodec().encoded(event), event.device_id.encode())
+            producer.produce(load.topic, ENCODED(event), event.device_id.encode())
         producer.flush()
         time.sleep(3)
         process.terminate()
@@ -198,14 +193,16 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         bench = Bench(broker.address, Services(features, inference), Path(name))
         make_topics(broker.address, {"rejections": {}}, PARTITIONS)
         fleet, few = Load("fleet", devices, 300, new), Load("few", 10, 300, 200)
-        wide = Load("wide", max(devices // 10, 1), 3_000, max(new // 5, 1))
-        ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, few, wide)}
+        longer = [
+            Load("wide", max(devices // 10, 1), 3_000, 2 * new),
+            Load("long", max(devices // 100, 1), 36_000, 20 * new),
+        ]
+        ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, few, *longer)}
         tail = (bench.services.features, bench.services.inference, str(INTERVAL_MS))
         checkpoints = [(Path(name) / f"usual-{number}").as_uri() for number in range(2)]
         rates: dict[str, float] = {}
         for engine in ("bytewax", "flink"):
             rates[engine] = bench.rate(fleet, *bench.latecomer(engine, "fleet", "{output}", "--bounded"))
-            bytes_per_s = bench.bytes_per_s
             outputs = {value for _, value in bench.records(bench.latest_run())}
             print(f"    {engine}: {len(outputs):,} different outputs, digest {digest(outputs)}", flush=True)
         rates["flink without the services"] = bench.rate(
@@ -216,10 +213,14 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         )
         rates["usual way, flink"] = bench.rate(few, *bench.script("flink_job", few, *tail, checkpoints[1], ends["few"]))
         rates["usual way, bytewax"] = bench.rate(few, *bench.script("bytewax_flow", few, *tail, f"{name}/usual"))
-        rates[WIDE] = bench.rate(wide, *bench.latecomer("flink", "wide", "{output}", "--bounded"))
         print_table(rates)
-        ratio = bench.bytes_per_s / bytes_per_s
-        print(f"  flink: windows of up to 3,000 events, {ratio:.2f} x the bytes/s of windows of up to 300", flush=True)
+        for engine in ("bytewax", "flink"):
+            for load in longer:
+                rate = bench.rate(load, *bench.latecomer(engine, load.topic, "{output}", "--bounded"))
+                what = f"windows of {load.held:,} events of {load.devices:,} devices"
+                print(
+                    f"  {engine}: {what}: {rate:,.0f} windows/s, {rate / rates[engine]:.2f} x those of 300", flush=True
+                )
         for engine in ("bytewax", "flink"):
             rate = rates[engine] / 4
             load = Load(f"steady-{engine}", 100, 300, int(rate * (WARM_UP_S + LATENCY_S) / 100))
@@ -233,11 +234,10 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
     return rates
 
 
-def middle_rate(times_ms: "NDArray[np.int64]", weights: "NDArray[np.int64] | None" = None) -> float:
-    """What was written a second, by number or weight, between the tenth and the ninetieth percent of the outputs."""
+def middle_rate(times_ms: "NDArray[np.int64]") -> float:
+    """What was written a second between the tenth and the ninetieth percent of the outputs."""
     first, last = len(times_ms) // 10, len(times_ms) * 9 // 10
-    written = last - first if weights is None else int(weights[first:last].sum())
-    return float(written / max((times_ms[last] - times_ms[first]) / 1000, 1e-3))
+    return float((last - first) / max((times_ms[last] - times_ms[first]) / 1000, 1e-3))
 
 
 def digest(outputs: set[bytes]) -> str:

@@ -85,10 +85,11 @@ class _Pipeline:
 def _lines(first: int, last: int) -> bytes:
     """The events of all devices, from number ``first`` up to, without, ``last``."""
     lines = []
+    encoded = EventCodec().encoded
     row = DEMO_SENSORS.row((0.5, 1.5, 2.5, 3.5))
     for number in range(first, last):
         for device in range(DEVICES):
             time_ms = START_MS + PERIOD_MS * number + device
             event = Event(f"device-{device:03d}", time_ms, row)
-            lines.append(EventCodec().encoded(event, time_ms) + b"\n")
+            lines.append(encoded(event, time_ms) + b"\n")
     return b"".join(lines)
