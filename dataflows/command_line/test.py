@@ -53,7 +53,7 @@ FAST_TESTS: Final = (
     "tests/dataflows/flink_job/test_held_devices.py",
     *(
         f"tests/grpc_services/python/test_{name}.py"
-        for name in ("batch_codec", "exact_mean", "message_bytes", "settings")
+        for name in ("exact_mean", "held_columns", "message_bytes", "settings")
     ),
     "tests/planted/test_planted.py::test_every_planted_error_still_applies",
 )
