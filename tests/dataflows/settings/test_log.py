@@ -87,7 +87,15 @@ def test_the_clock_runs_to_the_end_clock_or_else_to_until() -> None:
     assert LogSettings(**BOUNDED, until_ms=9, end_offsets="1", end_clock_ms=0).last_instant_ms == 0
 
 
-def test_a_layout_is_made_only_where_events_have_another_form_than_ours() -> None:
-    assert LogSettings().layout is None
-    assert LogSettings(time_unit="s").layout is not None
-    assert LogSettings(fields=("time=at=ms",)).layout is not None
+def test_events_have_our_own_form_unless_a_setting_says_otherwise() -> None:
+    assert LogSettings().layout.is_own
+    assert LogSettings(sensors=("celsius", "door?")).layout.is_own
+    assert not LogSettings(time_unit="s").layout.is_own
+    assert not LogSettings(lenient=True).layout.is_own
+    assert LogSettings(fields=("time=at=ms",)).layout.paths == {"time": "at=ms"}
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv", "parquet"])
+def test_a_topic_holds_no_table(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"--format {name} is for files; a record of a topic is json or protobuf"):
+        LogSettings(input=TOPIC, format=name)
