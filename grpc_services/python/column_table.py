@@ -82,6 +82,7 @@ class ColumnTable:
         self.slots["space"][slots] = spaces
         self.slots["room"][slots] = rooms
         self.arena.times[bases] = _LONG_AGO
+        self.arena.readings[bases] = 0  # a sum over neighbours sees no large number that memory held
         if self.sums is not None:
             self.sums.begin(slots, rooms, bases)
         self.slot_of[numbers] = slots

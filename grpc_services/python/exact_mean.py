@@ -53,22 +53,24 @@ def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> F
     if not len(starts):
         return np.empty((0, width))
     rows, starts, ends = united(starts, ends)
-    left = doubles(readings[rows])
+    left = doubles(np.ascontiguousarray(readings[rows].T))  # sensor by sensor: numpy goes along the rows
     bits = SUM_BITS - int(bits_of((ends - starts).max()))
-    exponents = np.frexp(np.abs(left).max(axis=0))[1] - bits
-    sums: Float64s | None = None
+    exponents = np.frexp(np.maximum(left.max(axis=1), -left.min(axis=1)))[1] - bits
     terms: list[tuple[Int64s, NDArray[Any]]] = []
-    while sums is None or left.any():
-        scaled = left * np.ldexp(1.0, -exponents)
-        whole = np.trunc(scaled)
-        left = (scaled - whole) * np.ldexp(1.0, exponents)
-        running = np.zeros((len(whole) + 1, width), np.int64)
-        np.cumsum(whole.astype(np.int64), axis=0, out=running[1:])
-        of_windows = running[ends] - running[starts]
-        if sums is None:
-            sums = np.ldexp(of_windows.astype(np.float64), exponents)
+    has_more = True
+    while has_more:
+        left *= np.ldexp(1.0, -exponents)[:, np.newaxis]
+        whole = left.astype(np.int64)  # towards zero
+        has_more = not np.array_equal(left, whole)
+        if has_more:
+            left -= whole
+            left *= np.ldexp(1.0, exponents)[:, np.newaxis]
+        running = np.zeros((width, whole.shape[1] + 1), np.int64)
+        np.cumsum(whole, axis=1, out=running[:, 1:])
+        of_windows = (running[:, ends] - running[:, starts]).T
         terms.append((of_windows, exponents))
         exponents = exponents - bits
+    sums: Float64s = np.ldexp(terms[0][0].astype(np.float64), terms[0][1])
     if len(terms) > 1:
         _finish(sums, terms)
     return sums
