@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from grpc_services.python.row_ranges import Int64s, united
+from grpc_services.python.row_ranges import Int64s, reduced, united
 
 __all__ = ["SUM_BITS", "Float64s", "bits_of", "doubles", "exact_sums", "means", "present_counts", "two_doubles"]
 
@@ -26,7 +26,10 @@ Float64s: TypeAlias = NDArray[np.float64]
 SUM_BITS: Final = 62
 """No sum of whole numbers reaches two to so many, so that it fits into an int64 whatever its sign."""
 
-_LOW_BITS: Final = np.int64(32)
+_MAGNITUDE: Final = np.uint32(0x7FFF_FFFF)
+_INFINITY: Final = np.uint32(0x7F80_0000)
+_ONE: Final = np.uint32(1)
+_FRACTION_BITS: Final = 23
 
 
 def means(sums: Float64s, counts: Int64s) -> NDArray[np.float32]:
@@ -53,8 +56,12 @@ def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> F
     if not len(starts):
         return np.empty((0, width))
     rows, starts, ends = united(starts, ends)
-    left = doubles(np.ascontiguousarray(readings[rows].T))  # sensor by sensor: numpy goes along the rows
-    bits = SUM_BITS - int(bits_of((ends - starts).max()))
+    columns = np.ascontiguousarray(readings[rows].T)  # sensor by sensor: numpy goes along the rows
+    counts_bits = int(bits_of((ends - starts).max()))
+    if _adds_exactly(columns, counts_bits):
+        return reduced(np.add, columns, starts, ends, dtype=np.float64).T
+    left = doubles(columns)
+    bits = SUM_BITS - counts_bits
     exponents = np.frexp(np.maximum(left.max(axis=1), -left.min(axis=1)))[1] - bits
     terms: list[tuple[Int64s, NDArray[Any]]] = []
     has_more = True
@@ -74,6 +81,20 @@ def exact_sums(readings: NDArray[np.float32], starts: Int64s, ends: Int64s) -> F
     if len(terms) > 1:
         _finish(sums, terms)
     return sums
+
+
+def _adds_exactly(columns: NDArray[np.float32], counts_bits: int) -> bool:
+    """Whether so many of these readings, shape ``(sensors, rows)``, add up in double without rounding, in any order.
+
+    Each is a whole number times the last bit of the smallest that is not zero, and a double has 53 bits: 24 for the
+    smallest, one for each power of two up to the largest, and those that ``2**counts_bits`` of them can add.
+    """
+    magnitudes = columns.view(np.uint32) & _MAGNITUDE  # as whole numbers they have the order of the readings
+    largest = magnitudes.max(axis=1)
+    smallest = (magnitudes - _ONE).min(axis=1) + _ONE  # a zero becomes the largest of all
+    exponents = np.maximum(np.minimum(smallest, largest) >> _FRACTION_BITS, 1).astype(np.int64)
+    spans = (largest >> _FRACTION_BITS).astype(np.int64) - exponents
+    return bool((largest < _INFINITY).all() and (spans <= 53 - 24 - counts_bits).all())
 
 
 def doubles(readings: NDArray[np.float32]) -> Float64s:

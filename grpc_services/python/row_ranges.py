@@ -1,11 +1,11 @@
 """Many ranges of rows, which may share rows and leave some out, as one run of rows that holds each of them once."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Int64s", "Rows", "spread", "united"]
+__all__ = ["Int64s", "Rows", "reduced", "spread", "united"]
 
 Int64s: TypeAlias = NDArray[np.int64]
 Rows: TypeAlias = Int64s | slice
@@ -37,6 +37,23 @@ def united(starts: Int64s, ends: Int64s) -> tuple[Rows, Int64s, Int64s]:
     moved = np.cumsum(counts) - counts - firsts
     of_ranges = moved[np.searchsorted(firsts, starts, "right") - 1]
     return spread(firsts, counts), starts + of_ranges, ends + of_ranges
+
+
+def reduced(ufunc: np.ufunc, values: NDArray[Any], starts: Int64s, ends: Int64s, **options: Any) -> NDArray[Any]:
+    """What ``ufunc.reduce`` makes of ranges of the last axis; each holds one value at least.
+
+    Cost: no more than the values of all ranges and of the axis together, whatever their order.
+    """
+    order = np.argsort(starts, kind="stable")
+    bounds = np.column_stack((starts[order], ends[order])).ravel()
+    if (bounds[:-1] == values.shape[-1]).any():
+        values = np.append(values, values[..., -1:], axis=-1)  # no index may be one past the last value,
+    elif bounds[-1] == values.shape[-1]:
+        bounds = bounds[:-1]  # where the last need not be given
+    in_order = ufunc.reduceat(values, bounds, axis=-1, **options)[..., ::2]  # the others are of what lies between
+    found = np.empty_like(in_order)
+    found[..., order] = in_order
+    return found
 
 
 def spread(firsts: Int64s, counts: Int64s) -> Int64s:

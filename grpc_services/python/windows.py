@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from grpc_services.python.errors import AbsentError
 from grpc_services.python.exact_mean import Float64s, exact_sums, means, present_counts
-from grpc_services.python.row_ranges import Int64s, spread, united
+from grpc_services.python.row_ranges import Int64s, reduced, spread, united
 from window_core import Sensors
 
 __all__ = ["Float32s", "Float64s", "Int64s", "Totals", "Window", "Windows"]
@@ -173,17 +173,7 @@ class Windows:
         if not len(self):
             return np.empty(0, column.dtype)
         rows, starts, ends = united(self.starts, self.ends)
-        values = column[rows]
-        order = np.argsort(starts, kind="stable")
-        bounds = np.column_stack((starts[order], ends[order])).ravel()
-        if (bounds[:-1] == len(values)).any():
-            values = np.append(values, values[-1:])  # no index may be one past the last row,
-        elif bounds[-1] == len(values):
-            bounds = bounds[:-1]  # where the last need not be given
-        in_order = ufunc.reduceat(values, bounds)[::2]  # the others are of the rows between two windows
-        reduced = np.empty_like(in_order)
-        reduced[order] = in_order
-        return reduced
+        return reduced(ufunc, column[rows], starts, ends)
 
     def alone(self, index: int) -> "Windows":
         """Window ``index`` alone, over its own rows only. Cost: no copy."""
