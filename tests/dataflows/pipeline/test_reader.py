@@ -191,3 +191,12 @@ def test_times_without_arrivals_that_go_back_by_hours_are_a_warning() -> None:
     assert "sorted by device" not in file.metrics.warnings
     file.of_lines(line(DAY_MS - 7_200_000))
     assert "go back by hours, first at 0/0" in file.metrics.warnings["sorted by device"]
+
+
+def test_a_blank_line_and_a_header_are_counted() -> None:
+    file = Partition()
+    file.of_lines(line(1), b"  ")
+    assert file.reader.next_offset == 2
+    table = Partition("csv")
+    table.of_lines(b"device_id,time,sensor1,sensor2,sensor3,sensor4")
+    assert table.reader.next_offset == 1
