@@ -76,9 +76,7 @@ def opened_content(path: str, file_format: FileFormat, layout: EventLayout) -> B
         OSError: it cannot be read at all.
     """
     if path == STANDARD:
-        if file_format == "parquet":
-            raise InputError("--input - cannot be Parquet, which is read from its end: write it to a file")
-        return sys.stdin.buffer
+        return open(sys.stdin.fileno(), "rb", closefd=False)
     if file_format == "parquet":
         from dataflows.connectors.parquet import lines_of_parquet  # polars is loaded when it is needed
 

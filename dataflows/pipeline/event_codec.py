@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 from google.protobuf.message import DecodeError
 
-from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.event_layout import EventLayout, field_names
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
 from window_core import DEMO_SENSORS, Event, EventError, Sensors, checked_event
 
@@ -107,13 +107,13 @@ class EventCodec:
 
 
 def _fields_of(sensors: Sensors, *, decoded: bool) -> type[msgspec.Struct]:
-    """A type for the fields of an event in our own form. The name of a sensor may be none that Python can have.
+    """A type for the fields of an event in our own form.
 
     Args:
         sensors: the readings of the event.
         decoded: an optional reading need not be there, so the type is made by name; else in the order of the fields.
     """
-    names = [f"reading_{number}" for number in range(sensors.width)]
+    names = field_names(sensors)
     readings: list[tuple[str, Any] | tuple[str, Any, None]] = [
         (name, float | None, None) if decoded and is_optional else (name, float)
         for name, is_optional in zip(names, sensors.optional, strict=True)
@@ -121,7 +121,7 @@ def _fields_of(sensors: Sensors, *, decoded: bool) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "EventFields",
         [("device_id", str), ("time", int), *readings, ("arrival", int | msgspec.UnsetType, msgspec.UNSET)],
-        rename=dict(zip(names, sensors.names, strict=True)),
+        rename=names,
         kw_only=decoded,
         gc=False,
     )

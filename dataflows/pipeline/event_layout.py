@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from window_core import DEMO_SENSORS, EventError, Sensors
 
-__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit", "number_of_text"]
+__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit", "field_names", "number_of_text"]
 
 OTHER_FIELDS: Final = ("device_id", "time", "arrival")
 """The fields of an event beside its sensors; the last one only in a line of a file, and not in each."""
@@ -115,6 +115,11 @@ class EventLayout(NamedTuple):
                 raise EventError("wrong_type", self.path(name))
             instant = instant.replace(tzinfo=self.zone)
         return (instant - _EPOCH) // _ONE_MS
+
+
+def field_names(sensors: Sensors) -> dict[str, str]:
+    """The name of each sensor, which may be none that Python can have, by one that a field of a struct can have."""
+    return {f"reading_{number}": name for number, name in enumerate(sensors.names)}
 
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,25}")

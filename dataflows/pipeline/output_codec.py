@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from dataflows.pipeline.event_layout import field_names
 from window_core import Evaluation, EventError, Rejection, Sensors
 
 __all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection"]
@@ -68,10 +69,9 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @cache
 def _event_out(sensors: Sensors) -> type[msgspec.Struct]:
-    """A type for an event in a rejection. The name of a sensor may be none that Python can have."""
-    names = [f"reading_{number}" for number in range(sensors.width)]
-    rename = dict(zip(names, sensors.names, strict=True))
-    return msgspec.defstruct("EventOut", [("time", int), *((name, float) for name in names)], rename=rename, gc=False)
+    """A type for an event in a rejection."""
+    names = field_names(sensors)
+    return msgspec.defstruct("EventOut", [("time", int), *((name, float) for name in names)], rename=names, gc=False)
 
 
 def encoded_prediction(

@@ -220,6 +220,8 @@ class LogSettings:
     def _check_file(self) -> None:
         if self.format == "protobuf":
             raise SettingsError("--format protobuf is for Kafka; a file holds json, csv, tsv or parquet")
+        if self.format == "parquet" and self.input == "-":
+            raise SettingsError("--format parquet needs a file: Parquet is read from its end, standard input is not")
         if self.start == "latest":
             raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
         if self.heartbeat_ms is not None:

@@ -1,25 +1,22 @@
 """Every command on the page about the services is run as it stands there, but for the ports."""
 
 import json
-import os
 import re
-import shlex
 import shutil
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.authority import Issuer
+from tests.conftest import ROOT
+from tests.interop.page import blocks_of, free_ports, like_a_checkout, ports_of, said_by
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "services.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = blocks_of(PAGE)
 FILES = re.findall(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-PORTS = sorted(set(re.findall(r"(?:localhost:|--port )([0-9]+)", PAGE)))
+PORTS = ports_of(PAGE)
 EXPECTED = [
     "logistic_regression_result",
     '"model_id":"log_reg_model/v2"',
@@ -35,10 +32,7 @@ EXPECTED = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a checkout to who stands in it, with the files that the page speaks of."""
     here = tmp_path_factory.mktemp("page")
-    command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m dataflows.command_line "$@"\n'
-    for name, text in (*FILES, ("latecomer", command)):
-        (here / name).write_text(text)
-    (here / "latecomer").chmod(0o755)
+    like_a_checkout(here, FILES)
     (here / "protos").symlink_to(ROOT / "protos")
     issuer = Issuer(here)
     (here / "token").write_text(issuer.token(iss="https://issuer.example"))
@@ -52,13 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ports() -> dict[str, str]:
     """A free one for each on the page."""
-    with ExitStack() as ends:
-        found = {}
-        for port in PORTS:
-            free = ends.enter_context(socket.socket())
-            free.bind(("127.0.0.1", 0))
-            found[port] = str(free.getsockname()[1])
-        return found
+    return free_ports(PORTS)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
@@ -68,25 +56,7 @@ def test_a_block_of_the_page_does_what_it_says(
     block = BLOCKS[number]
     if "--language java" in block:
         request.getfixturevalue("jar")
-    environment = os.environ | {
-        "PYTHONPATH": f"{ROOT}:{folder}",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    said = ""
-    with ExitStack() as ends:
-        for line in block.replace("\\\n", "").strip().splitlines():
-            words = re.sub(rf"\b({'|'.join(PORTS)})\b", lambda found: ports[found[1]], line)
-            if words.endswith("&"):
-                command = ["/bin/sh", "-c", "exec " + words.removesuffix("&")]
-                server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-                ends.callback(lambda one=server: (one.terminate(), one.wait(), one.stdout.close()))
-                assert "listening on" in server.stdout.readline()
-            else:
-                run = ["/bin/sh", "-c", words]
-                result = subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-                assert result.returncode == 0, f"{words}: {result.stderr}"
-                said += result.stdout
-    assert EXPECTED[number] in said
+    assert EXPECTED[number] in said_by(block, folder, ports)
 
 
 def test_every_block_has_an_expectation_and_every_flag_exists() -> None:

@@ -123,7 +123,7 @@ def test_a_packed_file_that_grew_goes_on_and_one_that_changed_is_refused(tmp_pat
     path.write_bytes(gzip.compress(LINE % 1 + LINE % 2 + LINE % 3))
     source(path).check(state, "s")
     with closing(opened(path, SPEC, state=state)) as part:
-        assert ",3," in str(part.next_batch()).replace(" ", "").replace("time_ms=3", ",3,")
+        assert [item[1].event.time_ms for item in part.next_batch() if not is_watermark(item)] == [3]
     path.write_bytes(gzip.compress(LINE % 1 + LINE % 4))
     with pytest.raises(SnapshotError, match="was cut, replaced or changed"):
         source(path).check(state, "s")

@@ -95,6 +95,11 @@ def test_events_have_our_own_form_unless_a_setting_says_otherwise() -> None:
     assert LogSettings(fields=("time=at=ms",)).layout.paths == {"time": "at=ms"}
 
 
+def test_parquet_cannot_come_from_standard_input() -> None:
+    with pytest.raises(SettingsError, match="--format parquet needs a file"):
+        LogSettings(input="-", format="parquet")
+
+
 @pytest.mark.parametrize("name", ["csv", "tsv", "parquet"])
 def test_a_topic_holds_no_table(name: str) -> None:
     with pytest.raises(SettingsError, match=f"--format {name} is for files; a record of a topic is json or protobuf"):
