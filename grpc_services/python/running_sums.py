@@ -190,7 +190,7 @@ class RunningSums:
         if self._has_wide:
             for sensor in range(sums.shape[1]):
                 wide = np.flatnonzero(self._is_wide[slots, sensor])
-                sums[wide, sensor] = exact_sums(arena.readings[:, [sensor]], starts[wide], ends[wide])[:, 0]
+                sums[wide, sensor] = exact_sums(arena.readings[:, sensor : sensor + 1], starts[wide], ends[wide])[:, 0]
         counts = np.repeat((ends - starts)[:, np.newaxis], sums.shape[1], axis=1)
         counts[:, self._optional] = arena.present[ends - 1] - arena.present[starts - 1]
         return sums, counts
