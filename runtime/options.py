@@ -11,7 +11,7 @@ from runtime.errors import SettingsError
 from runtime.settings import Option, options_of
 from runtime.settings_file import check_variables, read_settings
 
-__all__ = ["DURATION", "GroupedCommand", "settings_options"]
+__all__ = ["DURATION", "Command", "GroupedCommand", "settings_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -33,6 +33,7 @@ DATAFLOWS_MAY_USE = {
     "connectors": {"connectors", "pipeline", "settings"},
     "bytewax_flow": {"bytewax_flow", *_BELOW_ENGINES},
     "flink_job": {"flink_job", *_BELOW_ENGINES},
+    "replay": {"replay", *_BELOW_ENGINES},
     "kafka_broker": {"kafka_broker", *_BELOW_ENGINES},
     "deployment": {"deployment", "flink_job", *_BELOW_ENGINES},  # it tells the causes of a job's failures
 }

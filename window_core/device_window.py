@@ -127,6 +127,17 @@ class DeviceWindow:
         """
         return self._fire(now_ms + 1, now_ms) if now_ms >= self._due_ms else []
 
+    def evaluated_at(self, now_ms: int) -> Evaluation | None:
+        """The tick that would fire at ``now_ms``, whatever its phase; ``None`` without state. A query: it changes
+        nothing.
+
+        Args:
+            now_ms: an arrival watermark, up to which ``on_clock`` has been called.
+        """
+        if self._is_empty() or now_ms - self._accepted_ms > self._spec.forget_after_ms:
+            return None
+        return Evaluation("tick", None, now_ms, self._seq, self._columns, self._start, self._end)
+
     def next_wakeup_ms(self) -> int | None:
         """The instant at which ``on_clock`` has something to do, a tick or the forgetting; ``None`` without state."""
         if self._is_empty():

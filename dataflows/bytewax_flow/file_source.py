@@ -65,7 +65,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             self._file = FileIO(place, closefd=not self._is_standard_input)
         else:
             self._file = log.content()
-        self._until_ms = log.until_ms
+        self._log = log
         self._items = PartitionItems(log.reader(), spec)
         self._reader = self._items.reader
         self._mark = FileMark()  # where the next line begins
@@ -91,7 +91,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         chunk = self._file.read(_CHUNK_BYTES)
         items = self._items_of(self._lines_of(chunk) if chunk else self._last_line())
         if self._has_ended:
-            items += self._items.at_end(self._reader.clock_ms if self._until_ms is None else self._until_ms)
+            items += self._items.at_end(self._log.end_ms(self._reader.clock_ms))
         return items
 
     def next_awake(self) -> datetime:

@@ -92,7 +92,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             raise StopIteration
         if self._reader.has_ended or (self._end is not None and self._reader.next_offset >= self._end):
             self._has_ended = True
-            return self._items.at_end(None if self._log.bounded is None else self._log.bounded.until_ms)
+            return self._items.at_end(self._log.end_ms(self._reader.clock_ms))
         if self._watch is not None:
             self._watch.look()
         messages = self._consumer.consume(self._records_max, timeout=0)

@@ -20,7 +20,7 @@ from dataflows.connectors.locations import STANDARD, Locations, is_parquet, loca
 from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
-from dataflows.services.embedded import embedded_service
+from dataflows.services.embedded import services_of
 from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings, run_options
 from dataflows.simulated_fleet import SimulatedFleet
@@ -57,14 +57,7 @@ def run(**options: Any) -> None:
                 locations.input,
                 messages,
             )
-        compression = ("--compression", settings.channel.compression)
-        calls = settings.calls
-        own = () if calls.features_from is None else ("--features-from", calls.features_from)
-        sensors = ("--sensors", ",".join(settings.log.sensors))
-        features = calls.features or stack.enter_context(embedded_service("features", *compression, *sensors, *own))
-        own = () if calls.model is None else ("--model", calls.model)
-        inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
-        services = Services(features, inference)
+        services = stack.enter_context(services_of(settings))
         if settings.log.heartbeat_ms is not None:
             topic = kafka_location("--input", locations.input)
             properties = read_properties(settings.broker.kafka_properties)

@@ -1,7 +1,7 @@
 """A file as the log of a run: one partition, whose records are its lines or rows."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,6 +17,9 @@ from dataflows.settings import RunSettings
 __all__ = ["FileLog", "records_of"]
 
 _RECORDS: Final[dict[FileFormat, RecordFormat]] = {"json": "line", "csv": "csv", "tsv": "tsv", "parquet": "line"}
+
+_LINES_BYTES: Final = 256 * 1024
+"""Of lines held at once: about 2,000 events."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class FileLog:
             first_records=FirstRecords(f"--input {self.path}"),
         )
 
+    def records(self, number: int = 0) -> Iterator[Record]:
+        """Its lines, from the first to the last. Raises as ``opened_content`` does."""
+        first = 0
+        with self.content() as content:
+            while lines := content.readlines(_LINES_BYTES):
+                yield from records_of([line.removesuffix(b"\n") for line in lines], first)
+                first += len(lines)
+
     @property
     def is_plain(self) -> bool:
         """Whether the bytes of the file are its lines, so that one can seek to any of them."""
@@ -58,6 +69,9 @@ class FileLog:
     def content(self) -> BinaryIO:
         """Its lines, from the first on. Raises as ``opened_content`` does."""
         return opened_content(self.path, self.format, self.layout)
+
+    def end_ms(self, clock_ms: int | None) -> int | None:
+        return clock_ms if self.until_ms is None else self.until_ms
 
     def identity(self) -> dict[str, str]:
         sensors = ",".join(self.layout.sensors.declared)

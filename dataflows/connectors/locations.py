@@ -12,7 +12,7 @@ from dataflows.connectors.kafka.client import kafka_location
 from dataflows.settings import KAFKA_SCHEME, RunSettings
 from runtime.errors import SettingsError
 
-__all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located"]
+__all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located", "sample_beside"]
 
 STANDARD = "-"
 """Standard input, or standard output."""
@@ -45,19 +45,23 @@ def located(settings: RunSettings) -> Locations:
     """
     predictions = settings.outputs.predictions
     _check_output("--output", predictions, settings)
-    has_folder = predictions != STANDARD and not is_kafka(predictions)
-    folder = Path(predictions).parent if has_folder else Path(os.devnull).parent
     rejections = settings.outputs.rejections
     if rejections is None:
         rejections = _beside(predictions)
     source = settings.log.input
     locations = Locations(
-        str(folder / SAMPLE_FILE) if source is None else source, predictions, rejections, makes_sample=source is None
+        sample_beside(predictions) if source is None else source, predictions, rejections, makes_sample=source is None
     )
     _check_input(locations, settings)
     _check_output("--rejections", rejections, settings)
     _check_distinct(locations)
     return locations
+
+
+def sample_beside(predictions: str) -> str:
+    """Where the sample is that a run without an input makes for itself."""
+    has_folder = predictions != STANDARD and not is_kafka(predictions)
+    return str((Path(predictions).parent if has_folder else Path(os.devnull).parent) / SAMPLE_FILE)
 
 
 def is_kafka(location: str) -> bool:

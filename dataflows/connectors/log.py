@@ -3,7 +3,7 @@
 Each engine has its own reader for each kind of log, chosen by the type of the log (``functools.singledispatch``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from dataflows.connectors.file_content import FILE_FORMATS, check_content, format_of
@@ -13,6 +13,7 @@ from dataflows.connectors.kafka.log import opened_target, opened_topic
 from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
+from dataflows.pipeline.record import Record
 from dataflows.settings import RunSettings
 
 __all__ = ["Log", "opened_log"]
@@ -27,6 +28,12 @@ class Log(Protocol):
 
     def reader(self, number: int) -> PartitionReader:
         """A reader of a partition, from where it is read without a state."""
+
+    def records(self, number: int) -> Iterator[Record]:
+        """The records of a partition, from where it is read without a state to the end of a bounded log."""
+
+    def end_ms(self, clock_ms: int | None) -> int | None:
+        """The instant up to which the clock of a bounded partition runs, once its last arrival is known."""
 
     def identity(self) -> dict[str, str]:
         """The identity that a state of this log is bound to."""

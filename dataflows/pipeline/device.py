@@ -65,6 +65,10 @@ class Device:
         located.append((output, told.position))
         return located
 
+    def evaluated_at(self, now_ms: int) -> Evaluation | None:
+        """The tick that would fire at an arrival watermark that it was told of; ``None`` while it has no state."""
+        return None if self._window is None else self._window.evaluated_at(now_ms)
+
     def next_wakeup_ms(self) -> int | None:
         """The arrival watermark at which it must be called; ``None`` while an engine has nothing to keep of it."""
         return None if self._window is None else self._window.next_wakeup_ms()

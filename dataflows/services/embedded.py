@@ -9,10 +9,12 @@ from threading import current_thread, main_thread
 from typing import Final
 
 from dataflows.services.answers import ServiceName
+from dataflows.services.client import Services
 from dataflows.services.errors import ServiceError
+from dataflows.settings import RunSettings
 from runtime.python_process import python_environment
 
-__all__ = ["embedded_service"]
+__all__ = ["embedded_service", "services_of"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -58,6 +60,24 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
         if not listening:
             raise ServiceError(f"the {name} service of this run did not start")
         yield address
+
+
+@contextmanager
+def services_of(settings: RunSettings) -> Iterator[Services]:
+    """The services that a run asks: those that were named, else its own, for the time of the context.
+
+    Raises:
+        ServiceError: one of its own did not start.
+    """
+    calls = settings.calls
+    compression = ("--compression", settings.channel.compression)
+    with ExitStack() as stack:
+        own = () if calls.features_from is None else ("--features-from", calls.features_from)
+        sensors = ("--sensors", ",".join(settings.log.sensors))
+        features = calls.features or stack.enter_context(embedded_service("features", *compression, *sensors, *own))
+        own = () if calls.model is None else ("--model", calls.model)
+        inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
+        yield Services(features, inference)
 
 
 @contextmanager

@@ -2,7 +2,14 @@
 
 from dataflows.settings.calls import CallSettings, ChannelSettings
 from dataflows.settings.log import KAFKA_SCHEME, BrokerSettings, EventFormat, LogSettings, check_sensors
-from dataflows.settings.run import VARIABLE_PREFIX, OutputSettings, RunSettings, StateSettings, run_options
+from dataflows.settings.run import (
+    VARIABLE_PREFIX,
+    OutputSettings,
+    RunSettings,
+    StateSettings,
+    replay_options,
+    run_options,
+)
 from dataflows.settings.window import WindowSettings
 
 __all__ = [
@@ -18,5 +25,6 @@ __all__ = [
     "StateSettings",
     "WindowSettings",
     "check_sensors",
+    "replay_options",
     "run_options",
 ]

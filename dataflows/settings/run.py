@@ -1,18 +1,19 @@
 """Every setting of ``latecomer run``: the groups, and what only makes sense for several of them together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from dataflows.settings.calls import CallSettings, ChannelSettings
-from dataflows.settings.log import BrokerSettings, LogSettings
+from dataflows.settings.log import KAFKA_SCHEME, BrokerSettings, LogSettings
 from dataflows.settings.window import WindowSettings
 from runtime.durations import duration_text
 from runtime.errors import SettingsError
-from runtime.options import settings_options
+from runtime.options import Command, settings_options
 from runtime.settings import composed, flag_of, group, setting
 from window_core import DEMO_SENSORS
 
-__all__ = ["VARIABLE_PREFIX", "OutputSettings", "RunSettings", "StateSettings", "run_options"]
+__all__ = ["VARIABLE_PREFIX", "OutputSettings", "RunSettings", "StateSettings", "replay_options", "run_options"]
 
 VARIABLE_PREFIX: Final = "LATECOMER_RUN_"
 """How the variable of a setting begins in the environment; its option follows."""
@@ -128,6 +129,11 @@ class RunSettings:
         """The settings of the values of fields, whichever groups they belong to."""
         return composed(cls, values)
 
+    @classmethod
+    def of_replay(cls, **values: Any) -> Self:
+        """The settings of a run on what the log holds now: a topic is read to its present end."""
+        return cls.of(**values, bounded=str(values.get("input")).startswith(KAFKA_SCHEME))
+
     def _check_exactly_once(self) -> None:
         if self.engine != "flink":
             raise SettingsError("--delivery exactly-once needs --engine flink: only Flink writes in transactions")
@@ -143,3 +149,19 @@ class RunSettings:
 
 run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
 """Gives a command every option of a run."""
+
+_OF_A_LIVE_RUN: Final = (
+    "engine", "parallelism", "metrics_port", "metrics_host", "web_port",
+    "start", "bounded", "heartbeat_ms", "source_records", "source_wait_ms",
+    "delivery", "folder", "epoch_ms", "state_backend", "batch_wait_ms",
+)  # fmt: skip
+"""What a replay has no use for: it reads a log to its end, without an engine and a state."""
+
+
+def replay_options(prefix: str) -> Callable[[Command], Command]:
+    """Gives a command the options of a run that decide what its outputs are, and where they are.
+
+    Args:
+        prefix: how their variables begin in the environment, as ``LATECOMER_VERIFY_``.
+    """
+    return settings_options(RunSettings, prefix, leaving_out=_OF_A_LIVE_RUN)

@@ -5,13 +5,11 @@ transactions, and timestamps that are no times, and brokers before 3.0 have none
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from time import monotonic
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-
-from dataflows.connectors.kafka.client import BrokerError, KafkaLocation, client_settings
+from dataflows.connectors.kafka.client import KafkaLocation
+from dataflows.connectors.kafka.committed_records import Bounds, committed_messages
 from window_core import MAX_TIME_MS
 
 __all__ = ["LastArrival"]
@@ -21,15 +19,7 @@ _TAIL_RECORDS: Final = 100
 
 _TAIL_GROWS: Final = 10
 
-_AT_ONCE: Final = 10_000
-"""Records taken from the client at once."""
-
-_PAUSE_S: Final = 0.5
-"""How long one poll waits for records, and so how soon a Ctrl-C is noticed."""
-
 _SAY_AFTER_S: Final = 2.0
-
-_PREFETCHED_KBYTES: Final = 32_768
 
 
 class LastArrival:
@@ -47,23 +37,11 @@ class LastArrival:
             say: takes a line for the user.
         """
         self._location = location
-        self._wait_s = wait_ms / 1000
+        self._properties = properties
+        self._wait_ms = wait_ms
         self._say = say
         self._began_s = monotonic()
         self._has_said = False
-        self._settings = client_settings(
-            location.brokers,
-            properties,
-            group_id="latecomer",  # the client wants a name; nothing is committed under it
-            enable_auto_commit=False,
-            enable_auto_offset_store=False,
-            auto_offset_reset="earliest",  # what retention takes meanwhile is no part of the log any more
-            isolation_level="read_committed",
-            enable_partition_eof=True,
-            fetch_wait_max_ms=50,
-            queued_max_messages_kbytes=_PREFETCHED_KBYTES,
-            fetch_queue_backoff_ms=10,
-        )
 
     def of_all(self, starts: tuple[int, ...], ends: tuple[int, ...]) -> int | None:
         """The largest arrival where timestamps are the producers': each record is read once.
@@ -93,48 +71,21 @@ class LastArrival:
             records *= _TAIL_GROWS
         return max(found.values(), default=None)
 
-    def _read(self, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+    def _read(self, bounds: Bounds) -> dict[int, int]:
         """The largest arrival of each partition that has one between a first offset and an end."""
         found: dict[int, int] = {}
-        ends = {number: end for number, (start, end) in bounds.items() if start < end}
-        if not ends:
-            return found
-        topic = self._location.topic
-        with closing(Consumer(self._settings)) as consumer:
-            consumer.assign([TopicPartition(topic, number, bounds[number][0]) for number in ends])
-            heard_s = monotonic()
-            while ends:
-                messages = consumer.consume(_AT_ONCE, timeout=_PAUSE_S)
-                heard_s = monotonic() if messages else heard_s
-                self._look(heard_s)
-                for message in messages:
-                    number = message.partition()
-                    if number in ends and self._is_last(message, ends[number], found):
-                        del ends[number]
-                        consumer.pause([TopicPartition(topic, number)])
+        for messages in committed_messages(
+            self._location, self._properties, bounds, self._wait_ms, skips_removed=True, look=self._look
+        ):
+            for message in messages:
+                number, arrival_ms = message.partition(), message.timestamp()[1]
+                assert number is not None
+                if found.get(number, -1) < arrival_ms <= MAX_TIME_MS:
+                    found[number] = arrival_ms
         return found
 
-    def _is_last(self, message: Message, end: int, found: dict[int, int]) -> bool:
-        """Take note of a record, or of what the client says of its partition, and tell whether that was the last."""
-        error, number, offset = message.error(), message.partition(), message.offset()
-        assert number is not None
-        assert offset is not None
-        if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                return True
-            if not (error.retriable() or error.code() in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}):
-                raise BrokerError(f"{self._location}, partition {number}: {error.str()}")
-            return False
-        arrival_ms = message.timestamp()[1]
-        if offset < end and found.get(number, -1) < arrival_ms <= MAX_TIME_MS:
-            found[number] = arrival_ms
-        return offset >= end - 1
-
-    def _look(self, heard_s: float) -> None:
-        """Give up on a broker that gives nothing, and tell what takes long."""
-        now_s = monotonic()
-        if now_s - heard_s > self._wait_s:
-            raise BrokerError(f"{self._location}: the broker at {self._location.brokers} returns no records")
-        if not self._has_said and now_s - self._began_s > _SAY_AFTER_S:
+    def _look(self) -> None:
+        """Tell what takes long."""
+        if not self._has_said and monotonic() - self._began_s > _SAY_AFTER_S:
             self._has_said = True
             self._say(f"looking for the last arrival of {self._location.topic}; --until would spare it")

@@ -1,16 +1,18 @@
 """A topic as the log of a run: how its partitions are read, and how far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
+from dataflows.connectors.kafka.committed_records import committed_messages
 from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
+from dataflows.pipeline.record import Record
 from dataflows.settings import RunSettings
 from runtime.settings import changed
 
@@ -42,6 +44,7 @@ class KafkaLog:
             user asked for: what stands below the ends of a bounded log needs no cut.
         has_producers_clock: its timestamps are its producers', not the broker's.
         first_records: where the records without an event are looked at.
+        wait_ms: how long to wait for a broker that gives nothing.
         topic_id: which of the topics of this name it is; ``None`` if the broker does not tell.
     """
 
@@ -57,6 +60,7 @@ class KafkaLog:
     has_producers_clock: bool
     topic_id: str | None
     first_records: FirstRecords
+    wait_ms: int
 
     def reader(self, number: int) -> PartitionReader:
         """A reader of a partition, from where it is read without a state."""
@@ -71,6 +75,24 @@ class KafkaLog:
         )
         reader.next_offset = self.first_offsets[number]
         return reader
+
+    def records(self, number: int) -> Iterator[Record]:
+        """The committed records of a partition of a bounded log.
+
+        Raises:
+            BrokerError: the broker gives no records, or retention removes them meanwhile.
+        """
+        assert self.bounded is not None
+        bounds = {number: (self.first_offsets[number], self.bounded.end_offsets[number])}
+        for messages in committed_messages(self.location, self.properties, bounds, self.wait_ms):
+            for message in messages:
+                offset = message.offset()
+                assert offset is not None
+                yield Record(number, offset, message.timestamp()[1], message.key(), message.value())
+
+    def end_ms(self, clock_ms: int | None) -> int | None:
+        """The same for all partitions of a bounded log; ``None`` while it has no end."""
+        return None if self.bounded is None else self.bounded.until_ms
 
     def identity(self) -> dict[str, str]:
         """A topic is known by its id, since a new one of that name holds other records.
@@ -125,6 +147,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         not traits.is_log_append_time,
         traits.id,
         FirstRecords(str(location)),
+        settings.broker.wait_for_broker_ms,
     )
 
 

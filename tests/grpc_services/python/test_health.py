@@ -70,10 +70,11 @@ def test_watchers_are_told_of_the_end_however_many_go_at_that_moment(started):
 def test_a_connection_may_watch_eight_times_at_once(started):
     server, channel = started("inference")
     stub = health_pb2_grpc.HealthStub(channel)
-    calls = [watching(stub) for _ in range(8)]
+    watchers = [watching(stub) for _ in range(8)]
     with pytest.raises(grpc.RpcError) as refused:
         next(stub.Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S))
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert all(watcher.is_active() for watcher in watchers)
     with grpc.insecure_channel(server.address, OWN_CONNECTION) as other:
         assert next(health_pb2_grpc.HealthStub(other).Watch(health_pb2.HealthCheckRequest())).status == SERVING
 

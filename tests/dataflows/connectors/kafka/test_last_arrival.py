@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from confluent_kafka import KafkaError
 
-from dataflows.connectors.kafka.client import BrokerError, KafkaLocation
+from dataflows.connectors.kafka.client import KafkaLocation
 from dataflows.connectors.kafka.last_arrival import LastArrival
+from tests.dataflows.connectors.kafka.messages import Message, given
 from window_core import MAX_TIME_MS
 
 LOCATION = KafkaLocation("localhost:9092", "events")
@@ -72,55 +72,9 @@ def test_a_topic_without_records_has_no_last_arrival() -> None:
     assert LastArrival(LOCATION, {}, 1_000, lambda line: None).of_all((5,), (5,)) is None  # and asks no broker
 
 
-class Message:
-    """What the client gives: a record, or an error of its partition."""
-
-    def __init__(self, offset: int, arrival_ms: int = 0, error: KafkaError | None = None) -> None:
-        self._offset, self._arrival_ms, self._error = offset, arrival_ms, error
-
-    def error(self) -> KafkaError | None:
-        return self._error
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self._arrival_ms
-
-
-def looked_at(*messages: Message, end: int = 10) -> tuple[list[bool], dict[int, int]]:
-    """Whether each message was the last one of its partition, and the largest arrival."""
-    found: dict[int, int] = {}
-    log = LastArrival(LOCATION, {}, 1_000, lambda line: None)
-    return [log._is_last(message, end, found) for message in messages], found  # type: ignore[arg-type]
-
-
-def test_the_record_before_the_end_is_the_last_one() -> None:
-    assert looked_at(Message(7, 5), Message(8, 9), Message(9, 6)) == ([False, False, True], {3: 9})
-
-
-def test_a_record_behind_the_end_ends_the_reading_and_does_not_count() -> None:
-    assert looked_at(Message(7, 5), Message(10, 9)) == ([False, True], {3: 5})
-
-
 @pytest.mark.parametrize("arrival_ms", [-1, MAX_TIME_MS + 1])
-def test_a_timestamp_that_is_no_time_does_not_count(arrival_ms: int) -> None:
-    assert looked_at(Message(7, arrival_ms)) == ([False], {})
-    assert looked_at(Message(7, 0), Message(8, arrival_ms), Message(8, MAX_TIME_MS)) == ([False] * 3, {3: MAX_TIME_MS})
-
-
-def test_the_end_of_a_partition_is_the_end_whatever_its_offset() -> None:
-    assert looked_at(Message(4, error=KafkaError(KafkaError._PARTITION_EOF))) == ([True], {})
-
-
-@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
-def test_a_broker_that_is_away_is_waited_for(code: int) -> None:
-    assert looked_at(Message(-1001, error=KafkaError(code))) == ([False], {})
-
-
-def test_any_other_error_of_a_partition_is_told_with_its_number() -> None:
-    with pytest.raises(BrokerError, match="partition 3: "):
-        looked_at(Message(-1001, error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)))
+def test_a_timestamp_that_is_no_time_does_not_count(arrival_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, Message(7, 0), Message(8, arrival_ms), Message(9, MAX_TIME_MS))
+    assert LastArrival(LOCATION, {}, 1_000, lambda line: None).of_all((0, 0, 0, 0), (0, 0, 0, 10)) == MAX_TIME_MS
+    given(monkeypatch, Message(9, arrival_ms))
+    assert LastArrival(LOCATION, {}, 1_000, lambda line: None).of_all((0, 0, 0, 0), (0, 0, 0, 10)) is None

@@ -1,0 +1,175 @@
+"""A log, or a part of its devices, through the pipeline once more: in a plain loop, without an engine and a state."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+import polars as pl
+
+from dataflows.connectors.locations import STANDARD, Locations, sample_beside
+from dataflows.connectors.log import Log, opened_log
+from dataflows.pipeline.device import Device, LocatedOutput
+from dataflows.pipeline.metrics import Metrics
+from dataflows.pipeline.prediction_step import PredictionStep
+from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord
+from dataflows.replay.tables import predictions_table, rejections_table
+from dataflows.services.client import ServiceClient
+from dataflows.services.embedded import services_of
+from dataflows.settings import RunSettings
+from runtime.errors import SettingsError
+from runtime.settings import changed
+from window_core import WindowSpec
+
+__all__ = ["Replay", "Replayed"]
+
+Replayed: TypeAlias = LocatedOutput | OutputRecord
+"""An output of a window with its position, or the rejection of an INVALID record."""
+
+_OUTPUTS_AT_ONCE: Final = 8_192
+"""Asked about together: several requests, each of a thousand windows."""
+
+
+class Replay:
+    """A bounded log and the settings of a run on it.
+
+    Attributes:
+        settings: those of the run; a topic is read up to its present end.
+        log: the log.
+        metrics: what was counted while it was read.
+        end_ms: of each partition that was read to its end, the instant up to which its clock ran, if it has a clock.
+
+    >>> replay = Replay.of("tests/dataflows/replay/small.jsonl")
+    >>> replay.predictions().select("position", "cause", "events")
+    shape: (3, 3)
+    ┌──────────┬────────────┬────────┐
+    │ position ┆ cause      ┆ events │
+    │ ---      ┆ ---        ┆ ---    │
+    │ str      ┆ str        ┆ i64    │
+    ╞══════════╪════════════╪════════╡
+    │ 0/0      ┆ event      ┆ 1      │
+    │ 0/1      ┆ event      ┆ 2      │
+    │ 0/2      ┆ late_event ┆ 3      │
+    └──────────┴────────────┴────────┘
+    """
+
+    def __init__(
+        self, settings: RunSettings, devices: Collection[str] = (), say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Open the log; nothing is read yet.
+
+        Args:
+            settings: of the run that is looked at, as ``RunSettings.of_replay`` gives them. Default of the input: the
+                sample of a run without options.
+            devices: those whose outputs are wanted; none: all. INVALID records are of no device and always given.
+            say: takes a line for the user.
+        Raises:
+            SettingsError: there is no such log.
+            BrokerError: the broker is away.
+            InputError: the file is of another format.
+        """
+        path = settings.log.input or sample_beside(settings.outputs.predictions)
+        if path == STANDARD:
+            raise SettingsError("--input -: standard input cannot be read a second time; give a file or a topic")
+        if not settings.log.is_topic and not Path(path).is_file():
+            hint = "" if settings.log.input else "; `latecomer run` makes it, or name a log"
+            raise SettingsError(f"--input {path} does not exist{hint}")
+        self.settings: Final = changed(settings, input=path)
+        self.metrics: Final = Metrics()
+        self.log: Final[Log] = opened_log(self.settings, Locations(path, STANDARD, STANDARD, False), self.metrics, say)
+        self.end_ms: Final[dict[int, int | None]] = {}
+        self._devices: Final = frozenset(devices)
+
+    @classmethod
+    def of(cls, log: str, *, devices: Collection[str] = (), **settings: Any) -> Self:
+        """A replay of a file or a topic, under settings named as the fields of ``RunSettings``."""
+        return cls(RunSettings.of_replay(input=log, **settings), devices)
+
+    @property
+    def spec(self) -> WindowSpec:
+        """The numbers of the windows."""
+        return self.settings.window.spec
+
+    def events(self, partition: int) -> Iterator[LoggedEvent | OutputRecord]:
+        """The wanted devices' events in a partition, and the rejections of its INVALID records, in their order.
+
+        Raises:
+            BrokerError: the records are gone meanwhile, or the broker is away.
+        """
+        wanted = self._devices
+        reader = self.log.reader(partition)
+        for record in self.log.records(partition):
+            found = reader.read(record)
+            if reader.has_ended:
+                break
+            if found is not None and (not wanted or isinstance(found, OutputRecord) or found.event.device_id in wanted):
+                yield found
+        reader.count()
+        self.end_ms[partition] = self.log.end_ms(reader.clock_ms)
+
+    def outputs(self, partitions: Iterable[int] | None = None) -> Iterator[Replayed]:
+        """The outputs of the wanted devices, unasked: those of a device in their order, partition by partition.
+
+        Args:
+            partitions: those that are read; default: all.
+        Raises:
+            BrokerError: the records are gone meanwhile, or the broker is away.
+        """
+        for partition in range(self.log.partitions) if partitions is None else partitions:
+            devices: dict[str, Device] = {}
+            for found in self.events(partition):
+                if isinstance(found, OutputRecord):
+                    yield found
+                    continue
+                device = devices.get(found.event.device_id)
+                if device is None:
+                    device = devices[found.event.device_id] = Device(self.spec, self.metrics)
+                yield from device.take(found)
+            end_ms = self.end_ms[partition]
+            if end_ms is not None:
+                for device in devices.values():
+                    yield from device.take(end_ms)
+
+    @contextmanager
+    def asking(self) -> Iterator[ServiceClient]:
+        """A client of the services of the run, which are started if none are named, for the time of the context.
+
+        Raises:
+            ServiceError: they cannot be asked.
+        """
+        with (
+            services_of(self.settings) as services,
+            closing(ServiceClient(services, self.settings, self.metrics)) as client,
+        ):
+            client.check()
+            yield client
+
+    def records(self, client: ServiceClient, partitions: Iterable[int] | None = None) -> Iterator[OutputRecord]:
+        """The outputs as a run writes them, the services asked many at once.
+
+        Raises:
+            ServiceError: a service failed.
+            BrokerError: the records are gone meanwhile, or the broker is away.
+        """
+        step = PredictionStep(client, self.settings.log.layout.sensors, self.metrics)
+        outputs = self.outputs(partitions)
+        while batch := list(islice(outputs, _OUTPUTS_AT_ONCE)):
+            yield from (one for one in batch if isinstance(one, OutputRecord))
+            yield from step.records([one for one in batch if not isinstance(one, OutputRecord)])
+
+    def predictions(self) -> pl.DataFrame:
+        """Every prediction as a row; see ``tables.predictions_table``."""
+        return self.tables()[0]
+
+    def rejections(self) -> pl.DataFrame:
+        """Every rejection as a row; see ``tables.rejections_table``."""
+        return self.tables()[1]
+
+    def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The predictions and the rejections."""
+        lines: dict[OutputKind, list[bytes]] = {"predictions": [], "rejections": []}
+        with self.asking() as client:
+            for record in self.records(client):
+                lines[record.kind].append(record.value)
+        return predictions_table(lines["predictions"]), rejections_table(lines["rejections"])
