@@ -1,6 +1,6 @@
 """Makes or completes the environment of a checkout, in ``.venv``; the ``latecomer`` script runs it.
 
-Usage: install.py run|java|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
+Usage: install.py run|java|page|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
 installed is noted in the environment itself, so that the next use costs nothing; a lock lets one of several first uses
 do the work.
 """
@@ -22,12 +22,18 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 STUB_GENERATOR = ROOT / "grpc_services" / "python" / "generate_stubs.py"
 
-REQUIREMENTS = ("run", "flink", "test")
-"""Each holds the one before it."""
+HOLDERS = {
+    "run": ("run", "page", "flink", "test"),
+    "page": ("page", "test"),
+    "flink": ("flink", "test"),
+    "test": ("test",),
+}
+"""For each set of requirements those that hold it, itself first."""
 
 NEEDS = {
     "run": ("run", ()),
     "java": ("run", ("grpc_services/java",)),
+    "page": ("page", ()),
     "flink": ("flink", ("dataflows/flink_job/java",)),
     "test": ("test", ("dataflows/flink_job/java", "grpc_services/java")),
 }
@@ -76,8 +82,7 @@ def says(path: Path, text: str) -> bool:
 
 def install_packages(requirements: str) -> bool:
     """Install a set of packages, unless it or one that holds it is installed. Whether there was something to do."""
-    larger = REQUIREMENTS[REQUIREMENTS.index(requirements) :]
-    files = {name: ROOT / "requirements" / f"{name}.txt" for name in larger}
+    files = {name: ROOT / "requirements" / f"{name}.txt" for name in HOLDERS[requirements]}
     if any(says(note(f"{name}.installed"), digest(file)) for name, file in files.items()):
         return False
     say(f"installing requirements/{requirements}.txt into .venv, once")

@@ -40,6 +40,8 @@ def checkout(tmp_path: Path) -> Path:
         ("serve features --language java", {}, "java"),
         ("serve features", {"LATECOMER_SERVE_LANGUAGE": "java"}, "java"),
         ("run", {"LATECOMER_SERVE_LANGUAGE": "java"}, "run"),
+        ("report", {}, "page"),
+        ("page latecomer-output", {}, "page"),
         ("parity", {}, "test"),
         ("parity --help", {}, "run"),
         ("bench -h", {}, "run"),

@@ -14,3 +14,4 @@ def pins(name: str) -> set[str]:
 def test_the_constraints_are_the_versions_that_are_installed() -> None:
     assert pins("constraints.txt") == pins("flink.txt")
     assert pins("run.txt") < pins("flink.txt") < pins("test.txt")
+    assert pins("run.txt") < pins("page.txt") < pins("test.txt")
