@@ -1,4 +1,4 @@
-"""Kafka to Kafka on one machine: both engines, the usual way on each, and Flink SQL, all from one run.
+"""Kafka to Kafka on one machine: both engines, Java jobs, the usual way on each engine, and Flink SQL, from one run.
 
 Windows of 300 events, filled first; both services; checkpoints or recovery every 10 s. A rate is taken from the
 broker's own timestamps of the outputs, between the tenth and the ninetieth percent of those from full windows, so that
@@ -20,6 +20,7 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 from numpy.typing import NDArray
 
+from benchmarks.java_peers import java_peer
 from dataflows.connectors.kafka.client import producer_settings
 from dataflows.kafka_broker.broker import running_broker
 from dataflows.kafka_broker.topics import make_topics
@@ -160,6 +161,13 @@ class Bench:
         state = ["--state", str(self.folder / output)]
         return [*topics, *rejections, *services, *state, "--quiet"]
 
+    def java_rate(self, name: str, load: Load, services: Services, ends: str) -> float:
+        """Windows/s of a Java job."""
+        job = java_peer(name, self.folder)
+        checkpoints = (self.folder / f"{name}-{load.topic}").as_uri()
+        topics = (self.broker, load.topic, "{output}")
+        return self.rate(load, *job, *topics, *services, str(INTERVAL_MS), checkpoints, ends)
+
     def script(self, name: str, load: Load, *rest: str) -> list[str]:
         """One of ``benchmarks/usual_way``."""
         command = [sys.executable, "-m", f"benchmarks.usual_way.{name}", self.broker, load.topic, "{output}"]
@@ -193,11 +201,12 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         bench = Bench(broker.address, Services(features, inference), Path(name))
         make_topics(broker.address, {"rejections": {}}, PARTITIONS)
         fleet, few = Load("fleet", devices, 300, new), Load("few", 10, 300, 200)
+        some = Load("some", max(devices // 10, 1), 300, new)
         longer = [
             Load("wide", max(devices // 10, 1), 3_000, 2 * new),
             Load("long", max(devices // 100, 1), 36_000, 20 * new),
         ]
-        ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, few, *longer)}
+        ends = {load.topic: ",".join(map(str, bench.send(load))) for load in (fleet, some, few, *longer)}
         tail = (bench.services.features, bench.services.inference, str(INTERVAL_MS))
         checkpoints = [(Path(name) / f"usual-{number}").as_uri() for number in range(2)]
         rates: dict[str, float] = {}
@@ -213,14 +222,22 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
         )
         rates["usual way, flink"] = bench.rate(few, *bench.script("flink_job", few, *tail, checkpoints[1], ends["few"]))
         rates["usual way, bytewax"] = bench.rate(few, *bench.script("bytewax_flow", few, *tail, f"{name}/usual"))
+        with (
+            embedded_service("features", "--language", "java") as features,
+            embedded_service("inference", "--language", "java") as inference,
+        ):
+            java = Services(features, inference)
+            rates["Java, asynchronous unary calls"] = bench.java_rate("UnaryJob", some, java, ends["some"])
+            rates["Java on latecomer.v1"] = bench.java_rate("BatchJob", fleet, java, ends["fleet"])
+            java_wide = bench.java_rate("BatchJob", longer[0], java, ends["wide"])
         print_table(rates)
         for engine in ("bytewax", "flink"):
             for load in longer:
                 rate = bench.rate(load, *bench.latecomer(engine, load.topic, "{output}", "--bounded"))
                 what = f"windows of {load.held:,} events of {load.devices:,} devices"
-                print(
-                    f"  {engine}: {what}: {rate:,.0f} windows/s, {rate / rates[engine]:.2f} x those of 300", flush=True
-                )
+                beside = f", {rate / java_wide:.1f} x Java on latecomer.v1" if load.topic == "wide" else ""
+                ratio = rate / rates[engine]
+                print(f"  {engine}: {what}: {rate:,.0f} windows/s, {ratio:.2f} x those of 300{beside}", flush=True)
         for engine in ("bytewax", "flink"):
             rate = rates[engine] / 4
             load = Load(f"steady-{engine}", 100, 300, int(rate * (WARM_UP_S + LATENCY_S) / 100))
@@ -255,6 +272,8 @@ def print_table(rates: dict[str, float]) -> None:
         usual = rates[base.get(name, "usual way, flink")]
         print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / usual:>8.1f} x the usual way on the same engine")
     flink = rates["flink"]
+    for peer in ("Java, asynchronous unary calls", "Java on latecomer.v1"):
+        print(f"  flink: {flink / rates[peer]:.2f} x {peer}")
     print(f"  flink: {flink / rates['flink without the services']:.2f} x itself without the services")
     print(f"  flink: {flink / rates['flink SQL, no calls']:.2f} x Flink SQL, which calls nothing")
 

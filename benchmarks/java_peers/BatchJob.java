@@ -1,0 +1,113 @@
+import com.google.common.util.concurrent.FutureCallback;
+import com.google.common.util.concurrent.Futures;
+import com.google.common.util.concurrent.MoreExecutors;
+import io.grpc.ManagedChannel;
+import io.latecomer.v1.FeatureServiceGrpc;
+import io.latecomer.v1.FeatureServiceGrpc.FeatureServiceFutureStub;
+import io.latecomer.v1.InferenceServiceGrpc;
+import io.latecomer.v1.InferenceServiceGrpc.InferenceServiceFutureStub;
+import io.latecomer.v1.PredictionBatch;
+import io.latecomer.v1.WindowBatch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectWriter;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.json.JsonMapper;
+import org.apache.flink.streaming.api.datastream.AsyncDataStream;
+import org.apache.flink.streaming.api.functions.async.ResultFuture;
+import org.apache.flink.streaming.api.functions.async.RichAsyncFunction;
+
+/**
+ * A job on {@code latecomer.v1}: batches in which the windows of a device share their rows. No
+ * rules, ids, rejections.
+ */
+public final class BatchJob {
+  /** Of each slot; more leave no core to the services. */
+  private static final int IN_FLIGHT = 2;
+
+  public static void main(String[] arguments) throws Exception {
+    Job job = new Job(arguments);
+    job.run(
+        AsyncDataStream.orderedWait(
+            job.events()
+                .keyBy(event -> event.device_id)
+                .transform(
+                    "windows", Types.POJO(Batch.Asked.class), new BatchOperator(job.intervalMs)),
+            new Ask(job.features, job.inference),
+            60,
+            TimeUnit.SECONDS,
+            IN_FLIGHT));
+  }
+
+  private static final class Ask extends RichAsyncFunction<Batch.Asked, String> {
+    private final String[] addresses;
+    private transient List<ManagedChannel> channels;
+    private transient FeatureServiceFutureStub features;
+    private transient InferenceServiceFutureStub inference;
+    private transient ObjectWriter json;
+
+    Ask(String... addresses) {
+      this.addresses = addresses;
+    }
+
+    @Override
+    public void open(OpenContext context) {
+      channels = List.of(Job.channelTo(addresses[0]), Job.channelTo(addresses[1]));
+      features = FeatureServiceGrpc.newFutureStub(channels.get(0));
+      inference = InferenceServiceGrpc.newFutureStub(channels.get(1));
+      json = JsonMapper.builder().build().writer();
+    }
+
+    @Override
+    public void asyncInvoke(Batch.Asked batch, ResultFuture<String> result) throws Exception {
+      WindowBatch message = WindowBatch.parseFrom(batch.message);
+      Futures.addCallback(
+          Futures.transformAsync(
+              features.engineerFeatures(message),
+              inference::predict,
+              MoreExecutors.directExecutor()),
+          new FutureCallback<>() {
+            @Override
+            public void onSuccess(PredictionBatch found) {
+              try {
+                result.complete(lines(batch, found));
+              } catch (Exception error) {
+                result.completeExceptionally(error);
+              }
+            }
+
+            @Override
+            public void onFailure(Throwable error) {
+              result.completeExceptionally(error);
+            }
+          },
+          MoreExecutors.directExecutor());
+    }
+
+    @Override
+    public void close() {
+      channels.forEach(ManagedChannel::shutdownNow);
+    }
+
+    private List<String> lines(Batch.Asked batch, PredictionBatch found) throws Exception {
+      List<String> lines = new ArrayList<>(found.getRows());
+      for (int row = 0; row < found.getRows(); row++) {
+        lines.add(
+            json.writeValueAsString(
+                Map.of(
+                    "device_id",
+                    batch.deviceIds[row],
+                    "events",
+                    batch.events[row],
+                    "model_id",
+                    found.getModelId(),
+                    "result",
+                    Map.of(found.getKey(0), found.getValue(row)))));
+      }
+      return lines;
+    }
+  }
+}
