@@ -1,8 +1,8 @@
 """Makes or completes the environment of a checkout, in ``.venv``; the ``latecomer`` script runs it.
 
-Usage: install.py run|java|page|flink|test. Standard library only. Every package is pinned and checked by its hash. What is
-installed is noted in the environment itself, so that the next use costs nothing; a lock lets one of several first uses
-do the work.
+Usage: install.py run|java|page|flink|test. Standard library only. Every package is pinned and checked by its hash. What
+is installed is noted in the environment itself, so that the next use costs nothing; a lock lets one of several first
+uses do the work.
 """
 
 import fcntl
