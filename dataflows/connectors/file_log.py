@@ -62,6 +62,10 @@ class FileLog:
                 first += len(lines)
 
     @property
+    def schema(self) -> None:
+        """A line names its fields itself."""
+
+    @property
     def is_plain(self) -> bool:
         """Whether the bytes of the file are its lines, so that one can seek to any of them."""
         return is_plain(self.path, self.format)

@@ -14,6 +14,7 @@ from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import Record
+from dataflows.pipeline.schema import Schema
 from dataflows.settings import RunSettings
 
 __all__ = ["Log", "opened_log"]
@@ -25,6 +26,10 @@ class Log(Protocol):
     @property
     def partitions(self) -> int:
         """How many there are; each is a log with a clock of its own."""
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema of the values of a topic, if they have one."""
 
     def reader(self, number: int) -> PartitionReader:
         """A reader of a partition, from where it is read without a state."""
@@ -46,7 +51,7 @@ def opened_log(settings: RunSettings, locations: Locations, metrics: Metrics, sa
     """The log of a run. Every topic is checked now, those of the outputs included; an unavailable broker is waited for.
 
     Raises:
-        SettingsError: a topic does not exist, the properties are wrong, or authentication failed.
+        SettingsError: a topic does not exist, the properties or the schema are wrong, or authentication failed.
         BrokerError: a broker stays unavailable.
         InputError: a file is of another format.
     """

@@ -21,7 +21,9 @@ __all__ = [
     "StateMessageKind",
     "WakeUp",
     "decoded_batch",
+    "decoded_frame",
     "encoded_answer",
+    "encoded_frame",
     "encoded_instant",
     "encoded_record",
 ]
@@ -102,15 +104,26 @@ Message: TypeAlias = OutputRecord | StateMessage
 
 def encoded_record(frame: RecordFrame) -> bytes:
     """A record of a file as a file of frames holds it, behind its size."""
+    encoded = encoded_frame(frame)
+    return _SIZE.pack(len(encoded)) + encoded
+
+
+def encoded_frame(frame: RecordFrame) -> bytes:
+    """A record that has a value, as the Java part takes it over."""
     key, value = frame.key or b"", frame.value or b""
     header = _RECORD_HEADER.pack(
-        _REJECTED if frame.is_rejected else _RECORD,
+        (_REJECTED if frame.is_rejected else _RECORD) | _CLAMPED * frame.is_clamped | _JUMPED * frame.has_jumped,
         frame.arrival_ms,
         frame.partition,
         frame.offset,
         -1 if frame.key is None else len(key),
     )
-    return b"".join((_SIZE.pack(len(header) + len(key) + len(value)), header, key, value))
+    return b"".join((header, key, value))
+
+
+def decoded_frame(frame: bytes) -> RecordFrame:
+    """A record as the Java part hands it over, alone."""
+    return _decoded_record(frame, 0, len(frame))
 
 
 def _decoded_record(batch: bytes, start: int, end: int) -> RecordFrame:

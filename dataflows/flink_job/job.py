@@ -21,6 +21,7 @@ from pyflink.util.java_utils import get_j_env_configuration
 from dataflows.connectors.locations import located
 from dataflows.connectors.log import Log, opened_log
 from dataflows.flink_job.connectors import log_records, write
+from dataflows.flink_job.decoding import DecodingFunction
 from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import PipelineFunction
@@ -151,14 +152,34 @@ def build_job(
     operators = get_gateway().jvm.io.latecomer.flink
     devices = operators.DeviceOperator
     j_records = log_records(env, settings, log)
+    if settings.log.key == "ignore":
+        j_records = _under_device_ids(env, j_records, DecodingFunction(settings, log.schema))
     j_keyed = j_records.keyBy(devices.byDevice(), Types.STRING().get_java_type_info())
     calls = settings.calls
     entries = calls.batch_windows * calls.calls_in_flight  # a crossing is worth as many calls as go at once
-    j_python = _python_operator(env, pipeline(settings))
+    j_python = _python_operator(env, pipeline(settings, log.schema))
     j_factory = operators.DeviceOperatorFactory(j_python, entries, calls.batch_wait_ms)
     j_outputs = j_keyed.transform("devices", devices.type(), j_factory).uid("windows")
     write("predictions", j_outputs, settings)
     write("rejections", j_outputs.getSideOutput(devices.rejections()), settings)
+
+
+def _under_device_ids(env: StreamExecutionEnvironment, j_records: Any, function: DecodingFunction) -> Any:
+    """The records under the keys of their devices, each partition in its order: the same subtask goes on with it."""
+    frames = get_gateway().jvm.io.latecomer.flink.FrameStage
+    parallelism, most = j_records.getParallelism(), j_records.getTransformation().getMaxParallelism()
+
+    def placed(j_stage: Any, name: str) -> Any:
+        return j_stage.name(name).setParallelism(parallelism).setMaxParallelism(most)
+
+    j_frames = placed(j_records.map(frames.ofRows(), _bytes_type()), "frames")
+    j_decoded = placed(j_frames.transform("decode", _bytes_type(), _python_operator(env, function)), "decode")
+    return placed(j_decoded.map(frames.asRows(), frames.type()), "keys")
+
+
+def _bytes_type() -> Any:
+    """Bytes that arrive as ``bytes``, without a conversion."""
+    return Types.PRIMITIVE_ARRAY(Types.BYTE()).get_java_type_info()
 
 
 def _python_operator(env: StreamExecutionEnvironment, function: ProcessFunction) -> Any:
@@ -170,7 +191,7 @@ def _python_operator(env: StreamExecutionEnvironment, function: ProcessFunction)
     j_settings = get_j_env_configuration(env._j_stream_execution_environment)
     j_python_settings = jvm.org.apache.flink.python.util.PythonConfigUtil.extractPythonConfiguration(j_settings)
     j_function = _create_j_data_stream_python_function_info(function, UserDefinedDataStreamFunction.PROCESS)
-    j_bytes = Types.PRIMITIVE_ARRAY(Types.BYTE()).get_java_type_info()  # arrive as ``bytes``, without a conversion
+    j_bytes = _bytes_type()
     embedded = jvm.org.apache.flink.streaming.api.operators.python.embedded
     return embedded.EmbeddedPythonProcessOperator(j_python_settings, j_function, j_bytes, j_bytes)
 

@@ -12,9 +12,11 @@ from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.flink_job.python_worker import process_metrics
 from dataflows.flink_job.report import report_now, stop_file_of
 from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.prediction_step import PredictionStep
-from dataflows.pipeline.reader import PartitionReader, RecordFormat
+from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
+from dataflows.pipeline.schema import Schema
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
@@ -32,8 +34,14 @@ class PipelineFunction(ProcessFunction):
     all of them.
     """
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, schema: Schema | None = None) -> None:
+        """
+        Args:
+            settings: of the run.
+            schema: of the values of a topic, if they have one; task managers need no file of it.
+        """
         self._settings = settings
+        self._schema = schema
 
     def open(self, runtime_context: RuntimeContext) -> None:
         prepare_for_load(OBJECTS_OF_BATCHES)
@@ -102,10 +110,14 @@ class PipelineFunction(ProcessFunction):
             return OutputRecord("rejections", "", record.value or b"")
         reader = self._readers.get(partition)
         if reader is None:
-            log = self._settings.log
-            record_format: RecordFormat = "protobuf" if log.format == "protobuf" else "json"
-            reader = self._readers[partition] = PartitionReader(partition, record_format, metrics, layout=log.layout)
+            reader = self._readers[partition] = self._new_reader(partition)
         return reader.read(record)
+
+    def _new_reader(self, partition: int) -> PartitionReader:
+        log = self._settings.log
+        if log.key == "ignore":  # then each event comes in our own form, under its device id: see decoding.py
+            return PartitionReader(partition, "json", self._metrics, layout=EventLayout(log.layout.sensors))
+        return PartitionReader(partition, log.event_format, self._metrics, layout=log.layout, schema=self._schema)
 
     def _now_ms(self, watermark_ms: int) -> int | None:
         """The arrival watermark, up to where the clock may run; of a drained job none: no record stands behind it."""

@@ -1,4 +1,4 @@
-"""Bytes of a log to events, and events to bytes: JSON, or the demo's ``RawEvent`` message."""
+"""Bytes of a log to events, and events to bytes: JSON, the demo's ``RawEvent`` message, or by a schema of the user."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from dataflows.pipeline.event_layout import EventLayout, field_names
+from dataflows.pipeline.schema import Schema
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
 from window_core import DEMO_SENSORS, Event, EventError, Sensors, checked_event
 
@@ -32,29 +33,38 @@ class EventCodec:
     b'{"device_id":"d1","time":5,"celsius":21.5,"door":null,"arrival":7}'
     """
 
-    def __init__(self, layout: EventLayout | None = None) -> None:
+    def __init__(
+        self, layout: EventLayout | None = None, schema: Schema | None = None, *, ignores_key: bool = False
+    ) -> None:
         """
         Args:
             layout: what the events look like. Default: the demo's sensors, in our own form.
+            schema: of the values of a topic; ``None``: they are JSON or ``RawEvent`` messages.
+            ignores_key: the key of a record need not be the device id.
         """
         self._layout = layout or EventLayout()
         self._sensors = self._layout.sensors
         self._arrival = 2 + self._sensors.width
         self._encoded = _fields_of(self._sensors, decoded=False)
         self._decode = msgspec.json.Decoder(_fields_of(self._sensors, decoded=True)).decode
+        self._values = None if schema is None else schema.decoder(self._layout).values
+        self._ignores_key = ignores_key
 
     def event(self, value: bytes, key: bytes | None, event_format: EventFormat, arrival_ms: int = 0) -> Event:
         """The event that a record of a topic holds.
 
         Args:
-            value: JSON, or a ``RawEvent`` message.
-            key: the record's key, which has to be the device id.
-            event_format: which of the two it is.
+            value: JSON, a ``RawEvent`` message, or what the schema says.
+            key: the record's key, which has to be the device id unless keys are ignored.
+            event_format: which of the first two it is, where there is no schema.
             arrival_ms: the record's timestamp; it is checked like the time.
         Raises:
             EventError: with the first error of the closed list that applies.
         """
-        key = key or b""  # no device has an empty id: a record without a key fails as one with a wrong key
+        # No device has an empty id: a record without a key fails as one with a wrong key.
+        key = None if self._ignores_key else key or b""
+        if self._values is not None:
+            return self._event_of_object(self._values(value), arrival_ms, key)
         if event_format == "protobuf":
             return _event_of_message(value, key, arrival_ms)
         fields = self._decoded(value)
@@ -127,7 +137,7 @@ def _fields_of(sensors: Sensors, *, decoded: bool) -> type[msgspec.Struct]:
     )
 
 
-def _event_of_message(value: bytes, key: bytes, arrival_ms: int) -> Event:
+def _event_of_message(value: bytes, key: bytes | None, arrival_ms: int) -> Event:
     try:
         message = RawEvent.FromString(value)
     except DecodeError:

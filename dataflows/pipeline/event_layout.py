@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from window_core import DEMO_SENSORS, EventError, Sensors
 
-__all__ = ["OTHER_FIELDS", "EventLayout", "TimeUnit", "field_names", "number_of_text"]
+__all__ = ["OTHER_FIELDS", "EventLayout", "Instant", "TimeUnit", "field_names", "number_of_text"]
 
 OTHER_FIELDS: Final = ("device_id", "time", "arrival")
 """The fields of an event beside its sensors; the last one only in a line of a file, and not in each."""
@@ -20,6 +20,11 @@ _REQUIRED: Final = (("device_id", False), ("time", False))
 _ARRIVAL: Final = (("arrival", True),)
 
 _MS: Final[dict[str, Decimal]] = {"ms": Decimal(1), "s": Decimal(1_000), "us": Decimal("1e-3"), "ns": Decimal("1e-6")}
+
+
+class Instant(int):
+    """A time in ms since the Unix epoch, whatever the unit of other times: of a format that has a type for instants."""
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_MS: Final = timedelta(milliseconds=1)
@@ -53,7 +58,7 @@ class EventLayout(NamedTuple):
         return not self.paths and self.time_unit == "ms" and not self.is_lenient
 
     def values(self, found: Mapping[str, Any], *, has_arrival: bool = True) -> dict[str, Any]:
-        """The fields under our names, times in ms, rounded down; an arrival or an optional sensor only where it is.
+        """The fields of an object under our names, converted; an arrival or an optional sensor only where it is.
 
         Args:
             found: the object.
@@ -76,6 +81,14 @@ class EventLayout(NamedTuple):
                 values[name] = value
             elif not is_optional:
                 raise EventError("not_an_event", self.path(name))
+        return self.converted(values)
+
+    def converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The fields under our names as they stand in a record, with their times in ms, rounded down.
+
+        Raises:
+            EventError: a time is none.
+        """
         if self.is_lenient:
             texts = (*self.sensors.names, *(() if self.time_unit == "iso" else ("time", "arrival")))
             values |= {name: number_of_text(values[name]) for name in texts if type(values.get(name)) is str}
@@ -94,6 +107,8 @@ class EventLayout(NamedTuple):
         Raises:
             EventError: a text is no time.
         """
+        if type(value) is Instant:
+            return int(value)
         if self.time_unit == "iso":
             return self._ms_of_text(value, name)
         if self.time_unit == "ms" or type(value) not in (int, float):

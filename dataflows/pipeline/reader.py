@@ -22,6 +22,7 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.output_codec import encoded_invalid
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
 from dataflows.pipeline.row_codec import RowCodec
+from dataflows.pipeline.schema import Schema
 from window_core import MAX_TIME_MS, EventError
 
 __all__ = ["PartitionReader", "RecordFormat"]
@@ -59,6 +60,8 @@ class PartitionReader:
         until_ms: int | None = None,
         *,
         layout: EventLayout | None = None,
+        schema: Schema | None = None,
+        ignores_key: bool = False,
         has_producers_clock: bool = False,
         first_records: FirstRecords | None = None,
     ) -> None:
@@ -70,6 +73,8 @@ class PartitionReader:
             metrics: what ``count`` adds to.
             until_ms: the last arrival that is read; ``None``: all are.
             layout: what the events look like. Default: the demo's sensors, in our own form.
+            schema: of the values of a topic that are neither JSON nor ``RawEvent`` messages.
+            ignores_key: the key of a topic's record need not be the device id.
             has_producers_clock: its timestamps are not the broker's word; those of lines never are.
             first_records: where records without an event are looked at, up to the first event; ``None``: they are not.
         """
@@ -78,7 +83,7 @@ class PartitionReader:
         self.has_ended = False
         self._partition = str(partition)
         self._format = record_format
-        self._codec = EventCodec(layout)
+        self._codec = EventCodec(layout, schema, ignores_key=ignores_key)
         delimiter = _DELIMITERS.get(record_format)
         self._rows = None if delimiter is None else RowCodec(layout or EventLayout(), delimiter)
         self._is_file = record_format in ("line", *_DELIMITERS)

@@ -52,7 +52,9 @@ def check_sensors(declared: tuple[str, ...], event_format: InputFormat | None = 
     if taken := [name for name in OTHER_FIELDS if name in sensors.names]:
         raise SettingsError(f"--sensors: an event has a field {taken[0]} that is no sensor")
     if event_format == "protobuf" and sensors != DEMO_SENSORS:
-        raise SettingsError(f"--format protobuf: a RawEvent message has the sensors {DEMO_SENSORS}, and no others")
+        raise SettingsError(
+            f"--format protobuf: a RawEvent message has the sensors {DEMO_SENSORS}, and no others; --proto names others"
+        )
     return sensors
 
 
@@ -72,6 +74,13 @@ class LogSettings:
         kind="choice",
         choices=get_args(InputFormat),
     )
+    proto: str | None = setting(
+        None,
+        "With --format protobuf: .proto file of the messages, or a set of file descriptors that protoc has made of it. "
+        "Default: the RawEvent messages of the demo.",
+        shows="FILE",
+    )
+    message: str | None = setting(None, "With --proto: the message that is an event, such as plant.v1.Reading.")
     sensors: tuple[str, ...] = setting(
         DEMO_SENSORS.declared,
         "Readings of an event, up to 64, in the order in which a window holds them. One with a question mark behind "
@@ -96,6 +105,13 @@ class LogSettings:
     )  # fmt: skip
     lenient: bool = setting(
         False, "Accept numbers that are written as texts; those of a table always are.", kind="switch"
+    )
+    key: Literal["device-id", "ignore"] = setting(
+        "device-id",
+        "What the keys of a topic's records are: device-id, or ignore where the topic is keyed by something else. All "
+        "records of a device must stand in one partition then, too.",
+        kind="choice",
+        choices=("device-id", "ignore"),
     )
     start: Literal["earliest", "latest"] = setting(
         "earliest", "Where a run without a saved state begins to read a topic.", flag="--from", kind="choice",
@@ -172,6 +188,11 @@ class LogSettings:
         return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone, self.lenient)
 
     @property
+    def event_format(self) -> EventFormat:
+        """Of a record of a topic, unless its values have a schema."""
+        return "protobuf" if self.format == "protobuf" else "json"
+
+    @property
     def is_topic(self) -> bool:
         return self.input is not None and self.input.startswith(KAFKA_SCHEME)
 
@@ -186,16 +207,23 @@ class LogSettings:
         return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
 
     def _check_layout(self) -> None:
-        own = EventLayout(check_sensors(self.sensors, self.format)).own_fields
+        is_raw_event = self.format == "protobuf" and self.proto is None
+        if self.proto is not None and self.format != "protobuf":
+            raise SettingsError("--proto needs --format protobuf")
+        if (self.proto is None) != (self.message is None):
+            given, needed = ("--message", "--proto") if self.proto is None else ("--proto", "--message")
+            raise SettingsError(f"{given} needs {needed}")
+        own = EventLayout(check_sensors(self.sensors, "protobuf" if is_raw_event else None)).own_fields
         names = [field.partition("=")[0] for field in self.fields]
         for field, name in zip(self.fields, names, strict=True):
             if name not in own or not field.partition("=")[2]:
                 raise SettingsError(f"--fields must be NAME=FIELD, NAME one of {', '.join(own)}, not {field!r}")
             if names.count(name) > 1:
                 raise SettingsError(f"--fields names {name} twice")
-        if self.format == "protobuf" and (self.fields or self.time_unit != "ms" or self.lenient):
+        if is_raw_event and (self.fields or self.time_unit != "ms" or self.lenient):
             raise SettingsError(
-                "--fields, --time-unit and --lenient are not for --format protobuf: a RawEvent message is as it is"
+                "--fields, --time-unit and --lenient are not for --format protobuf without --proto: a RawEvent message "
+                "is as it is"
             )
         if self.time_zone is not None:
             if self.time_unit != "iso":
@@ -226,3 +254,5 @@ class LogSettings:
             raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
         if self.heartbeat_ms is not None:
             raise SettingsError("--heartbeat is for Kafka; a file has its own clock")
+        if self.key != "device-id":
+            raise SettingsError(f"--key {self.key} is for Kafka; a line of a file has no key")

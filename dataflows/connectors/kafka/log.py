@@ -7,12 +7,14 @@ from typing import Final
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
 from dataflows.connectors.kafka.committed_records import committed_messages
 from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
+from dataflows.connectors.schemas import opened_schema
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import Record
+from dataflows.pipeline.schema import Schema
 from dataflows.settings import RunSettings
 from runtime.settings import changed
 
@@ -35,7 +37,9 @@ class KafkaLog:
         location: the topic.
         properties: those of the user's file.
         metrics: what it counts.
-        format: what a value is.
+        format: what a value is, where there is no schema.
+        schema: of the values.
+        ignores_key: the key of a record need not be the device id.
         layout: what the events look like.
         partitions: how many the topic has; each is a log with a clock of its own.
         first_offsets: where each partition is read from without a state.
@@ -52,6 +56,8 @@ class KafkaLog:
     properties: dict[str, str]
     metrics: Metrics
     format: EventFormat
+    schema: Schema | None
+    ignores_key: bool
     layout: EventLayout
     partitions: int
     first_offsets: tuple[int, ...]
@@ -70,6 +76,8 @@ class KafkaLog:
             self.metrics,
             self.until_ms,
             layout=self.layout,
+            schema=self.schema,
+            ignores_key=self.ignores_key,
             has_producers_clock=self.has_producers_clock,
             first_records=self.first_records,
         )
@@ -130,6 +138,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
     location = kafka_location("--input", text)
     properties = read_properties(settings.broker.kafka_properties)
     read = settings.log
+    schema = opened_schema(read)
     reader = TopicReader("--input", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
     traits = reader.traits()
     if not traits.is_log_append_time:
@@ -138,7 +147,9 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         location,
         properties,
         metrics,
-        "protobuf" if read.format == "protobuf" else "json",
+        read.event_format,
+        schema,
+        read.key == "ignore",
         read.layout,
         traits.partitions,
         reader.first_offsets(traits.partitions, read.start),

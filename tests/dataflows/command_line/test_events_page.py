@@ -5,14 +5,19 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dataflows.settings import LogSettings
 from tests.conftest import ROOT
 from tests.dataflows.commands import latecomer
 
+if TYPE_CHECKING:
+    from tests.dataflows.connectors.kafka.topics import Topics
+
 PAGE = (ROOT / "docs" / "events.md").read_text()
-FILES = re.findall(r"^`(\S+\.(?:jsonl|json|toml|csv))`:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+FILES = re.findall(r"^`(\S+\.(?:jsonl|json|toml|csv|proto))`:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
@@ -36,8 +41,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_block_reads_the_events_as_the_page_says(
     folder: Path, number: int, times: list[int] | None, says: str
 ) -> None:
+    said = run(folder, BLOCKS[number])
+    assert says in said
+    if times is not None:
+        assert event_times(folder) == times
+
+
+def event_times(folder: Path) -> list[int]:
+    predictions = map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())
+    return [prediction["event_ms"] for prediction in predictions if prediction["cause"] != "tick"]
+
+
+def run(folder: Path, block: str) -> str:
+    """What the commands of a block print."""
     said = ""
-    for line in BLOCKS[number].replace("\\\n", "").splitlines():
+    for line in block.replace("\\\n", "").splitlines():
         words = shlex.split(line)
         if words[0] == "./latecomer":
             finished = latecomer(*words[1:], cwd=folder)
@@ -45,11 +63,22 @@ def test_a_block_reads_the_events_as_the_page_says(
         else:
             finished = subprocess.run(words, cwd=folder, capture_output=True, check=False)
         assert finished.returncode == 0, finished.stderr
-    assert says in said
-    if times is not None:
-        predictions = map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())
-        assert [prediction["event_ms"] for prediction in predictions if prediction["cause"] != "tick"] == times
+    return said
+
+
+def test_a_block_reads_messages_as_the_page_says(folder: Path, topics: "Topics") -> None:
+    from dataflows.connectors.schemas import opened_schema
+
+    log = topics.made()
+    settings = {"fields": ("device_id=asset", "time=at"), "sensors": ("celsius", "bar", "door?")}
+    proto = {"proto": str(folder / "plant.proto"), "message": "Reading"}
+    schema: Any = opened_schema(LogSettings(input=log, format="protobuf", **proto, **settings))
+    reading = schema.message_class()(asset="pump-7", at={"seconds": 1_772_352_000}, celsius=20.5, bar=3.1, door=1)
+    topics.fill(log, [(b"pump-7", reading.SerializeToString(), 1_772_352_000_000)])
+    said = run(folder, BLOCKS[4].replace("kafka://localhost:9092/readings", log))
+    assert "rejections      0" in said
+    assert event_times(folder) == [1_772_352_000_000]
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5

@@ -4,6 +4,7 @@ from struct import unpack
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from dataflows.flink_job.frames import (
     Message,
@@ -11,7 +12,9 @@ from dataflows.flink_job.frames import (
     StateMessage,
     WakeUp,
     decoded_batch,
+    decoded_frame,
     encoded_answer,
+    encoded_frame,
     encoded_instant,
     encoded_record,
 )
@@ -120,3 +123,12 @@ def test_the_layout_that_these_tests_write_is_javas() -> None:
     entries = [(RECORD, b"state"), (WITHOUT_KEY, None), (WITHOUT_VALUE, b""), (WAKE_UP, None)]
     assert java.batch(java.SAVE, [(*payload(entry), snapshot) for entry, snapshot in entries]) == bytes_of["batch"]
     assert [kind for kind, _, _ in java.messages(bytes_of["answer"])] == list(range(len(KINDS)))
+
+
+@given(marked, st.binary(max_size=40), st.booleans())
+def test_a_frame_that_goes_through_python_keeps_its_marks(frame: RecordFrame, value: bytes, is_rejected: bool) -> None:
+    with_value = structs.replace(frame, value=value, is_rejected=is_rejected)
+    assert decoded_frame(encoded_frame(with_value)) == with_value
+    kind, encoded = payload(structs.replace(frame, value=value))
+    assert encoded_frame(decoded_frame(encoded)) == encoded
+    assert kind == java.RECORD
