@@ -13,7 +13,10 @@ from runtime.errors import SettingsError
 from runtime.settings import setting
 from window_core import DEMO_SENSORS, MAX_TIME_MS, Event, Sensors, checked_event
 
-__all__ = ["SimulatedFleet"]
+__all__ = ["DEMO_START_MS", "SimulatedFleet"]
+
+DEMO_START_MS: Final = 1_587_920_555_000
+"""The first reading that the original demo's client sends."""
 
 _ABSENT: Final = 0.1
 _NETWORK_DELAY_MS: Final = 2_000
@@ -31,7 +34,7 @@ class SimulatedFleet:
     duration_ms: int = setting(86_400_000, "Time for which the devices send.", flag="--duration", kind="duration")
     every_ms: int = setting(120_000, "Time between two readings of a device.", flag="--every", kind="duration")
     start_ms: int = setting(
-        1_587_920_555_000,
+        DEMO_START_MS,
         "Time of the first reading, in ms since the Unix epoch. Default: that of the original demo's client.",
         flag="--start",
         kind="integer",

@@ -32,7 +32,7 @@ __all__ = ["broker"]
     type=DURATION,
     default="7d",
     show_default=True,
-    help="Age at which records are deleted; 0 keeps them for ever.",
+    help="Age at which predictions and rejections are deleted; 0 keeps them for ever.",
 )
 @click.option(
     "--stop-with-input",
@@ -42,10 +42,12 @@ __all__ = ["broker"]
 def broker(folder: str | None, port: int, partitions: int, retention: int, stop_with_input: bool) -> None:
     """Run Apache Kafka on this machine until Ctrl-C or SIGTERM.
 
-    It creates the topics raw-events, predictions and rejections. It needs Java 17 or newer and, on first use, Maven.
+    It creates the topics raw-events, predictions, rejections and live-events. The arrival of an event is the timestamp
+    of its producer (CreateTime), which for a simulated fleet may be long past, so events are kept for ever. It needs
+    Java 17 or newer and, on first use, Maven.
     """
     from dataflows.kafka_broker.broker import running_broker
-    from dataflows.kafka_broker.topics import PIPELINE_TOPICS, make_topics
+    from dataflows.kafka_broker.topics import TRIAL_TOPICS, make_topics
 
     if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
         raise SettingsError(f"--dir {folder} is a file, not a folder")
@@ -53,8 +55,8 @@ def broker(folder: str | None, port: int, partitions: int, retention: int, stop_
     with ExitStack() as stack:
         with Terminal(stderr=True).status("starting a Kafka broker"):
             running = stack.enter_context(running_broker(None if folder is None else Path(folder), port))
-            make_topics(running.address, PIPELINE_TOPICS, partitions, retention or None)
-        show(f"broker: listening on {running.address}, topics {', '.join(PIPELINE_TOPICS)}")
+            make_topics(running.address, TRIAL_TOPICS, partitions, retention or None)
+        show(f"broker: listening on {running.address}, topics {', '.join(TRIAL_TOPICS)}")
         if stop_with_input:
             threading.Thread(target=_interrupt_after_input, daemon=True).start()
         try:

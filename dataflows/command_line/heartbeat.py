@@ -38,16 +38,20 @@ def heartbeat(topic: str, **options: Any) -> None:
     """
     from dataflows.connectors.kafka.client import kafka_location, read_properties
     from dataflows.connectors.kafka.input_topic import Heartbeats
-    from dataflows.connectors.kafka.topic import TopicReader
+    from dataflows.connectors.kafka.topic import BROKERS_CLOCK, TopicReader
 
     settings = composed(HeartbeatSettings, options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     location = kafka_location("TOPIC", topic)
     properties = read_properties(settings.broker.kafka_properties)
-    reader = TopicReader("TOPIC", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
-    partitions = reader.traits().partitions
-    heartbeats = Heartbeats(location, properties, partitions, settings.every_ms)
-    show(f"heartbeat: to {partitions} partitions of {location}")
+    reader = TopicReader(
+        "TOPIC", location, properties, settings.broker.wait_for_broker_ms, say, made_with=BROKERS_CLOCK
+    )
+    traits = reader.traits()
+    heartbeats = Heartbeats(location, properties, traits.partitions, settings.every_ms)
+    if not traits.is_log_append_time:
+        say(f"the timestamps of {location.topic} are its producers': these heartbeats carry the clock of this machine")
+    show(f"heartbeat: to {traits.partitions} partitions of {location}")
     try:
         heartbeats.run()
     except KeyboardInterrupt:

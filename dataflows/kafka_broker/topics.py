@@ -9,16 +9,20 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it is in the documentation
 
 from dataflows.connectors.kafka.client import BrokerError, client_settings
+from dataflows.connectors.kafka.topic import BROKERS_CLOCK, FLEETS_CLOCK
 from runtime.options import DURATION
 from runtime.terminal import say, show
 
-__all__ = ["PIPELINE_TOPICS", "make_topics"]
+__all__ = ["PIPELINE_TOPICS", "TRIAL_TOPICS", "make_topics"]
 
 PIPELINE_TOPICS: Final[dict[str, dict[str, str]]] = {
-    "raw-events": {"message.timestamp.type": "LogAppendTime"},  # arrival is the broker's word, not the producer's
+    "raw-events": BROKERS_CLOCK,
     "predictions": {},
     "rejections": {},
 }
+
+TRIAL_TOPICS: Final = {**PIPELINE_TOPICS, "raw-events": FLEETS_CLOCK, "live-events": FLEETS_CLOCK}
+"""The same for a broker that simulated fleets write to; one that lives now has a topic of its own."""
 
 _MADE_WITHIN_S: Final = 30.0
 
@@ -30,7 +34,7 @@ def make_topics(
 
     Args:
         address: of the broker, ``HOST:PORT``.
-        topics: settings by name.
+        topics: settings by name, which take precedence over the retention.
         partitions: of each topic.
         retention_ms: how long records are kept by their timestamp; ``None``: for ever.
     Raises:

@@ -1,10 +1,10 @@
 """Writes to the input topic: events of a fleet, and the heartbeats that keep its clock running."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Event as Flag
 from threading import Thread
 from time import monotonic
-from typing import Self
+from typing import Self, TypeAlias
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -13,24 +13,32 @@ from dataflows.connectors.kafka.writer import TopicWriter
 from dataflows.pipeline.event_codec import EventCodec, EventFormat
 from window_core import Event
 
-__all__ = ["EventWriter", "Heartbeats"]
+__all__ = ["Due", "EventWriter", "Heartbeats"]
+
+Due: TypeAlias = Callable[[int, int], float]
+"""When an event is due, in seconds since the writing began: of its number, from 0, and its arrival in ms."""
 
 
 class EventWriter:
-    """Writes events to a topic, each under the key of its device."""
+    """Writes events to a topic, each under the key of its device.
+
+    Attributes:
+        written: how many have been written so far.
+    """
 
     def __init__(
         self, location: KafkaLocation, properties: Mapping[str, str], event_format: EventFormat, codec: EventCodec
     ) -> None:
         self._encoded = codec.encoded_message if event_format == "protobuf" else codec.encoded
         self._writer = TopicWriter(location, properties)
+        self.written = 0
 
-    def write(self, events: Iterable[tuple[Event, int]], rate: float | None = None) -> Iterable[int]:
+    def write(self, events: Iterable[tuple[Event, int]], due_s: Due | None = None) -> Iterable[int]:
         """Write events with their arrivals in ms, which count where timestamps are the producers'.
 
         Args:
             events: what to write.
-            rate: events per second; ``None``: as fast as the broker takes them.
+            due_s: when each is due; ``None``: as fast as the broker takes them.
         Yields:
             How many have been written so far, after each.
         Raises:
@@ -38,12 +46,16 @@ class EventWriter:
         """
         start_s = monotonic()
         waiting = Flag()
-        for number, (event, arrival_ms) in enumerate(events, 1):
-            if rate is not None:
-                waiting.wait(max(0.0, start_s + (number - 1) / rate - monotonic()))
+        for event, arrival_ms in events:
+            if due_s is not None:
+                waiting.wait(max(0.0, start_s + due_s(self.written, arrival_ms) - monotonic()))
             self._writer.write(self._encoded(event), event.device_id.encode(), arrival_ms)
+            self.written += 1
             self._writer.look()
-            yield number
+            yield self.written
+
+    def settle(self) -> None:
+        """Wait until the broker has acknowledged all. Raises as ``write`` does."""
         self._writer.settle()
 
 

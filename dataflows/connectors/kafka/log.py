@@ -6,7 +6,7 @@ from typing import Final
 
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
 from dataflows.connectors.kafka.committed_records import committed_messages
-from dataflows.connectors.kafka.topic import BoundedLog, TopicReader, TopicTraits
+from dataflows.connectors.kafka.topic import BROKERS_CLOCK, BoundedLog, TopicReader, TopicTraits
 from dataflows.connectors.schemas import opened_schema
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.event_layout import EventLayout
@@ -139,7 +139,9 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
     properties = read_properties(settings.broker.kafka_properties)
     read = settings.log
     schema = opened_schema(read)
-    reader = TopicReader("--input", location, properties, settings.broker.wait_for_broker_ms, say, holds_events=True)
+    reader = TopicReader(
+        "--input", location, properties, settings.broker.wait_for_broker_ms, say, made_with=BROKERS_CLOCK
+    )
     traits = reader.traits()
     if not traits.is_log_append_time:
         say(_PRODUCERS_CLOCK.format(topic=location.topic))

@@ -18,7 +18,14 @@ from dataflows.connectors.kafka.last_arrival import LastArrival
 from runtime.durations import duration_text
 from runtime.errors import SettingsError
 
-__all__ = ["BoundedLog", "TopicReader", "TopicTraits", "topic_id_of"]
+__all__ = ["BROKERS_CLOCK", "FLEETS_CLOCK", "BoundedLog", "TopicReader", "TopicTraits", "topic_id_of"]
+
+BROKERS_CLOCK: Final = {"message.timestamp.type": "LogAppendTime"}
+"""Settings of an input topic: an arrival is the broker's word, not the producer's."""
+
+FLEETS_CLOCK: Final = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+"""Settings of an input topic for a simulated fleet, whose arrivals are of a time of its own, often long past: retention
+would remove them."""
 
 Result = TypeVar("Result")
 
@@ -94,7 +101,7 @@ class TopicReader:
         wait_ms: int,
         say: Callable[[str], None],
         *,
-        holds_events: bool = False,
+        made_with: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare the questions; nothing is asked yet.
 
@@ -104,11 +111,11 @@ class TopicReader:
             properties: those of the user's file.
             wait_ms: how long to wait for the broker.
             say: takes a line for the user.
-            holds_events: it is the input of a run: advice on how to create it includes timestamps by the broker.
+            made_with: settings that its use asks for, for the advice on how to create it.
         Raises:
             SettingsError: a property is wrong.
         """
-        self._holds_events = holds_events
+        self._made_with = made_with or {}
         self._properties = properties
         self._flag = flag
         self._location = location
@@ -227,7 +234,7 @@ class TopicReader:
             return
         where = f"{self._flag} {self._location}"
         if error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
-            making = _making(self._location, holds_events=self._holds_events)
+            making = _making(self._location, self._made_with)
             raise SettingsError(f"{where}: there is no such topic; create it with {making}")
         if error.code() in _NOT_LET_IN:
             raise SettingsError(f"{where}: authentication failed, see --kafka-properties: {error.str()}")
@@ -244,7 +251,7 @@ def topic_id_of(description: Any) -> str | None:
     return None if found == _NO_ID else found
 
 
-def _making(location: KafkaLocation, *, holds_events: bool) -> str:
+def _making(location: KafkaLocation, made_with: Mapping[str, str]) -> str:
     brokers, topic = location
-    settings = " --config message.timestamp.type=LogAppendTime" if holds_events else ""
+    settings = "".join(f" --config {name}={value}" for name, value in made_with.items())
     return f"kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 4{settings}"

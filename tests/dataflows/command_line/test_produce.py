@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dataflows.command_line.produce import living_now
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.dataflows.commands import latecomer, latecomer_here, one_line, sample_log
 from tests.reference import reference
@@ -26,6 +27,18 @@ def test_a_file_is_written_with_the_folders_on_its_way(tmp_path: Path) -> None:
     assert (finished.returncode, finished.stdout) == (0, b"")
     assert one_line(finished.stderr).endswith("events in a/b/events.jsonl")
     assert (tmp_path / "a/b/events.jsonl").read_bytes().endswith(b"}\n")
+
+
+def test_a_number_of_events_ends_it(tmp_path: Path) -> None:
+    some, all_of_them = (latecomer("produce", *SMALL, *more, cwd=tmp_path) for more in ((), ("--events", "17")))
+    assert all_of_them.stdout.splitlines() == some.stdout.splitlines()[:17]
+
+
+@pytest.mark.parametrize(("speed", "start_ms"), [(1.0, 1_000_000), (60.0, 941_000)])
+def test_a_fleet_that_lives_now_is_never_ahead_of_the_clock_and_ends_with_it(speed: float, start_ms: int) -> None:
+    fleet = living_now(SimulatedFleet(duration_ms=60_000), speed, now_ms=1_000_000)
+    assert fleet.start_ms == start_ms
+    assert (1_000_000 + fleet.duration_ms / speed) == fleet.start_ms + fleet.duration_ms
 
 
 def test_a_fleet_has_each_kind_of_event() -> None:
@@ -71,6 +84,17 @@ def test_a_share_of_nothing_leaves_its_kind_out(tmp_path: Path, share: str) -> N
         (("--output", "."), 2, "is a folder, not a file"),
         (("--output", "/dev/full"), 1, "No space left on device"),
         (("--duration", "a day"), 2, "is not a duration"),
+        (("--events", "0"), 2, "--events must be above 0"),
+        (("--live",), 2, "--live is for Kafka"),
+        (("--speed", "60"), 2, "--speed needs --live"),
+        (("--live", "--speed", "0.5", "--output", "kafka://nowhere:1/x"), 2, "--speed must be 1 or more"),
+        (("--live", "--speed", "nan", "--output", "kafka://nowhere:1/x"), 2, "--speed must be 1 or more"),
+        (("--live", "--rate", "5", "--output", "kafka://nowhere:1/x"), 2, "--live and --rate cannot be used together"),
+        (
+            ("--live", "--start", "5", "--output", "kafka://nowhere:1/x"),
+            2,
+            "--live and --start cannot be used together",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: tuple[str, ...], status: int, says: str) -> None:

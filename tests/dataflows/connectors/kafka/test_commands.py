@@ -6,12 +6,16 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from dataflows.kafka_broker.broker import Broker
+from dataflows.kafka_broker.topics import TRIAL_TOPICS, make_topics
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
@@ -63,19 +67,70 @@ def test_a_rate_is_for_kafka() -> None:
     assert (result.returncode, result.stderr) == (2, "latecomer: --rate and --format protobuf are for Kafka\n")
 
 
-def test_a_topic_of_events_that_is_missing_is_to_be_made_with_the_clock_of_the_broker(topics: Topics) -> None:
+def test_a_fleet_that_lives_now_ends_with_the_clock_of_this_machine(topics: Topics) -> None:
+    log = topics.made(2)
+    start_ms = time.time() * 1_000
+    result = ran("produce", "--output", log, "--live", "--speed", "3600", "--duration", "1h", "--wrong-clock", "0")
+    end_ms = time.time() * 1_000
+    found = topics.records(log)
+    assert result.returncode == 0, result.stderr
+    assert f"{len(found):,} events in {log}" in result.stderr
+    assert end_ms - start_ms >= 990  # an hour in a second, but for the delays of the last events
+    assert len(found) > 1_000
+    arrivals = [message.timestamp()[1] for message in found]
+    times = [json.loads(message.value() or b"")["time"] for message in found]
+    assert start_ms - 3_600_000 < min(times) < start_ms - 3_000_000
+    assert end_ms - 600_000 < max(arrivals) <= end_ms
+    assert all(taken <= arrival for taken, arrival in zip(times, arrivals, strict=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_fleet_that_lives_now_is_ended_in_order(topics: Topics, number: signal.Signals) -> None:
+    log = topics.made()
+    with started("produce", "--output", log, "--live", "--every", "100ms") as process:
+        topics.records(log, lambda messages: len(messages) >= 20)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, f"{len(topics.records(log)):,} events in {log}\n")
+
+
+def test_a_fleet_of_another_time_on_a_topic_of_the_brokers_clock_is_warned_of(topics: Topics) -> None:
+    log = topics.made(message_timestamp_type="LogAppendTime")
+    for options, warns in (((), True), (("--live",), False), (("--live", "--speed", "2"), True)):
+        result = ran("produce", "--output", log, "--events", "5", "--every", "50ms", *options)
+        assert result.returncode == 0, result.stderr
+        assert ("most of its events come TOO_LATE" in result.stderr) == warns
+
+
+def test_the_walk_of_the_page_rejects_nothing_but_what_the_fleet_does_wrong(topics: Topics) -> None:
+    page = (Path(ROOT) / "docs" / "kafka-and-flink.md").read_text()
+    block = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1]
+    make_topics(topics.address, TRIAL_TOPICS, 4)
+    produce, run, _on_flink = block.replace("localhost:9092", topics.address).splitlines()
+    for line in (produce, run):
+        result = ran(*line.split()[1:])
+        assert result.returncode == 0, result.stderr
+    records = int(re.findall(r"records +([0-9,]+) in", result.stdout)[0].replace(",", ""))
+    too_late = int(re.findall(r"TOO_LATE ([0-9,]+)", result.stdout)[0].replace(",", ""))
+    assert 0 < too_late < 0.006 * records  # --too-late is 0.5 % of all events
+
+
+def test_a_topic_of_events_that_is_missing_is_to_be_made_with_the_clock_it_needs(topics: Topics) -> None:
     missing = f"kafka://{topics.address}/missing"
     nowhere = ["--output", os.devnull, "--rejections", os.devnull]
     for command in (["produce", "--output", missing], ["heartbeat", missing], ["run", "--input", missing, *nowhere]):
         result = ran(*command)
         assert (result.returncode, result.stdout) == (2, "")
         [line] = result.stderr.splitlines()
-        assert line.endswith("--create --topic missing --partitions 4 --config message.timestamp.type=LogAppendTime")
+        clock = "CreateTime --config retention.ms=-1" if command[0] == "produce" else "LogAppendTime"
+        assert line.endswith(f"--create --topic missing --partitions 4 --config message.timestamp.type={clock}")
 
 
 def test_heartbeats_go_to_each_partition_until_told_to_stop(broker: Broker, topics: Topics) -> None:
     log = topics.made(3)
     with started("heartbeat", log, "--every", "20ms") as process:
+        assert process.stdout is not None
+        assert "these heartbeats carry the clock of this machine" in process.stdout.readline()
         beats = topics.records(log, lambda messages: len(messages) >= 12)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
@@ -111,13 +166,13 @@ def test_a_broker_of_ones_own_has_the_topics_and_leaves_nothing_behind(topics: T
         assert process.stdout is not None
         line = process.stdout.readline()
         address = re.fullmatch(
-            r"broker: listening on (127\.0\.0\.1:\d+), topics raw-events, predictions, rejections\n", line
+            r"broker: listening on (127\.0\.0\.1:\d+), topics raw-events, predictions, rejections, live-events\n", line
         )
         assert address is not None, line
         own = Topics(address[1])
         own.fill(f"kafka://{address[1]}/raw-events", [(b"a", b"{}", 5)])
         [message] = own.records(f"kafka://{address[1]}/raw-events")
-        assert message.timestamp()[0] == 2  # LogAppendTime
+        assert message.timestamp() == (1, 5)  # CreateTime: the fleet's own
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(60) == 0
