@@ -11,7 +11,7 @@ from runtime.errors import SettingsError
 from runtime.settings import Option, options_of
 from runtime.settings_file import check_variables, read_settings
 
-__all__ = ["DURATION", "Command", "GroupedCommand", "settings_options"]
+__all__ = ["DURATION", "Command", "GroupedCommand", "converted", "is_given", "settings_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -97,6 +97,25 @@ def settings_options(
     return decorated
 
 
+def is_given(name: str) -> bool:
+    """Whether a field has its value from the command line, the environment or a file of settings of the command."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def converted(option: Option, text: Any) -> Any:
+    """The value of a setting that is written as on the command line.
+
+    Raises:
+        click.UsageError: it cannot have that value.
+    """
+    return _type_of(option)(text)
+
+
+def _type_of(option: Option) -> Any:
+    return click.Choice(option.choices) if option.kind == "choice" else _TYPES[option.kind]
+
+
 def _config_option(options: list[Option], prefix: str) -> Callable[[Command], Command]:
     """The option that names a file of settings; it is looked at first."""
 
@@ -131,7 +150,7 @@ def _click_option(option: Option, prefix: str) -> Callable[[Command], Command]:
         cls=_SettingOption,
         heading=option.heading,
         envvar=_variable(option.flag, prefix),
-        type=click.Choice(option.choices) if option.kind == "choice" else _TYPES[option.kind],
+        type=_type_of(option),
         is_flag=is_switch,
         default=default,
         show_default=not is_switch and default != (),

@@ -20,6 +20,7 @@ __all__ = [
     "group",
     "options_of",
     "setting",
+    "setting_text",
     "values_of",
 ]
 
@@ -115,12 +116,14 @@ def arguments_of(settings: object) -> Iterator[str]:
         value = values[option.name]
         if value is None or value == option.default:
             continue
-        if option.kind == "switch":
-            yield option.flag
-        elif option.kind == "names":
-            yield f"{option.flag}={','.join(value)}"
-        else:
-            yield f"{option.flag}={duration_text(value) if option.kind == 'duration' else value}"
+        yield option.flag if option.kind == "switch" else f"{option.flag}={setting_text(option, value)}"
+
+
+def setting_text(option: Option, value: Any) -> str:
+    """A value as it is written on the command line."""
+    if option.kind == "names":
+        return ",".join(value)
+    return duration_text(value) if option.kind == "duration" else str(value)
 
 
 def composed(settings: type[Settings], values: Mapping[str, Any]) -> Settings:

@@ -22,7 +22,7 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import services_of
 from dataflows.services.errors import ServiceError
-from dataflows.settings import RunSettings, run_options
+from dataflows.settings import RunSettings, run_options, write_record
 from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
 from runtime.metrics_server import MetricsServer
@@ -57,6 +57,7 @@ def run(**options: Any) -> None:
                 locations.input,
                 messages,
             )
+        write_record(log.with_end(settings), locations.input)
         services = stack.enter_context(services_of(settings))
         if settings.log.heartbeat_ms is not None:
             topic = kafka_location("--input", locations.input)

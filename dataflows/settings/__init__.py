@@ -10,6 +10,7 @@ from dataflows.settings.run import (
     replay_options,
     run_options,
 )
+from dataflows.settings.run_record import record_beside, recorded, write_record
 from dataflows.settings.window import WindowSettings
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "StateSettings",
     "WindowSettings",
     "check_sensors",
+    "record_beside",
+    "recorded",
     "replay_options",
     "run_options",
+    "write_record",
 ]

@@ -13,7 +13,15 @@ from runtime.options import Command, settings_options
 from runtime.settings import composed, flag_of, group, setting
 from window_core import DEMO_SENSORS
 
-__all__ = ["VARIABLE_PREFIX", "OutputSettings", "RunSettings", "StateSettings", "replay_options", "run_options"]
+__all__ = [
+    "OF_A_LIVE_RUN",
+    "VARIABLE_PREFIX",
+    "OutputSettings",
+    "RunSettings",
+    "StateSettings",
+    "replay_options",
+    "run_options",
+]
 
 VARIABLE_PREFIX: Final = "LATECOMER_RUN_"
 """How the variable of a setting begins in the environment; its option follows."""
@@ -150,7 +158,7 @@ class RunSettings:
 run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
 """Gives a command every option of a run."""
 
-_OF_A_LIVE_RUN: Final = (
+OF_A_LIVE_RUN: Final = (
     "engine", "parallelism", "metrics_port", "metrics_host", "web_port",
     "start", "bounded", "heartbeat_ms", "source_records", "source_wait_ms",
     "delivery", "folder", "epoch_ms", "state_backend", "batch_wait_ms",
@@ -164,4 +172,4 @@ def replay_options(prefix: str) -> Callable[[Command], Command]:
     Args:
         prefix: how their variables begin in the environment, as ``LATECOMER_VERIFY_``.
     """
-    return settings_options(RunSettings, prefix, leaving_out=_OF_A_LIVE_RUN)
+    return settings_options(RunSettings, prefix, leaving_out=OF_A_LIVE_RUN)
