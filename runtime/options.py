@@ -78,18 +78,20 @@ class GroupedCommand(click.Command):
 
 
 def settings_options(
-    settings: type[Any], prefix: str, *, leaving_out: tuple[str, ...] = ()
+    settings: type[Any], prefix: str, *, own: type[Any] | None = None, leaving_out: tuple[str, ...] = ()
 ) -> Callable[[Command], Command]:
     """Give a command the option of each setting of a dataclass, in their order.
 
     Args:
         settings: its fields say what the options are.
         prefix: how their variables begin in the environment, as ``LATECOMER_RUN_``.
+        own: further settings, of this command alone; their options come first.
         leaving_out: fields without an option.
     """
 
     def decorated(command: Command) -> Command:
-        options = [option for option in options_of(settings) if option.name not in leaving_out]
+        options = [] if own is None else list(options_of(own))
+        options += [option for option in options_of(settings) if option.name not in leaving_out]
         for option in reversed(options):
             command = _click_option(option, prefix)(command)
         return _config_option(options, prefix)(command)

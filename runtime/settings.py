@@ -21,6 +21,7 @@ __all__ = [
     "options_of",
     "setting",
     "setting_text",
+    "taken",
     "values_of",
 ]
 
@@ -136,6 +137,15 @@ def composed(settings: type[Settings], values: Mapping[str, Any]) -> Settings:
     if unknown := values.keys() - set(_names_of(settings)):
         raise TypeError(f"{settings.__name__} has no {', '.join(sorted(unknown))}")
     return _composed(settings, values)
+
+
+def taken(settings: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings of the values that are theirs, which are taken out of the rest.
+
+    Raises:
+        SettingsError: a value is wrong.
+    """
+    return composed(settings, {name: values.pop(name) for name in _names_of(settings) if name in values})
 
 
 def changed(settings: Settings, **values: Any) -> Settings:

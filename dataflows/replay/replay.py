@@ -1,6 +1,6 @@
 """A log, or a part of its devices, through the pipeline once more: in a plain loop, without an engine and a state."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -55,14 +55,14 @@ class Replay:
     """
 
     def __init__(
-        self, settings: RunSettings, devices: Collection[str] = (), say: Callable[[str], None] = lambda _: None
+        self, settings: RunSettings, devices: Container[str] = (), say: Callable[[str], None] = lambda _: None
     ) -> None:
         """Open the log; nothing is read yet.
 
         Args:
             settings: of the run that is looked at, as ``RunSettings.of_replay`` gives them. Default of the input: the
                 sample of a run without options.
-            devices: those whose outputs are wanted; none: all. INVALID records are of no device and always given.
+            devices: those whose outputs are wanted; empty: all. INVALID records are of no device and always given.
             say: takes a line for the user.
         Raises:
             SettingsError: there is no such log.
@@ -79,10 +79,10 @@ class Replay:
         self.metrics: Final = Metrics()
         self.log: Final[Log] = opened_log(self.settings, Locations(path, STANDARD, STANDARD, False), self.metrics, say)
         self.end_ms: Final[dict[int, int | None]] = {}
-        self._devices: Final = frozenset(devices)
+        self._devices: Final = devices
 
     @classmethod
-    def of(cls, log: str, *, devices: Collection[str] = (), **settings: Any) -> Self:
+    def of(cls, log: str, *, devices: Container[str] = (), **settings: Any) -> Self:
         """A replay of a file or a topic, under settings named as the fields of ``RunSettings``."""
         return cls(RunSettings.of_replay(input=log, **settings), devices)
 

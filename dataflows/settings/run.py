@@ -166,10 +166,11 @@ OF_A_LIVE_RUN: Final = (
 """What a replay has no use for: it reads a log to its end, without an engine and a state."""
 
 
-def replay_options(prefix: str) -> Callable[[Command], Command]:
+def replay_options(prefix: str, own: type[Any] | None = None) -> Callable[[Command], Command]:
     """Gives a command the options of a run that decide what its outputs are, and where they are.
 
     Args:
         prefix: how their variables begin in the environment, as ``LATECOMER_VERIFY_``.
+        own: settings of the command alone; ``taken`` takes them out of the values.
     """
-    return settings_options(RunSettings, prefix, leaving_out=OF_A_LIVE_RUN)
+    return settings_options(RunSettings, prefix, own=own, leaving_out=OF_A_LIVE_RUN)

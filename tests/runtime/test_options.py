@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from runtime.options import GroupedCommand, settings_options
-from runtime.settings import arguments_of, composed, group, setting
+from runtime.settings import arguments_of, composed, group, setting, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +112,17 @@ def test_the_help_shows_a_default_as_it_is_written_and_none_of_a_switch() -> Non
 def test_a_field_that_is_left_out_has_no_option() -> None:
     bare = click.command(settings_options(Plant, "PLANT_", leaving_out=("quiet", "wait_ms"))(lambda **_: None))
     assert {parameter.name for parameter in bare.params} & set(values()) == {"name", "share", "owners", "mode"}
+
+
+def test_settings_of_a_command_alone_come_first_and_are_taken_out_of_the_rest() -> None:
+    @click.command(cls=GroupedCommand)
+    @settings_options(Plant, "PLANT_", own=Pump, leaving_out=("wait_ms", "mode"))
+    def both(**options: Any) -> None:
+        SEEN.append(options)
+
+    SEEN.clear()
+    CliRunner().invoke(both, ["--mode", "fast", "--name", "n"], catch_exceptions=False)
+    [options] = SEEN
+    assert taken(Pump, options) == Pump(mode="fast")
+    assert composed(Plant, options) == Plant(name="n")
+    assert [option.opts[0] for option in both.params][:3] == ["--config", "--max-wait", "--mode"]
