@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dataflows.pipeline.avro_record import AvroSchema
 from dataflows.pipeline.proto_message import MessageType
 from dataflows.pipeline.schema import Schema, SchemaError
 from dataflows.settings import LogSettings
@@ -22,25 +23,40 @@ def opened_schema(log: LogSettings) -> Schema | None:
     Raises:
         SettingsError: it cannot be read, or events do not have these fields in it.
     """
-    if log.proto is None:
-        return None
-    assert log.message is not None
-    files = _descriptors(log.proto)
     try:
-        found = MessageType.named(files, log.message)
-        found.decoder(log.layout).check()
+        if log.proto is not None:
+            assert log.message is not None
+            message = MessageType.named(_descriptors(log.proto), log.message)
+            message.decoder(log.layout).check()
+            return message
+        if log.schema is not None:
+            record = AvroSchema(_text(log.schema))
+            record.decoder(log.layout).check()
+            return record
     except SchemaError as error:
-        raise SettingsError(f"--proto {log.proto}: {error}") from None
-    return found
+        where = f"--proto {log.proto}" if log.proto is not None else f"--schema {log.schema}"
+        raise SettingsError(f"{where}: {error}") from None
+    return None
 
 
 def _descriptors(path: str) -> bytes:
     """The file descriptors of a ``.proto``, which may import what lies beside it, or those that a file has compiled."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise SettingsError(f"--proto {path}: {error.strerror}") from None
+    data = _read("--proto", path)
     return _compiled(Path(path)) if path.endswith(".proto") else data
+
+
+def _text(path: str) -> str:
+    try:
+        return _read("--schema", path).decode()
+    except UnicodeDecodeError:
+        raise SettingsError(f"--schema {path}: it is not a text file") from None
+
+
+def _read(flag: str, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{flag} {path}: {error.strerror}") from None
 
 
 def _compiled(proto: Path) -> bytes:

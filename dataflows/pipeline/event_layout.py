@@ -58,11 +58,7 @@ class EventLayout(NamedTuple):
         return not self.paths and self.time_unit == "ms" and not self.is_lenient
 
     def values(self, found: Mapping[str, Any], *, has_arrival: bool = True) -> dict[str, Any]:
-        """The fields of an object under our names, converted; an arrival or an optional sensor only where it is.
-
-        Args:
-            found: the object.
-            has_arrival: the arrival is one of its fields.
+        """The fields of an object, gathered and converted.
 
         Raises:
             EventError: one is missing, or a time is none.
@@ -71,6 +67,18 @@ class EventLayout(NamedTuple):
         >>> layout.values({"device_id": "d", "at": {"s": 1.5}})
         Traceback (most recent call last):
         window_core.event.EventError: not_an_event
+        """
+        return self.converted(self.gathered(found, has_arrival=has_arrival))
+
+    def gathered(self, found: Mapping[str, Any], *, has_arrival: bool) -> dict[str, Any]:
+        """The fields of an object under our names, as they stand there; an arrival or optional sensor only where it is.
+
+        Args:
+            found: the object.
+            has_arrival: the arrival is one of its fields.
+
+        Raises:
+            EventError: one is missing.
         """
         values: dict[str, Any] = {}
         sensors = zip(self.sensors.names, self.sensors.optional, strict=True)
@@ -81,7 +89,7 @@ class EventLayout(NamedTuple):
                 values[name] = value
             elif not is_optional:
                 raise EventError("not_an_event", self.path(name))
-        return self.converted(values)
+        return values
 
     def converted(self, values: dict[str, Any]) -> dict[str, Any]:
         """The fields under our names as they stand in a record, with their times in ms, rounded down.

@@ -10,15 +10,12 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from dataflows.pipeline.event_layout import EventLayout, Instant
-from dataflows.pipeline.schema import SchemaError
+from dataflows.pipeline.schema import SchemaError, listed
 from window_core import EventError
 
 __all__ = ["MessageDecoder", "MessageType"]
 
 _TIMESTAMP: Final = "google.protobuf.Timestamp"
-
-_SHOWN: Final = 20
-"""Names that an error lists."""
 
 
 class MessageType(NamedTuple):
@@ -44,8 +41,8 @@ class MessageType(NamedTuple):
         if len(found) == 1:
             return cls(files, found[0])
         if found:
-            raise SchemaError(f"several messages are named {name}: {_listed(found)}")
-        raise SchemaError(f"there is no message {name}; there are {_listed(names)}")
+            raise SchemaError(f"several messages are named {name}: {listed(found)}")
+        raise SchemaError(f"there is no message {name}; there are {listed(names)}")
 
     def descriptor(self) -> Descriptor:
         """
@@ -110,7 +107,7 @@ class MessageDecoder:
         for place in self._places:
             if not place.steps:
                 path = self._layout.path(place.name)
-                there = _listed(list(_paths(self._descriptor)))
+                there = listed(list(_paths(self._descriptor)))
                 raise SchemaError(
                     f"{self._descriptor.full_name} has no single value {path}; it has {there}; see --fields"
                 )
@@ -190,7 +187,3 @@ def _paths(message: Descriptor, before: str = "", depth: int = 0) -> Iterator[st
 
 def _is_repeated(field: FieldDescriptor) -> bool:
     return type(field.default_value) is list  # protobuf 5 has no is_repeated, later ones warn of label
-
-
-def _listed(names: list[str]) -> str:
-    return (", ".join(names[:_SHOWN]) or "nothing") + (", …" if len(names) > _SHOWN else "")

@@ -1,10 +1,13 @@
 """What a schema of the user has to give: the fields of an event, out of a value that does not name them itself."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from dataflows.pipeline.event_layout import EventLayout
 
-__all__ = ["Schema", "SchemaError", "ValueDecoder"]
+__all__ = ["Schema", "SchemaError", "ValueDecoder", "listed"]
+
+_SHOWN: Final = 20
 
 
 class SchemaError(ValueError):
@@ -27,3 +30,8 @@ class Schema(Protocol):
 
     def decoder(self, layout: EventLayout) -> ValueDecoder:
         """A decoder for events of this layout."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as an error lists them, not all of very many."""
+    return (", ".join(names[:_SHOWN]) or "none") + (", …" if len(names) > _SHOWN else "")

@@ -18,7 +18,9 @@ KAFKA_SCHEME: Final = "kafka://"
 EventFormat = Literal["json", "protobuf"]
 """Of a record of a topic."""
 
-InputFormat = Literal["json", "protobuf", "csv", "tsv", "parquet"]
+InputFormat = Literal["json", "protobuf", "avro", "csv", "tsv", "parquet"]
+
+_TOPIC_FORMATS: Final = ("json", "protobuf", "avro")
 
 _SOURCE_RECORDS_MAX: Final = 1_000_000
 """The Kafka client gives no more at once."""
@@ -69,8 +71,8 @@ class LogSettings:
     )
     format: InputFormat | None = setting(
         None,
-        "What the input holds: json or protobuf in a topic; json, csv, tsv or parquet in a file, which gzip or zstd "
-        "may pack. Default: what the suffix of a file says, else json.",
+        "What the input holds: json, protobuf or avro in a topic; json, csv, tsv or parquet in a file, which gzip or "
+        "zstd may pack. Default: what the suffix of a file says, else json.",
         kind="choice",
         choices=get_args(InputFormat),
     )
@@ -81,6 +83,7 @@ class LogSettings:
         shows="FILE",
     )
     message: str | None = setting(None, "With --proto: the message that is an event, such as plant.v1.Reading.")
+    schema: str | None = setting(None, "With --format avro: .avsc file of the records.", shows="FILE")
     sensors: tuple[str, ...] = setting(
         DEMO_SENSORS.declared,
         "Readings of an event, up to 64, in the order in which a window holds them. One with a question mark behind "
@@ -207,12 +210,8 @@ class LogSettings:
         return self.until_ms if self.end_clock_ms is None else self.end_clock_ms
 
     def _check_layout(self) -> None:
+        self._check_schema()
         is_raw_event = self.format == "protobuf" and self.proto is None
-        if self.proto is not None and self.format != "protobuf":
-            raise SettingsError("--proto needs --format protobuf")
-        if (self.proto is None) != (self.message is None):
-            given, needed = ("--message", "--proto") if self.proto is None else ("--proto", "--message")
-            raise SettingsError(f"{given} needs {needed}")
         own = EventLayout(check_sensors(self.sensors, "protobuf" if is_raw_event else None)).own_fields
         names = [field.partition("=")[0] for field in self.fields]
         for field, name in zip(self.fields, names, strict=True):
@@ -233,9 +232,19 @@ class LogSettings:
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 raise SettingsError(f"--time-zone {self.time_zone}: there is no such time zone") from None
 
+    def _check_schema(self) -> None:
+        for flag, value, needed in (("--proto", self.proto, "protobuf"), ("--schema", self.schema, "avro")):
+            if value is not None and self.format != needed:
+                raise SettingsError(f"{flag} needs --format {needed}")
+        if (self.proto is None) != (self.message is None):
+            given, needed = ("--message", "--proto") if self.proto is None else ("--proto", "--message")
+            raise SettingsError(f"{given} needs {needed}")
+        if self.format == "avro" and self.schema is None:
+            raise SettingsError("--format avro needs --schema")
+
     def _check_topic(self) -> None:
-        if self.format not in (None, "json", "protobuf"):
-            raise SettingsError(f"--format {self.format} is for files; a record of a topic is json or protobuf")
+        if self.format not in (None, *_TOPIC_FORMATS):
+            raise SettingsError(f"--format {self.format} is for files; a record of a topic is json, protobuf or avro")
         if not self.bounded:
             if self.until_ms is not None:
                 raise SettingsError("--until needs --bounded where the input is Kafka")
@@ -246,8 +255,8 @@ class LogSettings:
             raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
 
     def _check_file(self) -> None:
-        if self.format == "protobuf":
-            raise SettingsError("--format protobuf is for Kafka; a file holds json, csv, tsv or parquet")
+        if self.format in ("protobuf", "avro"):
+            raise SettingsError(f"--format {self.format} is for Kafka; a file holds json, csv, tsv or parquet")
         if self.format == "parquet" and self.input == "-":
             raise SettingsError("--format parquet needs a file: Parquet is read from its end, standard input is not")
         if self.start == "latest":

@@ -4,10 +4,13 @@ import json
 import re
 import shlex
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastavro import schemaless_writer
+from fastavro.schema import load_schema
 
 from dataflows.settings import LogSettings
 from tests.conftest import ROOT
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from tests.dataflows.connectors.kafka.topics import Topics
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
-FILES = re.findall(r"^`(\S+\.(?:jsonl|json|toml|csv|proto))`:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+FILES = re.findall(
+    r"^`(\S+\.(?:jsonl|json|toml|csv|proto|avsc))`:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE
+)
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
@@ -74,11 +79,22 @@ def test_a_block_reads_messages_as_the_page_says(folder: Path, topics: "Topics")
     proto = {"proto": str(folder / "plant.proto"), "message": "Reading"}
     schema: Any = opened_schema(LogSettings(input=log, format="protobuf", **proto, **settings))
     reading = schema.message_class()(asset="pump-7", at={"seconds": 1_772_352_000}, celsius=20.5, bar=3.1, door=1)
-    topics.fill(log, [(b"pump-7", reading.SerializeToString(), 1_772_352_000_000)])
-    said = run(folder, BLOCKS[4].replace("kafka://localhost:9092/readings", log))
+    run_on_topic(folder, topics, log, BLOCKS[4], reading.SerializeToString())
+
+
+def test_a_block_reads_avro_as_the_page_says(folder: Path, topics: "Topics") -> None:
+    reading = {"asset": "pump-7", "at": 1_772_352_000_000, "celsius": 20.5, "bar": 3.1, "door": 1.0}
+    target = BytesIO()
+    schemaless_writer(target, load_schema(folder / "plant.avsc"), reading)
+    run_on_topic(folder, topics, topics.made(), BLOCKS[5], target.getvalue())
+
+
+def run_on_topic(folder: Path, topics: "Topics", log: str, block: str, value: bytes) -> None:
+    topics.fill(log, [(b"pump-7", value, 1_772_352_000_000)])
+    said = run(folder, block.replace("kafka://localhost:9092/readings", log))
     assert "rejections      0" in said
     assert event_times(folder) == [1_772_352_000_000]
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6

@@ -7,11 +7,20 @@ import pytest
 
 from dataflows.connectors import schemas
 from dataflows.connectors.schemas import opened_schema
+from dataflows.pipeline.avro_record import AvroSchema
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.proto_message import MessageType
 from dataflows.settings import LogSettings
 from runtime.errors import SettingsError
 
+AVSC = """
+{"type": "record", "name": "Reading", "fields": [
+  {"name": "device_id", "type": "string"},
+  {"name": "time", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+  {"name": "sensor1", "type": "float"}, {"name": "sensor2", "type": "float"},
+  {"name": "sensor3", "type": "float"}, {"name": "sensor4", "type": "float"}
+]}
+"""
 TOPIC = "kafka://localhost:9092/events"
 FIELDS = ("time=at.s",)
 PROTO = """
@@ -85,3 +94,24 @@ def test_what_is_wrong_with_a_proto_file_is_one_line(
     assert says() == "--proto FILE: it does not compile: parts/clock.proto: File not found."
     monkeypatch.setattr(schemas, "find_spec", lambda _: None)
     assert says().endswith("is not installed; give what protoc --include_imports --descriptor_set_out=FILE makes of it")
+
+
+def test_an_avro_schema_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "reading.avsc"
+
+    def says(**more: Any) -> str:
+        with pytest.raises(SettingsError) as refused:
+            opened_schema(LogSettings(input=TOPIC, format="avro", schema=str(file), **more))
+        return str(refused.value).replace(str(file), "FILE")
+
+    assert says() == "--schema FILE: No such file or directory"
+    file.write_bytes(b"\xff")
+    assert says() == "--schema FILE: it is not a text file"
+    file.write_text("{}")
+    assert says().startswith("--schema FILE: it is no schema of Avro: ")
+    file.write_text(AVSC)
+    assert opened_schema(LogSettings(input=TOPIC, format="avro", schema=str(file))) == AvroSchema(AVSC)
+    assert says(fields=("time=at",)) == (
+        "--schema FILE: there is no single value at; there are device_id, sensor1, sensor2, sensor3, sensor4, time; "
+        "see --fields"
+    )

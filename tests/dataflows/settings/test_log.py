@@ -36,6 +36,9 @@ BOUNDED = {"input": TOPIC, "bounded": True}
         ({"input": TOPIC, "proto": "a.proto", "message": "A"}, "--proto needs --format protobuf"),
         ({"input": TOPIC, "format": "protobuf", "proto": "a.proto"}, "--proto needs --message"),
         ({"input": TOPIC, "format": "protobuf", "message": "A"}, "--message needs --proto"),
+        ({"input": TOPIC, "schema": "a.avsc"}, "--schema needs --format avro"),
+        ({"input": TOPIC, "format": "avro"}, "--format avro needs --schema"),
+        ({"format": "avro", "schema": "a.avsc"}, "--format avro is for Kafka"),
         ({"key": "ignore"}, "--key ignore is for Kafka"),
         ({"fields": ("colour=c",)}, "--fields must be"),
         ({"fields": ("time=",)}, "--fields must be"),
@@ -106,5 +109,7 @@ def test_parquet_cannot_come_from_standard_input() -> None:
 
 @pytest.mark.parametrize("name", ["csv", "tsv", "parquet"])
 def test_a_topic_holds_no_table(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"--format {name} is for files; a record of a topic is json or protobuf"):
+    with pytest.raises(
+        SettingsError, match=f"--format {name} is for files; a record of a topic is json, protobuf or avro"
+    ):
         LogSettings(input=TOPIC, format=name)

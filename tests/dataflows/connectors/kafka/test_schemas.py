@@ -2,8 +2,12 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import pytest
+from fastavro import parse_schema, schemaless_writer
 
 from dataflows.connectors.schemas import opened_schema
 from dataflows.pipeline.proto_message import MessageType
@@ -22,6 +26,22 @@ message Reading {
   string asset = 1; At at = 2; double sensor1 = 3; optional float sensor2 = 4; float sensor3 = 5; float sensor4 = 6;
 }
 """
+AVSC = {
+    "type": "record",
+    "name": "plant.Reading",
+    "fields": [
+        {"name": "asset", "type": "string"},
+        {
+            "name": "at",
+            "type": {
+                "type": "record",
+                "name": "At",
+                "fields": [{"name": "stamp", "type": {"type": "long", "logicalType": "timestamp-micros"}}],
+            },
+        },
+        *({"name": f"sensor{number}", "type": ["null", "double"]} for number in range(1, 5)),
+    ],
+}
 FIELDS = ("device_id=asset", "time=at.stamp")
 
 LINES = b"\n".join(line for line in fleet_lines(5, 20).splitlines() if line.startswith(b'{"device_id":"device'))
@@ -50,11 +70,26 @@ def encoded_messages(options: dict[str, Any]) -> Callable[[dict[str, Any]], byte
     return encoded
 
 
-def test_messages_of_a_type_of_ones_own_give_what_json_gives(
-    topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
+def avro_options(folder: Path) -> dict[str, Any]:
+    (folder / "plant.avsc").write_text(json.dumps(AVSC))
+    return {"format": "avro", "schema": str(folder / "plant.avsc"), "fields": FIELDS}
+
+
+def encoded_record(event: dict[str, Any]) -> bytes:
+    target = BytesIO()
+    record = {"asset": event["device_id"], "at": {"stamp": event["time"] * 1_000}, **event}
+    schemaless_writer(target, parse_schema(AVSC, {}), record)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("event_format", ["protobuf", "avro"])
+def test_values_with_a_schema_give_what_json_gives(
+    topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path, event_format: str
 ) -> None:
-    log, options = topics.made(2), proto_options(tmp_path)
-    topics.fill(log, valued(LINES, encoded_messages(options)))
+    options = (proto_options if event_format == "protobuf" else avro_options)(tmp_path)
+    encoded = encoded_messages(options) if event_format == "protobuf" else encoded_record
+    log = topics.made(2)
+    topics.fill(log, valued(LINES, encoded))
     actual = kafka_pipelines.run(log, SPEC, **options)
     assert without_positions(actual) == without_positions(reference(LINES, SPEC))
 
