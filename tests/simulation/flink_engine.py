@@ -137,7 +137,7 @@ class _Job:
         self._operators = []
         entries = process.random.choice((1, 3, 50))
         for _ in range(self._workers):
-            function = PipelineFunction(settings)
+            function = PipelineFunction(settings, log.schema)
             function.open(None)  # type: ignore[arg-type]
             self._operators.append(Operator(function, self._keep, entries, process, self._write))
         self._functions = [operator._function for operator in self._operators]
