@@ -84,6 +84,8 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             )
         )
         self._consumer.assign([TopicPartition(log.location.topic, number, self._reader.next_offset)])
+        self._place = TopicPartition(log.location.topic, number)
+        self._lag = log.metrics.lag.labels(str(number))
         self._pause = pause
         pause.join()
 
@@ -127,6 +129,8 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         items = self._items.of(records)
         if not self._reader.has_ended and past > self._reader.next_offset:
             self._reader.next_offset = past
+        _, end = self._consumer.get_watermark_offsets(self._place, cached=True)
+        self._lag.set(max(end - self._reader.next_offset, 0))
         return items
 
     def _past(self, error: KafkaError, message: Message) -> int:

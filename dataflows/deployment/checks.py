@@ -11,12 +11,12 @@ _OPERATOR: Final = (
     "install the Flink Kubernetes Operator 1.15 or newer, or add the component without-operator to your overlay"
 )
 
+_PROMETHEUS: Final = "install the Prometheus Operator, or leave out the component monitoring"
+
 _DEFINITIONS: Final = {
     "FlinkDeployment": ("flinkdeployments.flink.apache.org", _OPERATOR),
-    "PodMonitor": (
-        "podmonitors.monitoring.coreos.com",
-        "install the Prometheus Operator, or leave out the component prometheus",
-    ),
+    "PodMonitor": ("podmonitors.monitoring.coreos.com", _PROMETHEUS),
+    "PrometheusRule": ("prometheusrules.monitoring.coreos.com", _PROMETHEUS),
 }
 """Kinds that are not Kubernetes' own: their definition, and what to do where it is missing."""
 

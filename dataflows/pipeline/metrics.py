@@ -65,6 +65,12 @@ class Metrics:
         self.arrival = Gauge(
             "latecomer_arrival_seconds", "Largest arrival read, in seconds since 1970", ["partition"], registry=registry
         )
+        self.lag = Gauge(
+            "latecomer_lag_records",
+            "Offsets of a topic behind what was read, markers of transactions included",
+            ["partition"],
+            registry=registry,
+        )
         self.lateness = Histogram(
             "latecomer_lateness_seconds",
             "How far late events are behind newest, in seconds",

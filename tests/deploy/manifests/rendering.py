@@ -25,7 +25,7 @@ ORDER = (
     "tls",
     "mutual-tls",
     "tokens",
-    "prometheus",
+    "monitoring",
     "without-operator",
 )
 """All components, in an order in which they can be listed."""

@@ -43,7 +43,7 @@ def tried(cluster: list[str], documents: list[dict[str, Any]]) -> "subprocess.Co
 
 def in_namespace(manifests: Manifests, namespace: str) -> list[dict[str, Any]]:
     """The documents with another namespace, without what the cluster may not know."""
-    documents = [one for one in manifests.documents if one["kind"] not in ("Namespace", "PodMonitor")]
+    documents = [one for one in manifests.documents if one["kind"] not in ("Namespace", "PodMonitor", "PrometheusRule")]
     return [one | {"metadata": one["metadata"] | {"namespace": namespace}} for one in documents]
 
 

@@ -17,7 +17,7 @@ from tests.deploy.manifests.rendering import COMBINATIONS, COUNTED_ON, KUBERNETE
 VERSIONS = ("1.31", "1.34")
 """Of Kubernetes: the oldest and the newest that the manifests are held to."""
 
-OTHERS = {"FlinkDeployment", "PodMonitor"}
+OTHERS = {"FlinkDeployment", "PodMonitor", "PrometheusRule"}
 """Kinds that are not Kubernetes' own."""
 
 

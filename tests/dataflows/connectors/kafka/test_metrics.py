@@ -1,14 +1,7 @@
 """Every metric on the page about metrics exists where the page says, with its type and labels, and no other does."""
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
@@ -18,16 +11,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dataflows.flink_job.installation import check_installation
 from dataflows.pipeline.metrics import metric_names
-from dataflows.services.embedded import embedded_service
 from runtime.errors import SettingsError
 from tests.conftest import ROOT
 from tests.dataflows.commands import latecomer
+from tests.dataflows.connectors.kafka.live_runs import GIVE_UP_S, run_with_metrics, services_with_metrics
 from tests.dataflows.connectors.kafka.logs import NOISE, fleet_lines
 from tests.dataflows.connectors.kafka.topics import Topics, records_of
 from tests.dataflows.misbehaving import Status, misbehaving
 
 ROW = re.compile(r"^\| `(latecomer\w+)` \| (\w+) \| (.*?)\| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
-GIVE_UP_S = 60
 
 
 class Metric(NamedTuple):
@@ -73,35 +65,6 @@ def expected(place: str) -> dict[str, Metric]:
     return {name: entry.metric for name, entry in PAGE.items() if place in entry.where.split(", ")}
 
 
-@contextmanager
-def run_with_metrics(
-    log: str, output: str, rejections: str, features: str, inference: str, *more: str
-) -> Iterator[str]:
-    """A run that does not end by itself; gives where its metrics are."""
-    options = ["--input", log, "--output", output, "--rejections", rejections, "--metrics-port", "0", "--pause", "1ms"]
-    command = [sys.executable, "-m", "dataflows.command_line", "run", *options, *more]
-    with subprocess.Popen(
-        [*command, "--features", features, "--inference", inference],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as process:
-        try:
-            assert process.stderr is not None
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                if line.startswith("metrics: "):
-                    yield line.removeprefix("metrics: ").strip()
-                    break
-            else:
-                raise AssertionError("".join(said))
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(GIVE_UP_S)
-
-
 @pytest.mark.parametrize("engine", ["bytewax", "flink"])
 def test_a_run_serves_what_the_page_says(
     engine: str, topics: Topics, features_address: str, inference_address: str
@@ -135,15 +98,7 @@ def served(address: str, wanted: dict[str, Metric]) -> dict[str, Metric]:
 
 
 def test_the_services_serve_what_the_page_says(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        ports = [one.getsockname()[1] for one in taken]
-        for one in taken:
-            one.close()
-        addresses = [
-            stack.enter_context(embedded_service(name, "--metrics-port", str(port)))
-            for name, port in zip(("features", "inference"), ports, strict=True)
-        ]
+    with services_with_metrics() as (addresses, ports):
         assert latecomer("ask", *addresses, cwd=tmp_path).returncode == 0
         wanted = expected("services")
         for port in ports:
