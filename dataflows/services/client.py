@@ -8,22 +8,21 @@ in order. A service that knows only the methods of the original demo is asked ab
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
-from typing import Final, Generic, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer
-from dataflows.services.batch_methods import DESCRIBE_FEATURES, DESCRIBE_INFERENCE, PREDICT, engineer_features
+from dataflows.services.asking import Asking, feature_methods
+from dataflows.services.batch_methods import DESCRIBE_FEATURES, DESCRIBE_INFERENCE, PREDICT
 from dataflows.services.calls import Service
 from dataflows.services.chunks import Chunk, chunks_of
 from dataflows.services.descriptions import Described, misfit
-from dataflows.services.errors import MisfitError, UnimplementedError
-from dataflows.services.methods import Method, Part, Question, divided
-from dataflows.services.original_methods import ORIGINAL_ENGINEER_FEATURES, ORIGINAL_PREDICT
+from dataflows.services.errors import MisfitError
+from dataflows.services.original_methods import ORIGINAL_PREDICT
 from dataflows.services.streams import Streams
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription, InferenceServiceDescription
-from window_core import DEMO_SENSORS, Evaluation
+from window_core import Evaluation
 
 __all__ = ["ServiceClient", "Services", "check_services"]
 
@@ -46,18 +45,14 @@ class ServiceClient:
         """
         self._calls = settings.calls
         self._sensors = sensors = settings.log.layout.sensors
-        feature_methods = [engineer_features(sensors)]
-        if sensors == DEMO_SENSORS:
-            feature_methods.append(ORIGINAL_ENGINEER_FEATURES)
-        inference_methods = [PREDICT, ORIGINAL_PREDICT]
-        first = 1 if settings.calls.rpc == "unary" else 0
-        self._features = _Asking(Service("features", services.features, settings, metrics), feature_methods[first:])
-        self._inference = _Asking(
-            Service("inference", services.inference, settings, metrics), inference_methods[first:]
-        )
+        rpc = settings.calls.rpc
+        features = Service("features", services.features, settings, metrics)
+        self._features = Asking(features, feature_methods(sensors, rpc))
+        inference = Service("inference", services.inference, settings, metrics)
+        self._inference = Asking(inference, [ORIGINAL_PREDICT] if rpc == "unary" else [PREDICT, ORIGINAL_PREDICT])
         self._threads = ThreadPoolExecutor(settings.calls.calls_in_flight, thread_name_prefix="service-call")
         self._streams = None
-        if settings.calls.rpc == "stream":
+        if rpc == "stream":
             ask = self._inference.ask
             self._streams = Streams(self._features.service, self._inference.service, ask, sensors, settings.calls)
 
@@ -134,33 +129,3 @@ def check_services(services: Services, settings: RunSettings, metrics: Metrics) 
     """
     with closing(ServiceClient(services, settings, metrics)) as client:
         client.check()
-
-
-class _Asking(Generic[Question, Part]):
-    """Asks a service by the first of some methods that it knows. May be used by several threads at once."""
-
-    def __init__(self, service: Service, methods: Sequence[Method[Question, Part]]) -> None:
-        self.service: Final = service
-        self._methods: Sequence[Method[Question, Part]] = methods
-
-    @property
-    def takes_many(self) -> bool:
-        """Whether the service may be asked about several rows at once, as far as is known."""
-        return self._methods[0].takes_many
-
-    def ask(self, question: Question) -> list[Part]:
-        """The answer in parts, in the order of the rows.
-
-        Raises:
-            ServiceError: the service did not answer within its attempts, or not with an answer.
-        """
-        methods = self._methods
-        if not len(question):
-            return []
-        try:
-            return list(divided(methods[0], question, partial(self.service.call, methods[0])))
-        except UnimplementedError:
-            if len(methods) == 1:
-                raise self.service.unknown() from None
-            self._methods = methods[1:]
-        return self.ask(question)

@@ -14,7 +14,7 @@ from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from runtime.python_process import python_environment
 
-__all__ = ["embedded_service", "services_of"]
+__all__ = ["embedded_service", "feature_service_of", "services_of"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -70,14 +70,29 @@ def services_of(settings: RunSettings) -> Iterator[Services]:
         ServiceError: one of its own did not start.
     """
     calls = settings.calls
-    compression = ("--compression", settings.channel.compression)
     with ExitStack() as stack:
-        own = () if calls.features_from is None else ("--features-from", calls.features_from)
-        sensors = ("--sensors", ",".join(settings.log.sensors))
-        features = calls.features or stack.enter_context(embedded_service("features", *compression, *sensors, *own))
+        features = stack.enter_context(feature_service_of(settings))
         own = () if calls.model is None else ("--model", calls.model)
+        compression = ("--compression", settings.channel.compression)
         inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
         yield Services(features, inference)
+
+
+@contextmanager
+def feature_service_of(settings: RunSettings) -> Iterator[str]:
+    """The address of the feature service that a run asks: the one that was named, else its own, as above.
+
+    Raises:
+        ServiceError: its own did not start.
+    """
+    calls = settings.calls
+    if calls.features is not None:
+        yield calls.features
+        return
+    own = () if calls.features_from is None else ("--features-from", calls.features_from)
+    sensors = ("--sensors", ",".join(settings.log.sensors))
+    with embedded_service("features", "--compression", settings.channel.compression, *sensors, *own) as address:
+        yield address
 
 
 @contextmanager

@@ -1,0 +1,204 @@
+"""Features for training, each as of the time of a label: what a live run would have computed then, or should have.
+
+As known: the log is replayed, and a label is answered when its partition passes its instant, before the next record is
+looked at. What arrived later has not been read yet, so it cannot leak into the features. As of event time: the window
+holds what the device had measured by then, whenever it arrived; later readings are still out of reach, by their times.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from dataflows.pipeline.device import Device
+from dataflows.pipeline.record import LoggedEvent
+from dataflows.replay.event_time import EventTimes
+from dataflows.replay.labels import Instants, Labels
+from dataflows.replay.replay import Replay
+from dataflows.services.answers import Refusal
+from dataflows.services.errors import ServiceError
+from dataflows.services.feature_client import FeatureClient
+from dataflows.services.own_means import OwnMeans
+from runtime.errors import SettingsError
+from window_core import Evaluation
+
+__all__ = ["TrainingSet", "training_set"]
+
+_AT_ONCE: Final = 16_384
+"""Windows asked about together: 16 calls."""
+
+_Found: TypeAlias = tuple[int, Evaluation | None]
+"""The row of a label, and its window."""
+
+
+class TrainingSet(NamedTuple):
+    """Labels with features.
+
+    Attributes:
+        table: the columns of the labels, and one of float32 for each feature; null where there are none.
+        missing: how many rows have none, by why.
+        behind_the_end: how many labels are later than all that was read of their partition, answered as of its end.
+        refusal: the first of those that the service refused.
+    """
+
+    table: pl.DataFrame
+    missing: Counter[str]
+    behind_the_end: int
+    refusal: Refusal | None
+
+
+def training_set(replay: Replay, labels: Labels, client: FeatureClient | OwnMeans, *, as_of: bool = False) -> TrainingSet:
+    """The features at each label.
+
+    Args:
+        replay: of a log, for all devices or those of the labels.
+        labels: where features are wanted.
+        client: of the feature service, or what stands for it.
+        as_of: by event time, late events included; default: as known at the time.
+    Raises:
+        SettingsError: a column of the labels has the name of a feature.
+        ServiceError: the service failed.
+        BrokerError: the records are gone meanwhile, or the broker is away.
+    """
+    windows = _Windows(replay, labels)
+    filled = _Filled(labels, client)
+    found = windows.as_of() if as_of else windows.as_known()
+    while batch := list(islice(found, _AT_ONCE)):
+        filled.fill(batch)
+    filled.missing |= Counter({"no device or no time": labels.without, "unknown device": windows.unknown()})
+    return TrainingSet(filled.table(), +filled.missing, windows.behind_the_end, filled.refusal)
+
+
+class _Windows:
+    """Finds the window of each label; rows come in the order in which their windows are known."""
+
+    def __init__(self, replay: Replay, labels: Labels) -> None:
+        self._replay = replay
+        self._labels = labels.by_device()
+        self._partitions: dict[str, int] = {}
+        self.behind_the_end = 0
+
+    def unknown(self) -> int:
+        """How many labels are of devices without a record."""
+        return sum(len(found.rows) for device, found in self._labels.items() if device not in self._partitions)
+
+    def as_known(self) -> Iterator[_Found]:
+        """Each window as it was when the clock of the log stood at the instant."""
+        spec = replace(self._replay.spec, tick_ms=0)  # a tick changes no window
+        for partition in self._partitions_to_read():
+            devices: dict[str, tuple[Device, _Waiting]] = {}
+            for logged in self._events(partition):
+                device_id = logged.event.device_id
+                if device_id not in devices:
+                    devices[device_id] = Device(spec, self._replay.metrics), _waiting(self._labels[device_id])
+                device, waiting = devices[device_id]
+                while waiting and waiting[-1][0] < logged.arrival_ms:
+                    at_ms, row = waiting.pop()
+                    yield row, device.evaluated_at(at_ms)
+                if waiting:
+                    device.take(logged)
+            end_ms = self._replay.end_ms[partition]
+            for device, waiting in devices.values():
+                for at_ms, row in reversed(waiting):
+                    self.behind_the_end += end_ms is not None and at_ms > end_ms
+                    yield row, device.evaluated_at(at_ms)
+
+    def as_of(self) -> Iterator[_Found]:
+        """Each window as it should have been at the instant."""
+        for partition in self._partitions_to_read():
+            devices: dict[str, EventTimes] = {}
+            for logged in self._events(partition):
+                device = devices.get(logged.event.device_id)
+                if device is None:
+                    device = devices[logged.event.device_id] = EventTimes(logged.event.device_id)
+                device.take(logged)
+            end_ms = self._replay.end_ms[partition]
+            while devices:  # one after the other, so that the events of all need not be held twice
+                device_id, device = devices.popitem()
+                rows, times_ms = self._labels[device_id]
+                if end_ms is not None:
+                    self.behind_the_end += int((times_ms > end_ms).sum())
+                yield from zip(rows.tolist(), device.windows(self._replay.spec, times_ms), strict=True)
+
+    def _partitions_to_read(self) -> range:
+        return range(self._replay.log.partitions if self._labels else 0)
+
+    def _events(self, partition: int) -> Iterator[LoggedEvent]:
+        """The events of devices that have labels; of one with records in two partitions, those in the first."""
+        labels, first = self._labels, self._partitions
+        for found in self._replay.events(partition):
+            if not isinstance(found, LoggedEvent) or (device_id := found.event.device_id) not in labels:
+                continue
+            if first.setdefault(device_id, partition) == partition:
+                yield found
+            else:
+                self._replay.metrics.warn(
+                    "two partitions",
+                    f"device {device_id} has records in partitions {first[device_id]} and {partition}: its features "
+                    "are made of those in the first",
+                )
+
+
+_Waiting: TypeAlias = list[tuple[int, int]]
+"""The instants of labels and their rows, the next one last."""
+
+
+def _waiting(labels: Instants) -> _Waiting:
+    return list(zip(labels.times_ms[::-1].tolist(), labels.rows[::-1].tolist(), strict=True))
+
+
+class _Filled:
+    """Asks for features, and puts each row where its label stands."""
+
+    def __init__(self, labels: Labels, client: FeatureClient | OwnMeans) -> None:
+        self._labels = labels.table
+        self._client = client
+        self._names: list[str] = []
+        self._matrix = np.zeros((len(labels.table), 0), np.float32)
+        self._has = np.zeros(len(labels.table), bool)
+        self.missing: Counter[str] = Counter()
+        self.refusal: Refusal | None = None
+        self._name(client.check())
+
+    def fill(self, batch: list[_Found]) -> None:
+        """Fill in the rows of some windows."""
+        rows = np.array([row for row, window in batch if window is not None], np.int64)
+        self.missing["no window at the time"] += len(batch) - len(rows)
+        start = 0
+        for part in self._client.features([window for _, window in batch if window is not None]):
+            size = len(part.rows) + len(part.refusals)
+            of_part = rows[start : start + size]
+            start += size
+            for refusal in part.refusals.values():
+                self.missing["refused by the feature service"] += 1
+                self.refusal = self.refusal or refusal
+            if part.refusals:
+                of_part = np.delete(of_part, list(part.refusals))
+            if len(of_part):
+                self._name(list(part.rows.names))
+                self._matrix[of_part] = np.frombuffer(part.rows.values, "<f4").reshape(len(of_part), -1)
+                self._has[of_part] = True
+
+    def table(self) -> pl.DataFrame:
+        """The labels with their features."""
+        has = pl.Series(self._has)
+        columns = [
+            pl.Series(name, np.ascontiguousarray(values)) for name, values in zip(self._names, self._matrix.T, strict=True)
+        ]
+        features = pl.DataFrame(columns).select(pl.when(has).then(pl.all())) if columns else pl.DataFrame()
+        return pl.concat([self._labels, features], how="horizontal")
+
+    def _name(self, names: list[str]) -> None:
+        """Take the names of the features, which stay the same."""
+        if names == self._names or not names:
+            return
+        if self._names:
+            raise ServiceError(f"the feature service has changed: it had {self._names}, and now {names}")
+        if taken := [name for name in names if name in self._labels.columns]:
+            raise SettingsError(f"--at: a column of the labels is named as a feature, {taken[0]}; rename it")
+        self._names = names
+        self._matrix = np.zeros((len(self._labels), len(names)), np.float32)
