@@ -12,7 +12,7 @@ import polars as pl
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import InputError
 
-__all__ = ["lines_of_parquet", "written_as_parquet"]
+__all__ = ["lines_of_parquet", "os_error_in", "written_as_parquet"]
 
 _ROWS: Final = 20_000
 """Read at once."""
@@ -33,9 +33,14 @@ def written_as_parquet(lines: Path, parquet: Path) -> None:
             pl.DataFrame().write_parquet(parquet)
     except (pl.exceptions.PolarsError, OSError) as error:
         parquet.unlink(missing_ok=True)
-        said = _OS_ERROR.search(str(error))  # Polars has no other way to say it
-        raise OSError(int(said[1]), os.strerror(int(said[1])), str(parquet)) if said else error from None
+        raise os_error_in(error, str(parquet)) from None
     lines.unlink()
+
+
+def os_error_in(error: Exception, path: str) -> Exception:
+    """What an error of polars says of the operating system; else the error."""
+    said = _OS_ERROR.search(str(error))  # Polars has no other way to say it
+    return OSError(int(said[1]), os.strerror(int(said[1])), path) if said else error
 
 
 def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:

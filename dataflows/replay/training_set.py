@@ -26,7 +26,10 @@ from dataflows.services.own_means import OwnMeans
 from runtime.errors import SettingsError
 from window_core import Evaluation
 
-__all__ = ["TrainingSet", "training_set"]
+__all__ = ["FeatureSource", "TrainingSet", "training_set"]
+
+FeatureSource: TypeAlias = FeatureClient | OwnMeans
+"""Gives the features of windows."""
 
 _AT_ONCE: Final = 16_384
 """Windows asked about together: 16 calls."""
@@ -51,13 +54,13 @@ class TrainingSet(NamedTuple):
     refusal: Refusal | None
 
 
-def training_set(replay: Replay, labels: Labels, client: FeatureClient | OwnMeans, *, as_of: bool = False) -> TrainingSet:
+def training_set(replay: Replay, labels: Labels, features: FeatureSource, *, as_of: bool = False) -> TrainingSet:
     """The features at each label.
 
     Args:
         replay: of a log, for all devices or those of the labels.
         labels: where features are wanted.
-        client: of the feature service, or what stands for it.
+        features: gives the features of windows.
         as_of: by event time, late events included; default: as known at the time.
     Raises:
         SettingsError: a column of the labels has the name of a feature.
@@ -65,7 +68,7 @@ def training_set(replay: Replay, labels: Labels, client: FeatureClient | OwnMean
         BrokerError: the records are gone meanwhile, or the broker is away.
     """
     windows = _Windows(replay, labels)
-    filled = _Filled(labels, client)
+    filled = _Filled(labels, features)
     found = windows.as_of() if as_of else windows.as_known()
     while batch := list(islice(found, _AT_ONCE)):
         filled.fill(batch)
@@ -154,22 +157,22 @@ def _waiting(labels: Instants) -> _Waiting:
 class _Filled:
     """Asks for features, and puts each row where its label stands."""
 
-    def __init__(self, labels: Labels, client: FeatureClient | OwnMeans) -> None:
+    def __init__(self, labels: Labels, features: FeatureSource) -> None:
         self._labels = labels.table
-        self._client = client
+        self._source = features
         self._names: list[str] = []
         self._matrix = np.zeros((len(labels.table), 0), np.float32)
         self._has = np.zeros(len(labels.table), bool)
         self.missing: Counter[str] = Counter()
         self.refusal: Refusal | None = None
-        self._name(client.check())
+        self._name(features.check())
 
     def fill(self, batch: list[_Found]) -> None:
         """Fill in the rows of some windows."""
         rows = np.array([row for row, window in batch if window is not None], np.int64)
         self.missing["no window at the time"] += len(batch) - len(rows)
         start = 0
-        for part in self._client.features([window for _, window in batch if window is not None]):
+        for part in self._source.features([window for _, window in batch if window is not None]):
             size = len(part.rows) + len(part.refusals)
             of_part = rows[start : start + size]
             start += size
@@ -187,7 +190,8 @@ class _Filled:
         """The labels with their features."""
         has = pl.Series(self._has)
         columns = [
-            pl.Series(name, np.ascontiguousarray(values)) for name, values in zip(self._names, self._matrix.T, strict=True)
+            pl.Series(name, np.ascontiguousarray(values))
+            for name, values in zip(self._names, self._matrix.T, strict=True)
         ]
         features = pl.DataFrame(columns).select(pl.when(has).then(pl.all())) if columns else pl.DataFrame()
         return pl.concat([self._labels, features], how="horizontal")

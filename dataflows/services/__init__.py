@@ -3,7 +3,8 @@
 | module | does |
 | --- | --- |
 | ``client`` | evaluations in, answers out: several chunks in flight, by a method that the service knows |
-| ``asking``, ``feature_client`` | one service asked by the methods that it knows; features without predictions |
+| ``asking`` | one service asked by the methods that it knows |
+| ``feature_client``, ``own_means`` | features without predictions, of a service or of our own |
 | ``chunks`` | evaluations cut to the limits; the features of a chunk; answers put together again |
 | ``methods`` | a method as a value; dividing a question that is refused |
 | ``batch_methods``, ``original_methods`` | the methods of ``latecomer.v1`` and of the original demo |
@@ -16,6 +17,6 @@
 | ``channels``, ``turns``, ``access_tokens`` | connections, the address that takes the next call, tokens |
 | ``embedded``, ``java``, ``asked_windows`` | services of a run's own; their jar; the windows of ``latecomer ask`` |
 
-Only ``client``, ``feature_client``, the three of streams, ``calls``, ``channels``, ``access_tokens``, ``embedded`` and ``java`` do I/O.
-Another protocol is one more module that defines methods.
+Only ``client``, ``feature_client``, those of streams, ``calls``, ``channels``, ``access_tokens``, ``embedded`` and
+``java`` do I/O. Another protocol is one more module that defines methods.
 """

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription, InferenceServiceDescription
 from window_core import DEMO_SENSORS, Sensors
 
-__all__ = ["Described", "misfit"]
+__all__ = ["Described", "feature_misfit", "misfit"]
 
 _NAMES_TOLD: Final = 8
 
@@ -21,16 +21,10 @@ class Described(NamedTuple):
 def misfit(described: Described, sensors: Sensors) -> str | None:
     """Why the services cannot answer about events of these sensors, in one line; ``None`` if they can."""
     features, inference = described
-    if sensors != DEMO_SENSORS:
-        for name, said in (("feature", features), ("inference", inference)):
-            if said is None:
-                return (
-                    f"the {name} service knows only the methods of the original demo, which are for the sensors "
-                    f"{DEMO_SENSORS}; the sensors of this run are {sensors}"
-                )
-    if features is not None and tuple(features.sensor) != sensors.declared:
-        there = ", ".join(features.sensor)
-        return f"the feature service is for the sensors {there}; the sensors of this run are {sensors}: see --sensors"
+    if (why := feature_misfit(features, sensors)) is not None:
+        return why
+    if inference is None and sensors != DEMO_SENSORS:
+        return _original("inference", sensors)
     if features is not None and inference is not None:
         missing = [name for name in inference.feature if name not in features.feature]
         if missing:
@@ -39,6 +33,23 @@ def misfit(described: Described, sensors: Sensors) -> str | None:
                 f"{_names(features.feature)}"
             )
     return None
+
+
+def feature_misfit(features: FeatureServiceDescription | None, sensors: Sensors) -> str | None:
+    """Why the feature service alone cannot; as above."""
+    if features is None:
+        return None if sensors == DEMO_SENSORS else _original("feature", sensors)
+    if tuple(features.sensor) != sensors.declared:
+        there = ", ".join(features.sensor)
+        return f"the feature service is for the sensors {there}; the sensors of this run are {sensors}: see --sensors"
+    return None
+
+
+def _original(name: str, sensors: Sensors) -> str:
+    return (
+        f"the {name} service knows only the methods of the original demo, which are for the sensors {DEMO_SENSORS}; "
+        f"the sensors of this run are {sensors}"
+    )
 
 
 def _names(names: Sequence[str]) -> str:

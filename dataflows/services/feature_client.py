@@ -8,7 +8,7 @@ from dataflows.services.asking import Asking, feature_methods
 from dataflows.services.batch_methods import DESCRIBE_FEATURES
 from dataflows.services.calls import Service
 from dataflows.services.chunks import Features, chunks_of
-from dataflows.services.descriptions import Described, misfit
+from dataflows.services.descriptions import feature_misfit
 from dataflows.services.errors import MisfitError
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription
@@ -51,7 +51,7 @@ class FeatureClient:
             ServiceError: it did not answer.
         """
         described = self._features.service.described(DESCRIBE_FEATURES, FeatureServiceDescription)
-        if (why := misfit(Described(described, None), self._sensors)) is not None:
+        if (why := feature_misfit(described, self._sensors)) is not None:
             raise MisfitError(why)
         return [] if described is None else list(described.feature)
 

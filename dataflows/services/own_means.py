@@ -31,6 +31,8 @@ class OwnMeans:
 
     def features(self, evaluations: Sequence[Evaluation]) -> list[Features]:
         """The features of all windows, in their order."""
+        if not evaluations:
+            return []
         matrix, errors = feature_matrix(self._means, _windows_of(evaluations, self._sensors), lambda: True)
         refusals: dict[int, Refusal] = {}
         for row, error in errors.items():

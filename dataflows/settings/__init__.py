@@ -10,11 +10,12 @@ from dataflows.settings.run import (
     replay_options,
     run_options,
 )
-from dataflows.settings.run_record import record_beside, recorded, write_record
+from dataflows.settings.run_record import RUN_PREDICTIONS, record_beside, recorded, settings_of_run, write_record
 from dataflows.settings.window import WindowSettings
 
 __all__ = [
     "KAFKA_SCHEME",
+    "RUN_PREDICTIONS",
     "VARIABLE_PREFIX",
     "BrokerSettings",
     "CallSettings",
@@ -30,5 +31,6 @@ __all__ = [
     "recorded",
     "replay_options",
     "run_options",
+    "settings_of_run",
     "write_record",
 ]

@@ -32,6 +32,9 @@ _LONGEST_EPOCH_MS: Final = 86_400_000
 _LONGEST_TRANSACTION_MS: Final = 300_000
 """From one checkpoint to the next; half of what the job asks the broker for, since a checkpoint takes its time."""
 
+_NOBODY: Final = "localhost:1"
+"""Stands for an inference service that is never asked."""
+
 _PARALLELISM_MAX: Final = 720
 """The maximal parallelism of the Flink job, which never changes."""
 
@@ -142,6 +145,11 @@ class RunSettings:
         """The settings of a run on what the log holds now: a topic is read to its present end."""
         return cls.of(**values, bounded=str(values.get("input")).startswith(KAFKA_SCHEME))
 
+    @classmethod
+    def of_replay_without_model(cls, **values: Any) -> Self:
+        """The same, where no model is asked, so that sensors of one's own need none."""
+        return cls.of_replay(**values, inference=_NOBODY)
+
     def _check_exactly_once(self) -> None:
         if self.engine != "flink":
             raise SettingsError("--delivery exactly-once needs --engine flink: only Flink writes in transactions")
@@ -166,11 +174,14 @@ OF_A_LIVE_RUN: Final = (
 """What a replay has no use for: it reads a log to its end, without an engine and a state."""
 
 
-def replay_options(prefix: str, own: type[Any] | None = None) -> Callable[[Command], Command]:
+def replay_options(
+    prefix: str, own: type[Any] | None = None, leaving_out: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
     """Gives a command the options of a run that decide what its outputs are, and where they are.
 
     Args:
         prefix: how their variables begin in the environment, as ``LATECOMER_VERIFY_``.
         own: settings of the command alone; ``taken`` takes them out of the values.
+        leaving_out: fields that the command has no use for, beside those of a live run.
     """
-    return settings_options(RunSettings, prefix, own=own, leaving_out=OF_A_LIVE_RUN)
+    return settings_options(RunSettings, prefix, own=own, leaving_out=(*OF_A_LIVE_RUN, *leaving_out))

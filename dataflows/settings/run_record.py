@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from dataflows import __version__
 from dataflows.settings.log import KAFKA_SCHEME
-from dataflows.settings.run import OF_A_LIVE_RUN, RunSettings
+from dataflows.settings.run import OF_A_LIVE_RUN, OutputSettings, RunSettings
 from runtime.options import converted, is_given
-from runtime.settings import Option, changed, options_of, setting_text, values_of
+from runtime.settings import Option, changed, options_of, setting, setting_text, values_of
 from runtime.settings_file import read_settings
 
-__all__ = ["record_beside", "recorded", "write_record"]
+__all__ = ["RUN_PREDICTIONS", "record_beside", "recorded", "settings_of_run", "write_record"]
 
 _FIRST_LINE: Final = "# Written by latecomer {}: the settings of the run, for --config.\n"
 _VERSION: Final = re.compile(re.escape(_FIRST_LINE).replace(r"\{\}", "(.+)"))
@@ -106,6 +106,23 @@ def recorded(values: Mapping[str, Any], say: Callable[[str], None], predictions:
         elif name not in _WITH or not is_given(_WITH[name]):
             merged[name] = value
     return merged
+
+
+RUN_PREDICTIONS: Final = setting(
+    OutputSettings().predictions,
+    "Predictions of the run whose log and settings to use, as its run record has them. Without that record, or with "
+    "--input alone, the options and their defaults hold.",
+    flag="--run",
+    shows="FILE",
+)
+"""Of a command whose ``--output`` is its own."""
+
+
+def settings_of_run(values: Mapping[str, Any], predictions: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """As ``recorded``, for a command with ``RUN_PREDICTIONS``, whose field is ``run_predictions``."""
+    has_own_log = is_given("input") and not is_given("run_predictions")
+    found = dict(values) if has_own_log else recorded(values, say, predictions)
+    return found | {"predictions": predictions}
 
 
 def _toml(option: Option, value: Any) -> str:

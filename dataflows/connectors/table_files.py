@@ -1,0 +1,104 @@
+"""Tables in files, by suffix: CSV, TSV, JSON lines or Parquet. Not logs: they are read and written at once."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from dataflows.connectors.parquet import os_error_in
+from dataflows.pipeline.first_records import InputError
+from runtime.errors import SettingsError
+
+__all__ = ["check_input_table", "check_output_table", "read_table", "write_table"]
+
+_Texts: TypeAlias = Mapping[str, type[pl.DataType]]
+
+_READERS: Final[dict[str, Callable[[Path, _Texts], pl.DataFrame]]] = {
+    ".csv": lambda path, texts: pl.read_csv(path, infer_schema_length=None, schema_overrides=texts),
+    ".tsv": lambda path, texts: pl.read_csv(path, separator="\t", infer_schema_length=None, schema_overrides=texts),
+    ".jsonl": lambda path, _: pl.read_ndjson(path, infer_schema_length=None),
+    ".parquet": lambda path, _: pl.read_parquet(path),
+}
+
+_WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
+    ".csv": lambda table, path: table.write_csv(path),
+    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
+    ".jsonl": lambda table, path: table.write_ndjson(path),
+    ".parquet": lambda table, path: table.write_parquet(path),
+}
+
+
+def check_input_table(flag: str, path: str) -> None:
+    """Look whether a table can be read.
+
+    Raises:
+        SettingsError: there is no such file, or its suffix is of no format.
+    """
+    if not Path(path).is_file():
+        raise SettingsError(f"{flag} {path} does not exist, or is no file")
+    _check_suffix(flag, path)
+
+
+def check_output_table(flag: str, path: str, others: Iterable[tuple[str, str | None]]) -> None:
+    """Look whether a table can be written, and make its folder.
+
+    Args:
+        flag: the option.
+        path: its value.
+        others: files that are read, each behind its option.
+    Raises:
+        SettingsError: it cannot, or it is one of the others.
+    """
+    _check_suffix(flag, path)
+    file = Path(path)
+    for other, read in others:
+        if read is not None and file.exists() and Path(read).exists() and file.samefile(read):
+            raise SettingsError(f"{flag} and {other} are the same file, {path}")
+    if file.is_dir():
+        raise SettingsError(f"{flag} {path} is a folder, not a file")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{flag} {path}: {error.strerror}") from None
+    if not os.access(file.parent, os.W_OK):
+        raise SettingsError(f"{flag} {path} may not be written")
+
+
+def read_table(flag: str, path: str, texts: Iterable[str] = ()) -> pl.DataFrame:
+    """The rows of a file.
+
+    Args:
+        flag: the option that named it.
+        path: the file.
+        texts: columns of CSV that hold texts, whatever they look like.
+    Raises:
+        InputError: it is damaged, or of another format.
+    """
+    try:
+        return _READERS[Path(path).suffix](Path(path), dict.fromkeys(texts, pl.String))
+    except pl.exceptions.NoDataError:
+        return pl.DataFrame()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{flag} {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+
+
+def write_table(table: pl.DataFrame, path: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = Path(path + ".new")
+    try:
+        _WRITERS[Path(path).suffix](table, new)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        new.unlink(missing_ok=True)
+        raise os_error_in(error, path) from None
+    new.replace(path)
+
+
+def _check_suffix(flag: str, path: str) -> None:
+    if Path(path).suffix not in _READERS:
+        raise SettingsError(f"{flag} {path}: the name must end in {', '.join(_READERS)}")
