@@ -84,9 +84,12 @@ def training_set_command(**options: Any) -> None:
     those of the run that the model is for.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
-    own = composed(TrainingSetSettings, {name: options.pop(name) for name in _OWN})
+    own = taken(TrainingSetSettings, options)
+    messages = Terminal(stderr=True, quiet=options["quiet"])
     zone = own.label_zone
-    settings = RunSettings.of_replay_without_model(**options, time_zone=zone if options["time_unit"] == "iso" else None)
+    values = settings_of_run(options | {"time_zone": zone}, own.run_predictions, messages.tell)
+    values["time_zone"] = (zone or values["time_zone"]) if values["time_unit"] == "iso" else None
+    settings = RunSettings.of_replay_without_model(**values)
     assert own.at is not None
     check_output_table("--output", own.output, [("--at", own.at), ("--input", settings.log.input)])
     labels = Labels(
