@@ -1,7 +1,7 @@
 """``latecomer deploy``: the pipeline on a Kubernetes cluster."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from dataflows.deployment.checks import check_cluster
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import Choice, Manifests, copied_to, rendered
 from dataflows.deployment.report import status_lines
-from dataflows.deployment.rollout import apply, delete, upgrade
+from dataflows.deployment.rollout import apply, upgrade
+from dataflows.deployment.stopping import delete
+from runtime.errors import SettingsError
 from runtime.options import DURATION
 from runtime.terminal import say, show
 
@@ -84,10 +86,16 @@ def _manifests(folder: Path) -> None:
 @deploy.command(name="apply")
 @_on_an_overlay
 @_FROM_SAVEPOINT
+@click.option("--from-nothing", is_flag=True, help="Start the job without the state of an earlier one.")
 @_TIMEOUT
-def _apply(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
-    """Apply an overlay, and wait until everything is ready."""
-    _roll_out(apply, kubectl, manifests, **more)
+def _apply(kubectl: Kubectl, manifests: Manifests, from_nothing: bool, **more: Any) -> None:
+    """Apply an overlay, and wait until everything is ready.
+
+    A new job resumes from the savepoint that delete took, whether the operator runs it or not.
+    """
+    if from_nothing and more["savepoint"] is not None:
+        raise SettingsError("--from-nothing and --from-savepoint exclude each other")
+    _roll_out(partial(apply, from_nothing=from_nothing), kubectl, manifests, **more)
 
 
 @deploy.command(name="upgrade")
@@ -95,7 +103,10 @@ def _apply(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
 @_FROM_SAVEPOINT
 @_TIMEOUT
 def _upgrade(kubectl: Kubectl, manifests: Manifests, **more: Any) -> None:
-    """Change the settings, image or code of a running job; it resumes from a savepoint, so no window is lost."""
+    """Change the settings, image or code of a running job; it resumes from a savepoint, so no window is lost.
+
+    The Kafka of the component kafka stays as it is; apply changes it.
+    """
     _roll_out(upgrade, kubectl, manifests, **more)
 
 

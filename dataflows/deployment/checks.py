@@ -1,5 +1,6 @@
 """What is looked at before anything is applied: each lack is one line that says what to do about it."""
 
+import json
 from typing import Any, Final
 
 from dataflows.deployment.kubectl import DeployError, Kubectl
@@ -60,14 +61,23 @@ def check_cluster(kubectl: Kubectl, manifests: Manifests) -> None:
 
 def _check_version(definition: dict[str, Any], deployment: dict[str, Any]) -> None:
     wanted = deployment["spec"]["flinkVersion"]
-    for version in definition["spec"]["versions"]:
+    for number, version in enumerate(definition["spec"]["versions"]):
         if version.get("storage"):
             schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["flinkVersion"]
             if wanted not in schema.get("enum", [wanted]):
+                name = definition["metadata"]["name"]
                 raise DeployError(
-                    f"the cluster's Flink Kubernetes Operator does not know flinkVersion {wanted}, "
-                    f"only up to {schema['enum'][-1]}: {_OPERATOR}"
+                    f"the CRD {name} ends at flinkVersion {schema['enum'][-1]}, and the job needs {wanted}: upgrade an "
+                    "operator before 1.15; that of 1.15 can run it, but its chart brings an older CRD: add the "
+                    f"version, `{_added_version(name, number, wanted)}`, and apply again"
                 )
+
+
+def _added_version(name: str, number: int, version: str) -> str:
+    """The command that lets a CRD take one more version of Flink."""
+    path = f"/spec/versions/{number}/schema/openAPIV3Schema/properties/spec/properties/flinkVersion/enum/-"
+    patch = json.dumps([{"op": "add", "path": path, "value": version}], separators=(",", ":"))
+    return f"kubectl patch crd {name} --type=json --patch='{patch}'"
 
 
 def _needed(manifests: Manifests) -> dict[tuple[str, str], set[str]]:

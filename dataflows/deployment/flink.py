@@ -8,7 +8,7 @@ from typing import Any, Final
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.flink_job.causes import first_cause
 
-__all__ = ["JOB_MANAGERS", "job_manager_pod", "job_report", "stopped_with_savepoint"]
+__all__ = ["JOB_MANAGERS", "disposed", "job_manager_pod", "job_report", "stopped_with_savepoint"]
 
 JOB_MANAGERS: Final = "app=latecomer,component=jobmanager"
 """The labels that the operator gives to the pods of a job manager, and the plain manifests too."""
@@ -28,8 +28,8 @@ def job_manager_pod(kubectl: Kubectl) -> str | None:
     return None
 
 
-def _asked(kubectl: Kubectl, pod: str, what: str, within_s: float) -> dict[str, Any]:
-    command = ("exec", "--stdin", pod, f"--container={_CONTAINER}", "--", "python3", "-", what)
+def _asked(kubectl: Kubectl, pod: str, *what: str, within_s: float) -> dict[str, Any]:
+    command = ("exec", "--stdin", pod, f"--container={_CONTAINER}", "--", "python3", "-", *what)
     answer: dict[str, Any] = json.loads(kubectl.run(*command, given=_SCRIPT.read_text(), within_s=within_s))
     return answer
 
@@ -40,7 +40,7 @@ def job_report(kubectl: Kubectl) -> dict[str, Any] | None:
     if pod is None:
         return None
     try:
-        report = _asked(kubectl, pod, "report", 60)
+        report = _asked(kubectl, pod, "report", within_s=60)
     except DeployError:  # the pod went meanwhile
         return None
     return None if "away" in report else report
@@ -54,9 +54,9 @@ def stopped_with_savepoint(kubectl: Kubectl) -> str:
     """
     pod = job_manager_pod(kubectl)
     if pod is None:
-        raise DeployError("no job manager is running: there is no job to take a savepoint of")
+        raise DeployError("no job manager is running")
     try:
-        answer = _asked(kubectl, pod, "stop", _STOP_WITHIN_S)
+        answer = _asked(kubectl, pod, "stop", within_s=_STOP_WITHIN_S)
     except DeployError as error:
         answer = {"away": str(error)}
     if answer.get("savepoint"):
@@ -64,9 +64,22 @@ def stopped_with_savepoint(kubectl: Kubectl) -> str:
     if answer.get("failure"):
         raise DeployError(f"the job did not stop, and is still running: {first_cause(answer['failure'])}")
     if "state" in answer:
-        raise DeployError(f"the job is {answer['state'] or 'not started yet'}: only a running job can take a savepoint")
+        raise DeployError(f"the job is {answer['state'] or 'not started yet'}")
     # It was gone before it answered: it has written where its savepoint is.
     found = _SAVEPOINT.findall(kubectl.run("logs", pod, f"--container={_CONTAINER}", "--tail=300"))
     if not found:
         raise DeployError(f"the job manager {pod} ended before it named its savepoint: {answer.get('away')}")
     return str(found[-1])
+
+
+def disposed(kubectl: Kubectl, savepoint: str) -> str | None:
+    """Let Flink remove a savepoint that no job needs; why it could not, if so."""
+    pod = job_manager_pod(kubectl)
+    if pod is None:
+        return "no job manager is running"
+    try:
+        answer = _asked(kubectl, pod, "dispose", savepoint, within_s=_STOP_WITHIN_S)
+    except DeployError as error:
+        return str(error)
+    failure = answer.get("failure") or answer.get("away")
+    return first_cause(failure) if failure else None

@@ -1,8 +1,8 @@
 """Runs inside the job manager's pod, on the standard input of its Python: asks Flink's REST interface there.
 
 The interface is open to the pods of the job and to nobody else, so that it is asked from where they are. Standard
-library only, and no import of the project: the image may be another version's. Argument: ``report``, or ``stop``,
-which stops the job with a savepoint. Prints one line of JSON.
+library only, and no import of the project: the image may be another version's. Arguments: ``report``; ``stop``, which
+stops the job with a savepoint; or ``dispose PATH``, which removes one. Prints one line of JSON.
 """
 
 import json
@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 ADDRESS = "http://localhost:8081"
@@ -65,20 +66,32 @@ def stop() -> dict[str, Any]:
         return {"state": job and job["state"]}
     path = f"/jobs/{job['jid']}"
     trigger = asked(f"{path}/stop", {"drain": False})["request-id"]
+    return completed(f"{path}/savepoints/{trigger}") or {"failure": f"no savepoint within {WITHIN_S} s"}
+
+
+def dispose(savepoint: str) -> dict[str, Any]:
+    trigger = asked("/savepoint-disposal", {"savepoint-path": savepoint})["request-id"]
+    return completed(f"/savepoint-disposal/{trigger}") or {"failure": f"not removed within {WITHIN_S} s"}
+
+
+def completed(path: str) -> dict[str, Any] | None:
+    """How an operation of Flink's ended; ``None``: it did not in time."""
     give_up_s = time.monotonic() + WITHIN_S
     while time.monotonic() < give_up_s:
-        answer = asked(f"{path}/savepoints/{trigger}")
+        answer = asked(path)
         if answer["status"]["id"] == "COMPLETED":
             operation = answer["operation"]
             cause = operation.get("failure-cause")
             return {"savepoint": operation.get("location"), "failure": cause and cause.get("stack-trace")}
         time.sleep(0.02)
-    return {"failure": f"no savepoint within {WITHIN_S} s"}
+    return None
 
+
+COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {"report": report, "stop": stop, "dispose": dispose}
 
 if __name__ == "__main__":
     try:
-        result = {"report": report, "stop": stop}[sys.argv[1]]()
+        result = COMMANDS[sys.argv[1]](*sys.argv[2:])
     except (OSError, urllib.error.URLError) as error:
         result = {"away": str(error)}
     print(json.dumps(result))

@@ -72,8 +72,13 @@ class Kubectl:
         return found
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        """An object, if it is there."""
-        return self.json("get", kind, name, "--ignore-not-found") or None
+        """An object, if it is there; none of a kind that the cluster does not have is."""
+        try:
+            return self.json("get", kind, name, "--ignore-not-found") or None
+        except DeployError as error:
+            if "the server doesn't have a resource type" in str(error):
+                return None
+            raise
 
     def labelled(self, kind: str, selector: str) -> list[dict[str, Any]]:
         """The objects that carry some labels."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.flink_job.causes import first_cause
 
-__all__ = ["OURS", "last_warning", "restarts", "trouble"]
+__all__ = ["CRASHES", "OURS", "last_warning", "restarts", "trouble"]
 
 OURS: Final = "app.kubernetes.io/part-of=latecomer"
 
@@ -21,7 +21,7 @@ _HOPELESS: Final = frozenset(
 )
 """States of a container that waiting does not cure; an ``ErrImagePull`` alone is tried again."""
 
-_CRASHES: Final = 3
+CRASHES: Final = 3
 """So often a container may end before it counts as one that cannot run: the first ones may have waited for others."""
 
 
@@ -34,8 +34,14 @@ def restarts(pod: dict[str, Any]) -> int:
     return sum(one["restartCount"] for one in _containers(pod))
 
 
-def trouble(kubectl: Kubectl, pods: list[dict[str, Any]]) -> str | None:
-    """The first pod that will not come up as things are, with the reason."""
+def trouble(kubectl: Kubectl, pods: list[dict[str, Any]], crashes: int = CRASHES) -> str | None:
+    """The first pod that will not come up as things are, with the reason.
+
+    Args:
+        kubectl: the namespace of the pods.
+        pods: to look at.
+        crashes: from how many ends on a container counts; 1 where something else says already that it cannot run.
+    """
     for pod in pods:
         if "deletionTimestamp" in pod["metadata"]:
             continue
@@ -45,8 +51,9 @@ def trouble(kubectl: Kubectl, pods: list[dict[str, Any]]) -> str | None:
             if waiting.get("reason") in _HOPELESS:
                 return f"pod {name}: {waiting['reason']}: {waiting.get('message', one['image'])}"
             has_succeeded = one.get("state", {}).get("terminated", {}).get("exitCode") == 0
-            if one["restartCount"] >= _CRASHES and not one["ready"] and not has_succeeded:
-                return f"pod {name} has ended {one['restartCount']} times: {_last_words(kubectl, pod, one)}"
+            if one["restartCount"] >= crashes and not one["ready"] and not has_succeeded:
+                often = "once" if one["restartCount"] == 1 else f"{one['restartCount']} times"
+                return f"pod {name} has ended {often}: {_last_words(kubectl, pod, one)}"
     return None
 
 

@@ -7,14 +7,20 @@ from dataflows.deployment.flink import job_report
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import Manifests
 from dataflows.deployment.pods import OURS, restarts, trouble
-from dataflows.deployment.waiting import progress
+from dataflows.deployment.waiting import operator_says, progress
+from dataflows.deployment.ways import check_way
 from dataflows.flink_job.causes import first_cause
 
 __all__ = ["status_lines"]
 
 
 def status_lines(kubectl: Kubectl, manifests: Manifests) -> tuple[list[str], bool]:
-    """The lines, and whether everything is as it should be."""
+    """The lines, and whether everything is as it should be.
+
+    Raises:
+        DeployError: the job runs in another way than the manifests have it.
+    """
+    check_way(kubectl, manifests)
     states = progress(kubectl, manifests)
     rows = [(name, state + ("" if is_ready else "  NOT READY")) for name, (state, is_ready) in states.items()]
     report = job_report(kubectl)
@@ -25,11 +31,14 @@ def status_lines(kubectl: Kubectl, manifests: Manifests) -> tuple[list[str], boo
     pods = kubectl.labelled("pods", OURS)
     restarted = [f"{pod['metadata']['name']} {restarts(pod)}" for pod in pods if restarts(pod)]
     rows.append(("restarts", ", ".join(restarted) or "none"))
-    reason = trouble(kubectl, pods)
+    reason = trouble(kubectl, pods, crashes=1)
     if reason is not None:
         rows.append(("trouble", reason))
+    words = operator_says(kubectl, manifests)
+    if words is not None:
+        rows.append(("operator", words[0]))
     width = max(len(name) for name, _ in rows)
-    is_well = reason is None and "job" in states and all(is_ready for _, is_ready in states.values())
+    is_well = reason is None and words is None and "job" in states and all(is_ready for _, is_ready in states.values())
     return [f"{name:{width}}  {text}" for name, text in rows], is_well
 
 

@@ -5,15 +5,18 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 from dataflows.deployment.flink import job_report
+from dataflows.deployment.flink_operator import words_of_operator
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.deployment.manifests import JOB, JOB_MANAGER, Manifests
-from dataflows.deployment.pods import OURS, last_warning, trouble
+from dataflows.deployment.pods import CRASHES, OURS, last_warning, trouble
 from dataflows.flink_job.causes import first_cause
 from runtime.durations import duration_text
 
-__all__ = ["progress", "wait_until_ready"]
+__all__ = ["operator_says", "progress", "wait_until_ready"]
 
 _LOOK_AGAIN_S: Final = 2.0
+_SETTLED_LOOKS: Final = 4
+"""What the operator says for so many looks is about what was applied just now: it looks within seconds."""
 
 
 def wait_until_ready(
@@ -31,7 +34,7 @@ def wait_until_ready(
         DeployError: something cannot come up, or did not in time; it names the pod and the reason.
     """
     give_up_s = monotonic() + timeout_ms / 1000
-    said = ""
+    said, looks = "", 0
     while True:
         states = progress(kubectl, manifests)
         line = ", ".join(f"{name} {state}" for name, (state, _) in states.items())
@@ -43,11 +46,15 @@ def wait_until_ready(
             return
         pods = kubectl.labelled("pods", OURS)
         fresh = [pod for pod in pods if pod["metadata"]["name"] not in known]
-        reason = trouble(kubectl, fresh) or _refused_by_operator(kubectl, manifests)
+        words, is_final = operator_says(kubectl, manifests) or ("", False)
+        looks = looks + 1 if is_final else 0
+        reason = trouble(kubectl, fresh, 1 if looks else CRASHES) or (words if looks >= _SETTLED_LOOKS else None)
         if reason:
             raise DeployError(reason)
         if monotonic() >= give_up_s:
-            reason = trouble(kubectl, pods) or last_warning(kubectl, waiting) or "see `latecomer deploy status`"
+            reason = (
+                trouble(kubectl, pods) or words or last_warning(kubectl, waiting) or "see `latecomer deploy status`"
+            )
             raise DeployError(f"{', '.join(waiting)} not ready after {duration_text(timeout_ms)}: {reason}")
         sleep(_LOOK_AGAIN_S)
 
@@ -124,10 +131,9 @@ def _job_state(report: dict[str, Any] | None) -> tuple[str, bool]:
     return f"{state}{because}", False
 
 
-def _refused_by_operator(kubectl: Kubectl, manifests: Manifests) -> str | None:
+def operator_says(kubectl: Kubectl, manifests: Manifests) -> tuple[str, bool] | None:
+    """What the operator complains of, in one line, and whether it has given up."""
     if not manifests.uses_operator:
         return None
-    status = (kubectl.get("flinkdeployment", JOB) or {}).get("status") or {}
-    if status.get("error") and status.get("lifecycleState") in {"FAILED", "ROLLED_BACK", None}:
-        return f"the operator says of the FlinkDeployment {JOB}: {first_cause(str(status['error']))}"
-    return None
+    said = words_of_operator(kubectl.get("flinkdeployment", JOB))
+    return None if said is None else (f"the operator says of the FlinkDeployment {JOB}: {said[0]}", said[1])

@@ -113,8 +113,10 @@ def test_a_job_of_the_operator_needs_the_operator() -> None:
 
 def test_an_operator_that_does_not_know_the_version_of_flink_is_told_with_its_last_one() -> None:
     line = lack([FLINK], HERE, definition("v1_20", "v2_2"))
-    assert "flinkVersion v2_3" in line
-    assert "up to v2_2" in line
+    assert "ends at flinkVersion v2_2, and the job needs v2_3" in line
+    patch = json.loads(line.partition("--patch='")[2].partition("'")[0])
+    assert patch[0]["path"].startswith("/spec/versions/0/schema/")
+    assert patch[0]["value"] == "v2_3"
 
 
 @pytest.mark.parametrize("known", [definition("v2_2", "v2_3"), definition(), definition("v2_2", is_stored=False)])

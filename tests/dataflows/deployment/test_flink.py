@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dataflows.deployment.flink import job_manager_pod, job_report, stopped_with_savepoint
+from dataflows.deployment.flink import disposed, job_manager_pod, job_report, stopped_with_savepoint
 from dataflows.deployment.kubectl import DeployError
 from tests.dataflows.deployment.cluster_of_objects import ClusterOfObjects, pod
 
@@ -23,7 +23,7 @@ class Stopping(ClusterOfObjects):
 
     def run(self, *arguments: str, given: str | None = None, within_s: float = 60) -> str:
         if arguments[0] == "exec" and self._answer is not None:
-            assert arguments[-1] == "stop"
+            assert arguments[-1] in ("stop", "s3://a/old")
             assert "urllib" in str(given)
             return json.dumps(self._answer)
         return super().run(*arguments, given=given, within_s=within_s)
@@ -91,3 +91,11 @@ def test_a_job_manager_that_went_without_a_word_is_named() -> None:
     line = refused(Stopping({"away": "connection reset"}, "INFO  Shutting down.\n"))
     assert "manager-x" in line
     assert "connection reset" in line
+
+
+def test_a_savepoint_is_removed_by_flink_or_the_cause_is_said() -> None:
+    assert disposed(Stopping({"savepoint": None, "failure": None}), "s3://a/old") is None
+    assert disposed(Stopping({"failure": "java.io.IOException: no such file\n"}), "s3://a/old") == "no such file"
+    assert "connection reset" in str(disposed(Stopping({"away": "connection reset"}), "s3://a/old"))
+    assert disposed(Stopping(None), "s3://a/old") is not None
+    assert disposed(ClusterOfObjects(), "s3://a/old") == "no job manager is running"

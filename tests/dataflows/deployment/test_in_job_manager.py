@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dataflows.deployment import in_job_manager
-from dataflows.deployment.in_job_manager import current_job, pending_records, report, stop
+from dataflows.deployment.in_job_manager import current_job, dispose, pending_records, report, stop
 
 OLD, NEW = ({"jid": jid, "state": "RUNNING", "start-time": start} for jid, start in (("old", 999), ("new", 1_000)))
 OVERVIEW = {"/jobs/overview": {"jobs": [NEW, OLD]}}
@@ -107,3 +107,17 @@ def test_a_savepoint_that_does_not_end_is_given_up_after_ten_minutes(answers: di
     answers |= OVERVIEW | {"/jobs/new/stop": {"request-id": "trigger"}}
     answers["/jobs/new/savepoints/trigger"] = [{"status": {"id": "IN_PROGRESS"}}] * 3
     assert "no savepoint" in str(stop()["failure"])
+
+
+def test_a_savepoint_is_removed_once_flink_says_so_or_says_why_not(answers: dict[str, Any]) -> None:
+    answers["/savepoint-disposal"] = {"request-id": "trigger"}
+    in_progress = {"status": {"id": "IN_PROGRESS"}}
+    failed = {"failure-cause": {"stack-trace": "java.io.IOException: gone"}}
+    answers["/savepoint-disposal/trigger"] = [in_progress, {"status": {"id": "COMPLETED"}, "operation": failed}]
+    assert dispose("s3://a/savepoint-1")["failure"] == "java.io.IOException: gone"
+
+
+def test_a_savepoint_that_does_not_go_is_given_up_after_ten_minutes(answers: dict[str, Any]) -> None:
+    answers["/savepoint-disposal"] = {"request-id": "trigger"}
+    answers["/savepoint-disposal/trigger"] = [{"status": {"id": "IN_PROGRESS"}}] * 3
+    assert "not removed" in str(dispose("s3://a/savepoint-1")["failure"])

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from dataflows.deployment.kubectl import DeployError
 from dataflows.deployment.manifests import Manifests
 from dataflows.deployment.report import status_lines
 from tests.dataflows.deployment.cluster_of_objects import ClusterOfObjects, pod
@@ -103,3 +106,32 @@ def test_without_a_job_manager_that_answers_nothing_is_well() -> None:
     assert lines["job"] == "starting  NOT READY"
     assert "no job manager" in lines["Flink"]
     assert not is_well
+
+
+def test_what_the_operator_says_is_told_and_nothing_is_well() -> None:
+    wanted = Manifests("kind: FlinkDeployment\nmetadata: {name: latecomer, namespace: here}\n")
+    status = {"lifecycleState": "STABLE", "error": "a.ValidationException: no such mode"}
+    metadata = {"name": "latecomer", "generation": 1}
+    cluster = ClusterOfObjects(
+        {"kind": "FlinkDeployment", "metadata": metadata, "status": status}, job_manager(), report=report()
+    )
+    lines, is_well = status_lines(cluster, wanted)
+    assert any(line.split() == ["operator", *f"{SAYS} no such mode".split()] for line in lines)
+    assert not is_well
+
+
+SAYS = "the operator says of the FlinkDeployment latecomer:"
+
+
+def test_a_pod_that_ended_once_and_is_not_ready_says_why() -> None:
+    ended = job_manager(restartCount=1, ready=False, lastState={"terminated": {"message": "latecomer: no such topic"}})
+    lines, is_well = told(report(), ended)
+    assert lines["trouble"] == "pod manager-x has ended once: latecomer: no such topic"
+    assert not is_well
+
+
+def test_a_job_of_the_other_way_is_not_shown_as_missing() -> None:
+    other = Manifests("kind: FlinkDeployment\nmetadata: {name: latecomer, namespace: here}\n")
+    manager = {"kind": "Job", "metadata": {"name": "latecomer-jobmanager"}, "status": {"ready": 1}}
+    with pytest.raises(DeployError, match="--overlay DIR"):
+        status_lines(ClusterOfObjects(manager), other)

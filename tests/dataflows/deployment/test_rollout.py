@@ -1,71 +1,28 @@
 """In which order a cluster is told what to do, so that no window is lost. It obeys here, and is always ready."""
 
-import json
 from typing import Any
 
 import pytest
 
 from dataflows.deployment.kubectl import DeployError
 from dataflows.deployment.manifests import Manifests
-from dataflows.deployment.rollout import apply, delete, upgrade
-from tests.dataflows.deployment.cluster_of_objects import ClusterOfObjects, pod
+from dataflows.deployment.rollout import apply, upgrade
+from tests.dataflows.deployment.obedient import (
+    CLAIM,
+    FLINK,
+    MANAGER,
+    NAMESPACE,
+    POD,
+    SAVEPOINT,
+    WORKERS,
+    Obedient,
+    flink_deployment,
+    kept,
+    manifests,
+    ready,
+)
 
-SAVEPOINT = "s3://a/savepoint-1-2"
-POD = {"spec": {"template": {"spec": {"containers": [{"image": "a:1"}]}}}}
-MANAGER = {"kind": "Job", "metadata": {"name": "latecomer-jobmanager", "namespace": "here"}, **POD}
-WORKERS = {"kind": "Deployment", "metadata": {"name": "latecomer-taskmanager", "namespace": "here"}, **POD}
-NAMESPACE = {"kind": "Namespace", "metadata": {"name": "here"}}
-CLAIM = {"kind": "PersistentVolumeClaim", "metadata": {"name": "state", "namespace": "here"}}
 TOPICS = {"kind": "Job", "metadata": {"name": "topics", "namespace": "here"}, **POD}
-
-
-class Obedient(ClusterOfObjects):
-    """Does what it is told, and fails at one command.
-
-    Attributes:
-        done: what it was told to change, each as the command and what it is about.
-        applied: the objects that were applied, by name.
-    """
-
-    def __init__(self, *objects: dict[str, Any], fails_at: str = "") -> None:
-        running = {"ready": True, "state": {"running": {}}}
-        manager = pod("manager-x", running, labels={"app": "latecomer", "component": "jobmanager"})
-        job = {"state": "RUNNING", "tasks": {"running": 1, "total": 1}}
-        super().__init__(manager, *objects, report={"job": job, "failure": None})
-        self.done: list[str] = []
-        self.applied: dict[str, dict[str, Any]] = {}
-        self._fails_at = fails_at
-
-    def run(self, *arguments: str, given: str | None = None, within_s: float = 60) -> str:
-        if arguments[0] == "get" or arguments[-1] == "report":
-            return super().run(*arguments, given=given, within_s=within_s)
-        about = [word for word in arguments[1:] if not word.startswith("--")]
-        if arguments[0] == "exec":
-            about = ["stop"]
-        elif given is not None:
-            items = json.loads(given)["items"]
-            about = [one["metadata"]["name"] for one in items]
-            if arguments[0] == "apply" and "--dry-run=server" not in arguments:
-                self.applied |= {one["metadata"]["name"]: one for one in items}
-        told = " ".join(["try" if "--dry-run=server" in arguments else arguments[0], *about])
-        self.done.append(told)
-        if self._fails_at and told.startswith(self._fails_at):
-            raise DeployError(f"kubectl {arguments[0]}: refused")
-        return json.dumps({"savepoint": SAVEPOINT}) if arguments[0] == "exec" else ""
-
-
-def manifests(*documents: dict[str, Any]) -> Manifests:
-    return Manifests("\n---\n".join(map(json.dumps, documents)))
-
-
-def ready(document: dict[str, Any], **annotations: str) -> dict[str, Any]:
-    """An object of the cluster as it is once it has come up."""
-    status = {"observedGeneration": 1, "ready": 1, "succeeded": 1}
-    status |= dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
-    metadata = {**document["metadata"], "generation": 1, "annotations": annotations}
-    return {**document, "metadata": metadata, "spec": {**document.get("spec", {}), "replicas": 1}, "status": status}
-
-
 WANTED = manifests(NAMESPACE, MANAGER, WORKERS)
 UPGRADE = [
     "try here latecomer-taskmanager",
@@ -89,7 +46,7 @@ def test_an_upgrade_stops_the_job_with_a_savepoint_from_which_the_new_one_starts
     cluster = Obedient(ready(MANAGER), ready(WORKERS))
     said = upgraded(cluster)
     assert cluster.done == UPGRADE
-    assert cluster.applied["latecomer-start"]["data"] == {"path": SAVEPOINT}
+    assert cluster.applied["latecomer-start"]["data"]["path"] == SAVEPOINT
     assert SAVEPOINT in said[0]
 
 
@@ -150,7 +107,7 @@ def test_a_job_that_ends_is_made_anew_since_none_can_be_changed() -> None:
 def test_the_job_starts_from_a_savepoint_where_none_is_there() -> None:
     cluster = Obedient(ready(WORKERS))
     applied(cluster, savepoint=SAVEPOINT)
-    assert cluster.done == [UPGRADE[2], *UPGRADE[5:]]
+    assert cluster.done == ["apply here", UPGRADE[2], "delete configmap", *UPGRADE[5:]]
 
 
 def test_a_running_job_that_would_not_change_is_left_alone() -> None:
@@ -168,19 +125,70 @@ def test_a_running_job_is_changed_by_an_upgrade_alone(savepoint: str | None) -> 
     assert cluster.done == []
 
 
-def test_deleting_keeps_the_state_and_a_savepoint_to_resume_from() -> None:
-    cluster, said = Obedient(ready(MANAGER)), []
-    delete(cluster, manifests(NAMESPACE, CLAIM, MANAGER), said.append, with_state=False)
-    assert cluster.done == [*UPGRADE[1:4], "delete latecomer-jobmanager"]
-    assert SAVEPOINT in said[-1]
+def test_the_job_starts_from_where_a_deletion_stopped_it() -> None:
+    cluster = Obedient(CLAIM, ready(WORKERS), kept(path=SAVEPOINT))
+    said = applied(cluster)
+    assert f"the job starts from {SAVEPOINT}" in said
+    assert "latecomer-start" not in cluster.applied  # it stands there already
 
 
-def test_deleting_with_the_state_stops_nothing_and_leaves_nothing() -> None:
-    cluster = Obedient(ready(MANAGER))
-    delete(cluster, manifests(NAMESPACE, CLAIM, MANAGER), [].append, with_state=True)
-    assert cluster.done == [
-        "delete here state latecomer-jobmanager",
-        *["delete persistentvolumeclaim"] * 2,
-        "delete configmap",
-        "delete configmap latecomer-start",
-    ]
+def test_the_operator_is_told_where_a_deletion_stopped_the_job_until_it_runs() -> None:
+    cluster = Obedient(CLAIM, kept(path=SAVEPOINT, **{"taken-for-this-start": "true"}))
+    with pytest.raises(DeployError):  # this cluster never makes it ready
+        applied(cluster, manifests(FLINK))
+    assert cluster.applied["latecomer"]["spec"]["job"]["initialSavepointPath"] == SAVEPOINT
+    assert "savepointRedeployNonce" not in cluster.applied["latecomer"]["spec"]["job"]
+    assert "latecomer-start" not in cluster.applied
+    cluster = Obedient(CLAIM, flink_deployment(), kept(path=SAVEPOINT, **{"taken-for-this-start": "true"}))
+    applied(cluster, manifests(FLINK))
+    assert cluster.applied["latecomer"]["spec"]["job"]["initialSavepointPath"] == SAVEPOINT
+    assert cluster.applied["latecomer-start"]["data"] == {"replaced": SAVEPOINT}
+
+
+@pytest.mark.parametrize("wanted", [manifests(FLINK), WANTED], ids=["operator", "plain"])
+def test_a_job_does_not_begin_from_nothing_in_silence_beside_the_state_of_another(wanted: Manifests) -> None:
+    cluster = Obedient(CLAIM, ready(WORKERS))
+    with pytest.raises(DeployError, match=r"--from-savepoint PATH, or --from-nothing"):
+        applied(cluster, wanted)
+    assert cluster.done == []
+
+
+def test_a_job_begins_from_nothing_where_the_user_says_so() -> None:
+    cluster, said = Obedient(CLAIM, ready(WORKERS)), []
+    apply(cluster, WANTED, 0, said.append, from_nothing=True)
+    assert cluster.applied["latecomer-start"]["data"] == {"path": ""}
+    assert "delete configmap" in cluster.done
+    assert "the job starts from nothing" in said
+
+
+def test_an_upgrade_leaves_the_kafka_of_the_component_alone() -> None:
+    kafka = {"kind": "StatefulSet", "metadata": {"name": "kafka", "namespace": "here"}, **POD}
+    status = {"observedGeneration": 1, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "a"}
+    cluster = Obedient(ready(MANAGER), ready(WORKERS), {**ready(kafka), "status": status})
+    upgrade(cluster, manifests(MANAGER, WORKERS, kafka), 0, [].append)
+    assert set(cluster.applied) == {"latecomer-start", "latecomer-jobmanager", "latecomer-taskmanager"}
+
+
+def test_an_upgrade_removes_the_savepoint_of_the_start_before_once_the_new_job_runs() -> None:
+    before = kept(path="s3://a/earlier", replaced="s3://a/older", **{"taken-for-this-start": "true"})
+    cluster = Obedient(ready(MANAGER), ready(WORKERS), before)
+    upgraded(cluster)
+    assert cluster.done[-2:] == ["exec dispose", "apply latecomer-start"]
+
+
+def test_the_operator_upgrades_a_job_that_is_there_and_obeys_a_savepoint_by_a_nonce() -> None:
+    with pytest.raises(DeployError, match="latecomer deploy apply"):
+        upgrade(Obedient(), manifests(FLINK), 0, [].append)
+    cluster = Obedient(flink_deployment())
+    upgrade(cluster, manifests(FLINK), 0, [].append, SAVEPOINT)
+    job = cluster.applied["latecomer"]["spec"]["job"]
+    assert job["initialSavepointPath"] == SAVEPOINT
+    assert job["savepointRedeployNonce"] > 0
+
+
+@pytest.mark.parametrize("step", [apply, upgrade])
+def test_an_overlay_of_the_other_way_changes_nothing(step: Any) -> None:
+    for cluster, wanted in ((Obedient(flink_deployment()), WANTED), (Obedient(ready(MANAGER)), manifests(FLINK))):
+        with pytest.raises(DeployError, match="--overlay DIR"):
+            step(cluster, wanted, 0, [].append)
+        assert cluster.done == []

@@ -187,16 +187,27 @@ def test_a_line_is_said_when_something_has_changed(monkeypatch: pytest.MonkeyPat
     assert len(looks) == 3
 
 
-def refused_by_operator(**status: Any) -> None:
-    cluster = ClusterOfObjects(found("FlinkDeployment", "latecomer", status))
-    wait_until_ready(cluster, manifests(("FlinkDeployment", "latecomer")), 0, [].append, frozenset())
+def refused_by_operator(*objects: dict[str, Any], timeout_ms: int = 600_000, **status: Any) -> None:
+    deployment = found("FlinkDeployment", "latecomer", {"error": "a.ValidationException: no such mode", **status})
+    cluster = ClusterOfObjects(deployment, *objects, logs={"latecomer-x": "latecomer: --tick: not a duration\n"})
+    wait_until_ready(cluster, manifests(("FlinkDeployment", "latecomer")), timeout_ms, [].append, frozenset())
 
 
-def test_what_the_operator_refuses_is_told() -> None:
-    with pytest.raises(DeployError, match=r"operator says of the FlinkDeployment latecomer: .*may not be changed$"):
-        refused_by_operator(lifecycleState="FAILED", error="ValidationException: the key may not be changed")
+@pytest.mark.parametrize("state", ["STABLE", "FAILED"])
+def test_what_the_operator_refuses_is_told_once_it_stands(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    monkeypatch.setattr(waiting, "sleep", looks.append)
+    with pytest.raises(DeployError, match=r"^the operator says of the FlinkDeployment latecomer: no such mode$"):
+        refused_by_operator(lifecycleState=state)
+    assert 0 < sum(looks) <= 10
+
+
+def test_of_a_job_that_the_operator_gave_up_the_last_line_of_its_pod_is_told_at_once() -> None:
+    crashed = pod("latecomer-x", {"restartCount": 1, "state": {"waiting": {"reason": "CrashLoopBackOff"}}})
+    with pytest.raises(DeployError, match=r"^pod latecomer-x has ended once: latecomer: --tick: not a duration$"):
+        refused_by_operator(crashed, lifecycleState="FAILED")
 
 
 def test_an_error_that_the_operator_still_works_on_is_waited_for() -> None:
-    with pytest.raises(DeployError, match=r"^latecomer not ready after"):
-        refused_by_operator(lifecycleState="DEPLOYED", error="ValidationException: the key may not be changed")
+    with pytest.raises(DeployError, match=r"^latecomer not ready after .*: the operator says .*: one more try$"):
+        refused_by_operator(timeout_ms=0, lifecycleState="DEPLOYED", error="a.OtherException: one more try")

@@ -1,6 +1,8 @@
 """What a cluster lacks is said in one line: before anything is applied, or in place of a wait for what cannot come."""
 
 import json
+import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from copy import deepcopy
@@ -42,9 +44,10 @@ def deployed(cluster: list[str], folder: Path, *options: str, overlay: str = "lo
 def an_overlay(folder: Path, *components: str, more: dict[str, Any] | None = None) -> str:
     """The local overlay's parts with others: an overlay of one's own."""
     kubernetes = folder / "kubernetes"
-    latecomer("deploy", "manifests", str(kubernetes), cwd=folder)
+    if not kubernetes.is_dir():
+        latecomer("deploy", "manifests", str(kubernetes), cwd=folder)
     mine = kubernetes / "overlays" / "mine"
-    mine.mkdir()
+    mine.mkdir(exist_ok=True)
     (mine / "namespace.yaml").write_text((kubernetes / "overlays" / "local" / "namespace.yaml").read_text())
     kustomization = {
         "resources": ["namespace.yaml", "../../base"],
@@ -75,7 +78,11 @@ def test_an_operator_that_does_not_know_the_version_of_flink_is_named(
     apply = [*cluster, "apply", "--server-side", "--filename=-"]
     subprocess.run(apply, input=json.dumps(old), text=True, check=True, capture_output=True)
     line = said(deployed(cluster, tmp_path, overlay=an_overlay(tmp_path)))
-    assert "does not know flinkVersion v2_3, only up to v1_20: install the Flink Kubernetes Operator 1.15" in line
+    assert "ends at flinkVersion v1_20, and the job needs v2_3" in line
+    [command] = re.findall("`kubectl (.*?)`", line)
+    subprocess.run([*cluster, *shlex.split(command)], check=True, capture_output=True)
+    line = said(deployed(cluster, tmp_path, overlay=an_overlay(tmp_path, "tls")))
+    assert "flinkVersion" not in line  # the Secrets are next
 
 
 def test_missing_secrets_are_named_with_their_keys(cluster: list[str], namespace: str, tmp_path: Path) -> None:
