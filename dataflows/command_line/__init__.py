@@ -19,6 +19,7 @@ from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
 from dataflows.command_line.training_set import training_set_command
+from dataflows.command_line.verify import verify
 from dataflows.connectors.kafka.client import BrokerError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
@@ -45,7 +46,21 @@ def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (run, serve, ask, training_set_command, produce, heartbeat, broker, deploy, parity, bench, test, new):
+for command in (
+    run,
+    serve,
+    ask,
+    verify,
+    training_set_command,
+    produce,
+    heartbeat,
+    broker,
+    deploy,
+    parity,
+    bench,
+    test,
+    new,
+):
     latecomer.add_command(command)
 
 

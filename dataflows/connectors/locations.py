@@ -12,7 +12,7 @@ from dataflows.connectors.kafka.client import kafka_location
 from dataflows.settings import KAFKA_SCHEME, RunSettings
 from runtime.errors import SettingsError
 
-__all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located", "sample_beside"]
+__all__ = ["STANDARD", "Locations", "is_kafka", "is_parquet", "located", "rejections_beside", "sample_beside"]
 
 STANDARD = "-"
 """Standard input, or standard output."""
@@ -47,7 +47,7 @@ def located(settings: RunSettings) -> Locations:
     _check_output("--output", predictions, settings)
     rejections = settings.outputs.rejections
     if rejections is None:
-        rejections = _beside(predictions)
+        rejections = rejections_beside(predictions)
     source = settings.log.input
     locations = Locations(
         sample_beside(predictions) if source is None else source, predictions, rejections, makes_sample=source is None
@@ -72,7 +72,7 @@ def is_parquet(path: str) -> bool:
     return path.endswith(".parquet") and not is_kafka(path)
 
 
-def _beside(predictions: str) -> str:
+def rejections_beside(predictions: str) -> str:
     """Where rejections go if nothing else is said."""
     if predictions == STANDARD:
         raise SettingsError("--rejections must be given where --output is standard output")

@@ -5,14 +5,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import InputError
 
-__all__ = ["lines_of_parquet", "os_error_in", "written_as_parquet"]
+__all__ = ["lines_of_parquet", "os_error_in", "rows_of_outputs", "written_as_parquet"]
 
 _ROWS: Final = 20_000
 """Read at once."""
@@ -63,6 +63,20 @@ def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:
             yield lines.getvalue()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"--input {path} is damaged or cut: {' '.join(str(error).split())}") from None
+
+
+def rows_of_outputs(path: str) -> Iterator[dict[str, Any]]:
+    """The rows of what ``written_as_parquet`` wrote, in their order, each by its columns.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        table = pl.scan_parquet(path)
+        for first in range(0, table.select(pl.len()).collect().item(), _ROWS):
+            yield from table.slice(first, _ROWS).collect().iter_rows(named=True)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path} is damaged or cut: {' '.join(str(error).split())}") from None
 
 
 def _instants(path: str, layout: EventLayout, column: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,6 +1,7 @@
 """Outputs to JSON, by one encoder, so that equal outputs are equal bytes."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
@@ -10,7 +11,7 @@ import msgspec
 from dataflows.pipeline.event_layout import field_names
 from window_core import Evaluation, EventError, Rejection, Sensors
 
-__all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection"]
+__all__ = ["encoded_invalid", "encoded_prediction", "encoded_refusal", "encoded_rejection", "encoded_row"]
 
 _RAW_BYTES_MAX: Final = 65_536
 """What an INVALID rejection keeps of its record: enough to see what it was; the whole is in the input."""
@@ -151,3 +152,25 @@ def encoded_refusal(evaluation: Evaluation, position: str | None, status: str, s
             message,
         )
     )
+
+
+def encoded_row(row: Mapping[str, Any]) -> bytes:
+    """An output again, whose fields were written as a row of a table; what an output does not have is null there.
+
+    Args:
+        row: its fields.
+    Raises:
+        msgspec.ValidationError: it is no output.
+    """
+    fields = dict(row)
+    for name in ("features", "result"):
+        if isinstance(values := fields.get(name), Mapping):
+            fields[name] = {key: value for key, value in values.items() if value is not None}
+    fields["late_by_ms"] = fields.get("late_by_ms") or 0
+    kinds = {None: _PredictionOut, "INVALID": _InvalidOut, "REFUSED": _RefusedOut}
+    output = msgspec.convert(fields, kinds.get(fields.get("reason"), _RejectionOut))
+    if isinstance(output, _PredictionOut):
+        output.result = dict(sorted(output.result.items()))
+    elif isinstance(output, _RejectionOut) and output.reason != "TOO_LATE":
+        output.late_by_ms = msgspec.UNSET
+    return _encode(output)
