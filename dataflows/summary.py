@@ -1,9 +1,11 @@
 """The summary that a run prints at its end, for a person."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
 from typing import Final
 
-from dataflows.connectors.locations import STANDARD, Locations
+from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.pipeline.metrics import Metrics
 from runtime.terminal import Terminal
 
@@ -17,7 +19,7 @@ _CAUSE_CHARACTERS_MAX: Final = 200
 
 
 def print_summary(console: Terminal, metrics: Metrics, locations: Locations, seconds: float) -> None:
-    """Counts, rate, and where the outputs are."""
+    """Counts, rate, where the outputs are, and the command that shows them."""
     records = metrics.value("latecomer_records_total")
     rows = {
         "records": f"{records:,} in {seconds:.1f} s, {records / max(seconds, 1e-3):,.0f} records/s",
@@ -31,8 +33,22 @@ def print_summary(console: Terminal, metrics: Metrics, locations: Locations, sec
         if name == "rejections":
             for line in _causes(metrics):
                 console.tell(line, name=" ")
+    if command := _report_command(locations):
+        console.tell(command, name="to look at them")
     for warning in _warnings(metrics):
         console.warn(warning)
+
+
+def _report_command(locations: Locations) -> str | None:
+    """What makes the report of outputs that are files."""
+    outputs = [Path(locations.predictions), Path(locations.rejections)]
+    if is_kafka(locations.predictions) or is_kafka(locations.rejections) or not all(path.is_file() for path in outputs):
+        return None
+    folder, names = outputs[0].parent, {path.stem for path in outputs}
+    if names == {"predictions", "rejections"} and outputs[1].parent == folder:
+        return f"latecomer report {quote(str(folder))}"
+    predictions, rejections = (quote(str(path)) for path in outputs)
+    return f"latecomer report --predictions {predictions} --rejections {rejections}"
 
 
 def _warnings(metrics: Metrics) -> Iterator[str]:

@@ -34,6 +34,7 @@ DATAFLOWS_MAY_USE = {
     "bytewax_flow": {"bytewax_flow", *_BELOW_ENGINES},
     "flink_job": {"flink_job", *_BELOW_ENGINES},
     "replay": {"replay", *_BELOW_ENGINES},
+    "browser": {"browser", "replay", *_BELOW_ENGINES},
     "kafka_broker": {"kafka_broker", *_BELOW_ENGINES},
     "deployment": {"deployment", "flink_job", *_BELOW_ENGINES},  # it tells the causes of a job's failures
 }
@@ -43,6 +44,7 @@ may use all."""
 ONLY_IN = {
     "bytewax": {"dataflows/bytewax_flow"},
     "pyflink": {"dataflows/flink_job"},
+    "vl_convert": {"dataflows/browser"},
     "confluent_kafka": {"dataflows/bytewax_flow", "dataflows/connectors", "dataflows/kafka_broker"},
 }
 

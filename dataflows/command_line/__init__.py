@@ -15,6 +15,7 @@ from dataflows.command_line.heartbeat import heartbeat
 from dataflows.command_line.new import new
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
+from dataflows.command_line.report import report
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
@@ -48,6 +49,7 @@ def latecomer() -> None:
 
 for command in (
     run,
+    report,
     serve,
     ask,
     verify,

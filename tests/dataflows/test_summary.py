@@ -1,6 +1,7 @@
 """The lines at the end of a run: what was counted, where it is, and what a person should not miss."""
 
 from io import StringIO
+from pathlib import Path
 
 from dataflows.connectors.locations import Locations
 from dataflows.pipeline.metrics import Metrics
@@ -54,6 +55,25 @@ def test_a_run_of_nothing_and_of_no_time_is_told_too() -> None:
     told = rows(Metrics(), seconds=0.0)
     assert told["records"] == "0 in 0.0 s, 0 records/s"
     assert (told["evaluations"], told["rejections"]) == ("0", "0")
+
+
+def test_the_command_that_shows_the_outputs_is_told_where_they_are_files(tmp_path: Path) -> None:
+    folder = tmp_path / "my outputs"
+    folder.mkdir()
+    outputs = [folder / name for name in ("predictions.parquet", "rejections.parquet", "p.jsonl")]
+    for path in outputs:
+        path.touch()
+    predictions, rejections, other = map(str, outputs)
+    for locations, command in (
+        (FILES._replace(predictions=predictions, rejections=rejections), f"latecomer report '{folder}'"),
+        (
+            FILES._replace(predictions=other, rejections=rejections),
+            f"latecomer report --predictions '{other}' --rejections '{rejections}'",
+        ),
+        (FILES._replace(predictions="-", rejections=rejections), None),
+        (FILES._replace(predictions="kafka://localhost:9092/predictions", rejections=rejections), None),
+    ):
+        assert rows(Metrics(), locations).get("to look at them") == command
 
 
 def test_standard_output_is_named() -> None:

@@ -1,0 +1,1 @@
+"""What is looked at in a browser: the report of a run as one file, and the live page."""
