@@ -1,4 +1,4 @@
-"""Reads a topic, each partition with the clock of its devices, and keeps its offsets itself: no consumer group."""
+"""Reads a topic, each partition with the clock of its devices, and keeps its offsets itself."""
 
 from datetime import datetime
 from threading import Event as Flag
@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE, SharedPause
 from dataflows.connectors.kafka.client import BrokerError, client_settings
+from dataflows.connectors.kafka.group_progress import GroupProgress
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.kafka.topic_watch import TopicWatch
 from dataflows.pipeline.record import Record
@@ -69,20 +70,19 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._watch = TopicWatch(log) if number == 0 else None  # one of them looks for all
         if state is not None:
             self._items.restore(msgspec.msgpack.decode(state, type=PartitionState))
-        self._consumer = Consumer(
-            client_settings(
-                log.location.brokers,
-                log.properties,
-                group_id="latecomer",  # the client wants a name; nothing is committed under it
-                enable_auto_commit=False,
-                enable_auto_offset_store=False,
-                auto_offset_reset="error",  # what retention has removed is not skipped in silence
-                enable_partition_eof=log.bounded is not None,  # past markers of transactions, which are no records
-                fetch_wait_max_ms=500 if log.bounded is None else _EMPTY_FETCH_MS,
-                queued_max_messages_kbytes=_PREFETCHED_KBYTES,
-                fetch_queue_backoff_ms=10,  # by default a full queue makes it wait for 1 s
-            )
+        self._progress = GroupProgress(log, number, settings.log.group)
+        client = client_settings(
+            log.location.brokers,
+            log.properties,
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            auto_offset_reset="error",  # what retention has removed is not skipped in silence
+            enable_partition_eof=log.bounded is not None,  # past markers of transactions, which are no records
+            fetch_wait_max_ms=500 if log.bounded is None else _EMPTY_FETCH_MS,
+            queued_max_messages_kbytes=_PREFETCHED_KBYTES,
+            fetch_queue_backoff_ms=10,  # by default a full queue makes it wait for 1 s
         )
+        self._consumer = Consumer({**client, **self._progress.client_settings()})
         self._consumer.assign([TopicPartition(log.location.topic, number, self._reader.next_offset)])
         self._place = TopicPartition(log.location.topic, number)
         self._lag = log.metrics.lag.labels(str(number))
@@ -97,6 +97,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
             return self._items.at_end(self._log.end_ms(self._reader.clock_ms))
         if self._watch is not None:
             self._watch.look()
+        self._progress.note(self._consumer, self._reader.next_offset)
         messages = self._consumer.consume(self._records_max, timeout=0)
         self._pause.after(len(messages))
         return self._items_of(messages) if messages else []
@@ -109,6 +110,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
 
     def close(self) -> None:
         self._pause.leave()
+        self._progress.note(self._consumer, self._reader.next_offset, is_last=True)
         self._consumer.close()
 
     def _items_of(self, messages: list[Message]) -> list[SourceItem]:

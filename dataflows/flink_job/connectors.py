@@ -90,6 +90,8 @@ def _topic_source(log: KafkaLog, settings: RunSettings) -> Any:
         .set_property("isolation.level", "read_committed")
         .set_property("partition.discovery.interval.ms", str(_PARTITIONS_LOOKED_AT_MS))
     )
+    if settings.log.group is not None:
+        builder.set_group_id(settings.log.group)  # under which the connector commits at each checkpoint
     for name, value in java_properties(log.properties, _SHADED).items():
         builder.set_property(name, value)
     stop_file = stop_file_of(settings)

@@ -150,6 +150,12 @@ class LogSettings:
         flag="--heartbeat",
         kind="duration",
     )
+    group: str | None = setting(
+        None,
+        "Consumer group under which a run commits how far it has read, for Kafka's own tools. It is never read back: a "
+        "run resumes from its state.",
+        shows="NAME",
+    )
     source_records: int = setting(1_000, "Largest number of records taken from a partition at once.", kind="integer")
     source_wait_ms: int = setting(
         5, "Pause before polling a partition again that had no new records.", flag="--source-wait", kind="duration"
@@ -263,5 +269,7 @@ class LogSettings:
             raise SettingsError("--from latest is for Kafka; a file is read from its beginning")
         if self.heartbeat_ms is not None:
             raise SettingsError("--heartbeat is for Kafka; a file has its own clock")
+        if self.group is not None:
+            raise SettingsError("--group is for Kafka; a file has no consumer groups")
         if self.key != "device-id":
             raise SettingsError(f"--key {self.key} is for Kafka; a line of a file has no key")
