@@ -11,6 +11,7 @@ from dataflows.command_line.ask import ask
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
 from dataflows.command_line.deploy import deploy
+from dataflows.command_line.explain import explain
 from dataflows.command_line.heartbeat import heartbeat
 from dataflows.command_line.new import new
 from dataflows.command_line.parity import parity
@@ -52,6 +53,7 @@ for command in (
     report,
     serve,
     ask,
+    explain,
     verify,
     training_set_command,
     produce,

@@ -168,6 +168,20 @@ class PartitionReader:
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
 
+    def pass_over(self, record: Record) -> None:
+        """Take a record of a topic of which nothing but its arrival is asked: only the clock moves."""
+        stamp_ms = record.arrival_ms
+        if (
+            stamp_ms is not None
+            and 0 <= stamp_ms <= MAX_TIME_MS
+            and (self.clock_ms is None or stamp_ms > self.clock_ms)
+        ):
+            if self._until_ms is not None and stamp_ms > self._until_ms:
+                self.has_ended = True
+                return
+            self.clock_ms = stamp_ms
+        self.next_offset = record.offset + 1
+
     def resume(self, next_offset: int, clock_ms: int | None) -> None:
         """Go on from where an earlier reader was."""
         self.next_offset = next_offset

@@ -1,12 +1,10 @@
 """A log, or a part of its devices, through the pipeline once more: in a plain loop, without an engine and a state."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from dataflows.connectors.locations import STANDARD, Locations, sample_beside
 from dataflows.connectors.log import Log, opened_log
@@ -14,13 +12,15 @@ from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord
-from dataflows.replay.tables import predictions_table, rejections_table
-from dataflows.services.client import ServiceClient
+from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import services_of
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from runtime.settings import changed
 from window_core import WindowSpec
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Replay", "Replayed"]
 
@@ -132,9 +132,13 @@ class Replay:
                     yield from device.take(end_ms)
 
     @contextmanager
-    def asking(self) -> Iterator[ServiceClient]:
+    def asking(
+        self, services_of: Callable[[RunSettings], AbstractContextManager[Services]] = services_of
+    ) -> Iterator[ServiceClient]:
         """A client of the services of the run, which are started if none are named, for the time of the context.
 
+        Args:
+            services_of: how: as processes, or by ``services_here``.
         Raises:
             ServiceError: they cannot be asked.
         """
@@ -158,16 +162,18 @@ class Replay:
             yield from (one for one in batch if isinstance(one, OutputRecord))
             yield from step.records([one for one in batch if not isinstance(one, OutputRecord)])
 
-    def predictions(self) -> pl.DataFrame:
+    def predictions(self) -> "pl.DataFrame":
         """Every prediction as a row; see ``tables.predictions_table``."""
         return self.tables()[0]
 
-    def rejections(self) -> pl.DataFrame:
+    def rejections(self) -> "pl.DataFrame":
         """Every rejection as a row; see ``tables.rejections_table``."""
         return self.tables()[1]
 
-    def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def tables(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
         """The predictions and the rejections."""
+        from dataflows.replay.tables import predictions_table, rejections_table  # polars is loaded when it is needed
+
         lines: dict[OutputKind, list[bytes]] = {"predictions": [], "rejections": []}
         with self.asking() as client:
             for record in self.records(client):

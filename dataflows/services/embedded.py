@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from signal import SIGINT, SIGTERM, raise_signal, signal
 from threading import current_thread, main_thread
-from typing import Final
+from typing import Any, Final
 
 from dataflows.services.answers import ServiceName
 from dataflows.services.client import Services
@@ -14,7 +14,7 @@ from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from runtime.python_process import python_environment
 
-__all__ = ["embedded_service", "feature_service_of", "services_of"]
+__all__ = ["embedded_service", "feature_service_of", "services_here", "services_of"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -76,6 +76,32 @@ def services_of(settings: RunSettings) -> Iterator[Services]:
         compression = ("--compression", settings.channel.compression)
         inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
         yield Services(features, inference)
+
+
+@contextmanager
+def services_here(settings: RunSettings) -> Iterator[Services]:
+    """The same, its own in this process: whoever asks about one window does not wait for two processes.
+
+    Raises:
+        SettingsError: one of its own cannot be what the settings say.
+    """
+    from grpc_services.python.server import start  # a server and its libraries: loaded only where there is one
+    from grpc_services.python.settings import ServerSettings
+
+    calls = settings.calls
+    addresses = {"features": calls.features, "inference": calls.inference}
+    own: dict[ServiceName, dict[str, Any]] = {
+        "features": {"features_from": calls.features_from, "sensors": settings.log.sensors},
+        "inference": {"model": calls.model},
+    }
+    with ExitStack() as stack:
+        for name, plugins in own.items():
+            if addresses[name] is None:
+                compression = settings.channel.compression
+                server = start(ServerSettings.of(name, port=0, compression=compression, **plugins))
+                stack.callback(server.stop, 0.0)
+                addresses[name] = server.address
+        yield Services(str(addresses["features"]), str(addresses["inference"]))
 
 
 @contextmanager

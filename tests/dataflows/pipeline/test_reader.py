@@ -200,3 +200,18 @@ def test_a_blank_line_and_a_header_are_counted() -> None:
     table = Partition("csv")
     table.of_lines(b"device_id,time,sensor1,sensor2,sensor3,sensor4")
     assert table.reader.next_offset == 1
+
+
+@pytest.mark.parametrize("until_ms", [None, 40, 50])
+def test_a_record_that_is_passed_over_moves_the_clock_as_one_that_is_read(until_ms: int | None) -> None:
+    read, passed = (Partition("json", until_ms).reader for _ in range(2))
+    for offset, stamp_ms in enumerate((20, -1, 50, 10, MAX_TIME_MS + 1, 50, 51)):
+        for value in (line(1), b"no event", None):
+            record = Record(3, offset, stamp_ms, b"d", value)
+            read.read(record)
+            passed.pass_over(record)
+            assert (passed.clock_ms, passed.next_offset, passed.has_ended) == (
+                read.clock_ms, read.next_offset, read.has_ended,
+            )  # fmt: skip
+        if read.has_ended:
+            break

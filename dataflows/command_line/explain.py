@@ -1,0 +1,102 @@
+"""``latecomer explain``: why a prediction is what it is."""
+
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from dataflows.replay.explanation import explained, window_line
+from dataflows.replay.explanation_text import explanation_lines
+from dataflows.replay.finding_moments import found_moment
+from dataflows.replay.moments import moment_of
+from dataflows.replay.replay import Replay
+from dataflows.services.embedded import services_here
+from dataflows.settings import RunSettings, recorded, replay_options
+from runtime.errors import SettingsError
+from runtime.options import GroupedCommand
+from runtime.settings import setting, taken
+from runtime.terminal import Terminal
+from runtime.written_files import naming
+from window_core import MAX_TIME_MS
+
+__all__ = ["explain"]
+
+_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainSettings:
+    """The settings of ``latecomer explain`` alone."""
+
+    at: str | None = setting(
+        None,
+        "With a device: the instant of its window, by the clock of arrivals, in ms since the Unix epoch or as ISO 8601 "
+        "with a zone.",
+        shows="MS|TIME",
+    )
+    rows: str | None = setting(
+        None, "Also write the exact window to this file, as `latecomer ask --input` takes it.", shows="FILE"
+    )
+    without_services: bool = setting(
+        False, "Ask no service: everything but features and prediction is told.", kind="switch"
+    )
+    as_json: bool = setting(False, "Print the explanation as one line of JSON.", flag="--json", kind="switch")
+
+    @property
+    def at_ms(self) -> int | None:
+        """The instant, in ms since the Unix epoch."""
+        if self.at is None:
+            return None
+        if self.at.isdecimal():
+            at_ms = int(self.at)
+        else:
+            try:
+                at_ms = (datetime.fromisoformat(self.at) - _EPOCH) // timedelta(milliseconds=1)
+            except (ValueError, TypeError):  # a time without a zone cannot be compared
+                at_ms = -1
+        if not 0 <= at_ms <= MAX_TIME_MS:
+            raise SettingsError(f"--at must be ms since the Unix epoch, or as 2020-04-26T17:02:35Z, not {self.at}")
+        return at_ms
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("moment", metavar="EVALUATION_ID|POSITION|DEVICE")
+@replay_options("LATECOMER_EXPLAIN_", ExplainSettings)
+def explain(moment: str, **options: Any) -> None:
+    """Explain an evaluation, a record, or the window of a device at a time.
+
+    Shows the event and how late it was, the window, what each feature is made of, what was rejected nearby, and what
+    belongs into the window but arrived later, with the prediction that there would be with it. The settings are those
+    that the run left beside its predictions, unless options say otherwise.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
+    messages = Terminal(stderr=True)
+    own = taken(ExplainSettings, options)
+    asked = moment_of(moment, own.at_ms)
+    if own.rows is not None and (Path(own.rows).is_dir() or not Path(own.rows).parent.is_dir()):
+        raise SettingsError(f"--rows {own.rows} is no file in a folder that exists")
+    settings = RunSettings.of_replay(**recorded(options, messages.warn))
+    replay = Replay(settings, say=messages.tell)
+    with messages.status("reading the log"):
+        history = found_moment(replay, asked)
+    sensors = settings.log.layout.sensors
+    asks = not own.without_services and history.rejected is None
+    with replay.asking(services_here) if asks else nullcontext() as client:
+        shown = explained(history, sensors, client)
+    if own.rows is not None:
+        if history.evaluation is None:
+            raise SettingsError(f"--rows: there is no window at {asked}")
+        with naming(own.rows):
+            Path(own.rows).write_bytes(msgspec.json.encode(window_line(history.evaluation, sensors)) + b"\n")
+    if own.as_json:
+        sys.stdout.write(msgspec.json.encode(shown).decode() + "\n")
+        return
+    console = Terminal()
+    for name, text in explanation_lines(shown):
+        console.tell(text, name=name or " ")
