@@ -39,7 +39,10 @@ def test_a_missing_kubectl_is_said(tmp_path: Path, command: str) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--overlay", "nowhere"), "--overlay nowhere: neither one of local, production, nor a folder with"),
+        (
+            ("--overlay", "nowhere"),
+            "--overlay nowhere: neither one of local, local-operator, production, nor a folder with",
+        ),
         (("--overlay", "."), "--overlay .: neither one of"),
         (("--namespace", "No_Such"), "--namespace No_Such: must be lower-case letters, digits and -"),
         (("--image", "a b"), "--image a b: write TAG, or REGISTRY/PATH:TAG"),

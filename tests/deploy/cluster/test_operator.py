@@ -1,36 +1,29 @@
 """The job as a FlinkDeployment, where an operator runs it: its outputs, and an upgrade by savepoint that loses none."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
 
 from dataflows.deployment.kubectl import Kubectl
-from dataflows.deployment.manifests import copied_to
 from tests.deploy.cluster.conftest import IMAGES
-from tests.deploy.cluster.pipeline import Pipeline, chosen_context, write_overlay
+from tests.deploy.cluster.pipeline import Pipeline, chosen_context
 
 OPERATOR = "app.kubernetes.io/name=flink-kubernetes-operator"
 """The label that the operator's Helm chart gives it."""
 
-
-@pytest.fixture(scope="module")
-def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    kubernetes = tmp_path_factory.mktemp("operator") / "kubernetes"
-    copied_to(kubernetes)
-    return write_overlay(kubernetes, "operator", "kafka")
+OVERLAY = ("--overlay", "local-operator")
 
 
 @pytest.fixture(scope="module")
-def operated(kubectl: Kubectl, overlay: Path) -> Iterator[Pipeline]:
+def operated(kubectl: Kubectl) -> Iterator[Pipeline]:
     """The pipeline with its job in the operator's hands."""
     if not kubectl.json("get", "deployments", "--all-namespaces", f"--selector={OPERATOR}")["items"]:
         pytest.skip(f"no Flink Kubernetes Operator runs in the cluster: no Deployment has the label {OPERATOR}")
     pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
     try:
-        pipeline.make_namespace()
-        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "3m")
+        pipeline.deploy("apply", *OVERLAY, "--timeout", "3m")
         pipeline.start_tools(IMAGES[1])
         yield pipeline
     finally:
@@ -44,13 +37,26 @@ def produce(pipeline: Pipeline, seed: int) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_an_upgrade_by_the_operator_loses_no_output(operated: Pipeline, overlay: Path) -> None:
+def test_an_upgrade_by_the_operator_loses_no_output(operated: Pipeline) -> None:
     produce(operated, 1)
     before = operated.compared()
     assert before["expected"] > 1_000
     assert before.is_equal, before
-    operated.deploy("upgrade", "--overlay", str(overlay), "--set", "batch-windows=64", "--timeout", "3m")
+    operated.deploy("upgrade", *OVERLAY, "--set", "batch-windows=64", "--timeout", "3m")
     produce(operated, 2)
     after = operated.compared()
     assert after["expected"] > before["expected"]
     assert after.is_equal, after
+
+
+@pytest.mark.timeout(1_200)
+def test_what_is_deleted_goes_on_when_it_is_applied_again_in_either_way(operated: Pipeline) -> None:
+    produce(operated, 3)
+    assert operated.compared().is_equal
+    ways = ["local-operator", "local-operator", "local", "local-operator"]
+    for seed, (before, after) in enumerate(pairwise(ways), start=4):
+        operated.deploy("delete", "--overlay", before)
+        operated.deploy("apply", "--overlay", after, "--timeout", "3m")
+        produce(operated, seed)
+        comparison = operated.compared()
+        assert comparison.is_equal, (before, after, comparison)

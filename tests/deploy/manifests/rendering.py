@@ -26,6 +26,7 @@ ORDER = (
     "mutual-tls",
     "tokens",
     "monitoring",
+    "operator-in-namespace",
     "without-operator",
 )
 """All components, in an order in which they can be listed."""
@@ -39,11 +40,12 @@ COUNTED_ON = {
 
 
 def _combinations() -> list[tuple[str, ...]]:
-    """None, each alone, every pair, and all together; with the operator and without."""
-    features = [name for name in ORDER if name != "without-operator"]
+    """None, each alone, every pair, and all together; with the operator, which may be beside the job, and without."""
+    features = [name for name in ORDER if name not in ("without-operator", "operator-in-namespace")]
     chosen = {frozenset(pair) for size in (0, 1, 2) for pair in combinations(features, size)} | {frozenset(features)}
     whole = {names | {NEEDS[name] for name in names if name in NEEDS} for names in chosen}
     whole |= {names | {"without-operator"} for names in whole}
+    whole |= {frozenset({"operator-in-namespace"}), frozenset(ORDER[:-1])}
     return sorted((tuple(name for name in ORDER if name in names) for names in whole), key=lambda one: (len(one), one))
 
 
