@@ -5,7 +5,7 @@ A plan is a setup and steps. Each run has a seed of its own, so that leaving out
 
 from dataclasses import dataclass, fields
 from random import Random
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from window_core import WindowSpec
 
@@ -68,7 +68,8 @@ class Run(NamedTuple):
         end: ``bounded``; ``until``: bounded, and an instant cuts it; ``stopped``: without an end, until it is stopped.
         until_ms: the instant, counted from the last arrival.
         workers: how many.
-        kill_before: the side effect before which it is killed.
+        kill_before: the side effect before which it is killed, counted among those of ``kill_kind``.
+        kill_kind: how these begin; empty: any counts.
         trouble: how much goes wrong around it, from 0 to 1.
         has_rival: a second run tries to take the state meanwhile.
     """
@@ -78,6 +79,7 @@ class Run(NamedTuple):
     until_ms: int = 0
     workers: int = 1
     kill_before: int | None = None
+    kill_kind: str = ""
     trouble: float = 0.0
     has_rival: bool = False
 
@@ -201,14 +203,38 @@ def _append(random: Random, setup: Setup, open_now: set[int]) -> Append:
     )
 
 
+_KILL_KINDS: Final = {
+    "bytewax": (
+        "exs",
+        "snaps",
+        "fronts",
+        "fronts",
+        "commits",
+        "write",
+        "fsync",
+        "truncate",
+        "flush",
+        "produce",
+        "call",
+    ),
+    "flink": ("batch", "batch 2", "checkpoint", "commit", "flush", "produce", "call", "message"),
+}
+"""Effects that are few beside others, and worth as many deaths."""
+
+
 def _run(random: Random, setup: Setup) -> Run:
     ends: tuple[Literal["bounded", "until", "stopped"], ...] = ("bounded", "bounded", "until")
+    kill_kind = random.choice(("", random.choice(_KILL_KINDS[setup.engine])))
+    kill_before = random.choice((None, random.randrange(12), random.randrange(60), random.randrange(200)))
+    if kill_kind and kill_before is not None:
+        kill_before = random.randrange(random.choice((2, 5, 12)))
     return Run(
         seed=random.randrange(1 << 30),
         end=random.choice((*ends, "stopped") if setup.reads_topic else ends),
         until_ms=random.choice((0, -1, -20, -100, 30)),
         workers=random.choice((1, 1, 2, 3)),
-        kill_before=random.choice((None, random.randrange(12), random.randrange(60), random.randrange(200))),
+        kill_before=kill_before,
+        kill_kind=kill_kind,
         trouble=random.choice((0.0, 0.0, 0.3, 1.0)),
         has_rival=random.random() < 0.1,
     )

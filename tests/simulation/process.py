@@ -19,7 +19,9 @@ class Process:
         is_dead: it was killed: what still runs only takes it apart.
     """
 
-    def __init__(self, seed: str, kill_before: int | None, trouble: float, trace: list[str]) -> None:
+    def __init__(
+        self, seed: str, kill_before: int | None, trouble: float, trace: list[str], kill_kind: str = ""
+    ) -> None:
         """A process that is killed before a side effect, counted from 0, or lives.
 
         Args:
@@ -27,6 +29,7 @@ class Process:
             kill_before: ``None``: it lives.
             trouble: how much goes wrong around it, from 0 to 1.
             trace: takes the side effects.
+            kill_kind: how the side effects begin that are counted.
         """
         self.random = Random(seed)
         self.trace = trace
@@ -34,15 +37,17 @@ class Process:
         self.effects = 0
         self.is_dead = False
         self._kill_before = kill_before
+        self._kill_kind = kill_kind
         self._trouble = trouble
 
     def effect(self, what: str) -> None:
         """Something others can see is about to happen."""
-        if self.effects == self._kill_before:
-            self.is_dead = True
-            self.trace.append(f"killed before {what}")
-            raise Killed
-        self.effects += 1
+        if what.startswith(self._kill_kind):
+            if self.effects == self._kill_before:
+                self.is_dead = True
+                self.trace.append(f"killed before {what}")
+                raise Killed
+            self.effects += 1
         self.trace.append(what)
 
     def is_troubled(self, share: float) -> bool:

@@ -38,7 +38,7 @@ def _plainer(step: Step) -> Iterator[Step]:
     """The step with less in it. Each value goes one way only, so that this ends."""
     plain: Step
     if isinstance(step, Run):
-        plain = Run(step.seed, kill_before=step.kill_before)
+        plain = Run(step.seed, kill_before=step.kill_before, kill_kind=step.kill_kind)
     elif isinstance(step, Append):
         plain = Append(step.device, 1, 0, 0)
     else:

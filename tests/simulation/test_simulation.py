@@ -13,13 +13,11 @@ from tests.simulation.world import simulated
 pytest.importorskip("pyflink")
 
 SEEDS = int(os.environ.get("LATECOMER_SEEDS", "200"))
-AT_ONCE = 50
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 @pytest.mark.parametrize("engine", ENGINES)
-def test_whatever_fails_and_whenever_every_output_is_there_and_right(engine: Engine, first: int) -> None:
-    found = first_failing(engine, range(first, min(first + AT_ONCE, SEEDS)))
+def test_whatever_fails_and_whenever_every_output_is_there_and_right(engine: Engine) -> None:
+    found = first_failing(engine, range(SEEDS))
     assert found is None, found.told(engine)
 
 

@@ -145,7 +145,7 @@ class _World:
             self._is_over = True
 
     def _ending(self, step: Run, whole: Whole) -> str:
-        process = Process(f"run {step.seed}", step.kill_before, step.trouble, self._verdict.trace)
+        process = Process(f"run {step.seed}", step.kill_before, step.trouble, self._verdict.trace, step.kill_kind)
         clients = Clients(self._topics, process)
         try:
             self._start(step, whole, clients)
