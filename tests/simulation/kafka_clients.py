@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from tests.simulation.broker import Entry, Topic
@@ -99,6 +99,15 @@ class _Consumer:
             if one not in self._paused:
                 messages += self._read(one, most)
         return messages
+
+    def get_watermark_offsets(self, one: TopicPartition, *, cached: bool) -> tuple[int, int]:
+        log = self._clients.topics[one.topic].partitions[one.partition]
+        return log.start, log.end
+
+    def commit(self, *, offsets: Sequence[TopicPartition], asynchronous: bool) -> None:
+        """What a group has read is for others; a run never asks for it."""
+        if self._clients.process.is_troubled(0.5):
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def close(self) -> None:
         self._positions = {}

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from dataflows.bytewax_flow import file_sink
-from dataflows.connectors.kafka import committed_records, last_arrival, topic, topic_watch, writer
+from dataflows.connectors.kafka import committed_records, group_progress, last_arrival, topic, topic_watch, writer
 from dataflows.services import calls, channels, client, server_streams, stream
 from tests.simulation.channels import Requests, Servers, SilentEvent, StreamThread
 from tests.simulation.kafka_clients import Clients
@@ -66,7 +66,7 @@ def simulated_clients(stack: ExitStack, clients: Clients) -> None:
     stack.enter_context(patch.object(topic, "AdminClient", clients.admin))
     stack.enter_context(patch.object(topic_watch, "AdminClient", clients.admin))
     stack.enter_context(patch.object(writer, "Producer", clients.producer))
-    for module in (committed_records, last_arrival, topic, topic_watch):
+    for module in (committed_records, group_progress, last_arrival, topic, topic_watch):
         stack.enter_context(patch.object(module, "monotonic", process.monotonic))
     files = _Files(process)
     stack.callback(files.close_all)

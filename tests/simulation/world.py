@@ -202,7 +202,8 @@ class _World:
             sensors=sensors_of(setup).declared, features="features:1", inference="inference:1", rpc=setup.rpc,
             batch_windows=setup.batch_windows, batch_bytes=random.choice((400, 3_500_000)),
             delivery="exactly-once" if setup.is_exactly_once else "at-least-once",
-            in_flight=random.choice((1, 2, 3)), attempts=random.choice((2, 4)), quiet=True, **numbers,
+            in_flight=random.choice((1, 2, 3)), attempts=random.choice((2, 4)), quiet=True,
+            group=random.choice((None, "readers")) if setup.reads_topic else None, **numbers,
         )  # fmt: skip
 
     @property
