@@ -2,14 +2,71 @@
 
 import re
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from runtime.errors import SettingsError
 
-__all__ = ["address_of", "is_loopback", "parsed_addresses"]
+__all__ = ["PLAIN", "ServedModel", "ServiceAddress", "address_of", "is_loopback", "parsed_addresses", "parsed_service"]
 
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _NOT_IN_A_HOST: Final = re.compile(r"[\s/@]")
+
+PLAIN: Final = "grpc://"
+"""Before an address that is called without TLS, whatever the settings of channels say."""
+
+_SECURED: Final = {PLAIN: False, "oip://": False, "oips://": True}
+"""The schemes, and whether each means TLS."""
+
+_MODEL: Final = re.compile(r"(?P<hosts>[^/]+)/(?P<name>[^/\s]+)(/(?P<version>[^/\s]+))?")
+
+
+class ServedModel(NamedTuple):
+    """A model of an Open Inference server.
+
+    Attributes:
+        name: as the server knows it.
+        version: empty: the server chooses.
+    """
+
+    name: str
+    version: str
+
+
+class ServiceAddress(NamedTuple):
+    """Where a service is, and how it is called.
+
+    Attributes:
+        pairs: hosts and ports.
+        is_secured: by TLS; ``None``: as the settings of channels say.
+        model: which model of an Open Inference server; ``None``: it is a service of ours.
+    """
+
+    pairs: list[tuple[str, int]]
+    is_secured: bool | None
+    model: ServedModel | None
+
+
+def parsed_service(text: str, flag: str) -> ServiceAddress:
+    """``[grpc://]HOST:PORT[,...]``, or a model: ``oip[s]://HOST:PORT[,...]/MODEL[/VERSION]``.
+
+    Raises:
+        SettingsError: it is written in another way; it names the option ``flag``.
+
+    >>> parsed_service("oips://a:443/drift", "--inference")
+    ServiceAddress(pairs=[('a', 443)], is_secured=True, model=ServedModel(name='drift', version=''))
+    """
+    for scheme, is_secured in _SECURED.items():
+        if not text.startswith(scheme):
+            continue
+        rest = text.removeprefix(scheme)
+        if scheme == PLAIN:
+            return ServiceAddress(parsed_addresses(rest, flag), is_secured, None)
+        found = _MODEL.fullmatch(rest)
+        if found is None:
+            raise SettingsError(f"{flag} must be {scheme}HOST:PORT/MODEL, or with a version behind it, not {text!r}")
+        model = ServedModel(found["name"], found["version"] or "")
+        return ServiceAddress(parsed_addresses(found["hosts"], flag), is_secured, model)
+    return ServiceAddress(parsed_addresses(text, flag), None, None)
 
 
 def parsed_addresses(text: str, flag: str) -> list[tuple[str, int]]:

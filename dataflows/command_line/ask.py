@@ -16,7 +16,7 @@ from dataflows.services.answers import Refusal
 from dataflows.services.asked_windows import WindowError, demo_window, json_line, plain_lines, read_windows
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import ChannelSettings, RunSettings, check_sensors
-from runtime.addresses import parsed_addresses
+from runtime.addresses import parsed_service
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, settings_options
 from runtime.settings import composed, group, setting, values_of
@@ -81,8 +81,8 @@ def ask(features: str, inference: str, **options: Any) -> int:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     asked = composed(AskSettings, options)
-    parsed_addresses(features, "FEATURES")
-    parsed_addresses(inference, "INFERENCE")
+    parsed_service(features, "FEATURES")
+    parsed_service(inference, "INFERENCE")
     source = asked.input
     if source is not None and source != STANDARD and (not Path(source).exists() or Path(source).is_dir()):
         raise SettingsError(f"--input {source} does not exist, or is no file")

@@ -31,7 +31,10 @@ FAST_TESTS: Final = (
     "--ignore=tests/runtime/test_terminal.py",  # runs commands
     "tests/dataflows/pipeline",
     "tests/dataflows/services",
-    *(f"--ignore=tests/dataflows/services/test_{name}.py" for name in ("client", "statuses", "stream", "streams")),
+    *(
+        f"--ignore=tests/dataflows/services/test_{name}.py"
+        for name in ("client", "open_inference", "statuses", "stream", "streams")
+    ),
     *(
         f"tests/dataflows/deployment/test_{name}.py"
         for name in (

@@ -8,6 +8,7 @@
 | ``chunks`` | evaluations cut to the limits; the features of a chunk; answers put together again |
 | ``methods`` | a method as a value; dividing a question that is refused |
 | ``batch_methods``, ``original_methods`` | the methods of ``latecomer.v1`` and of the original demo |
+| ``open_inference``, ``open_tensors`` | a model of an Open Inference server; tensors |
 | ``window_request`` | windows and what is new of their columns as the bytes of a request |
 | ``descriptions`` | what the services say about themselves, held against what a run needs |
 | ``streams``, ``sent_columns`` | both services asked on streams; what a stream has of our columns |
@@ -17,6 +18,6 @@
 | ``channels``, ``turns``, ``access_tokens`` | connections, the address that takes the next call, tokens |
 | ``embedded``, ``java``, ``asked_windows`` | services of a run's own; their jar; the windows of ``latecomer ask`` |
 
-Only ``client``, ``feature_client``, those of streams, ``calls``, ``channels``, ``access_tokens``, ``embedded`` and
-``java`` do I/O. Another protocol is one more module that defines methods.
+Only ``client``, ``feature_client``, ``open_inference``, those of streams, ``calls``, ``channels``, ``access_tokens``,
+``embedded`` and ``java`` do I/O. Another protocol is one more module that defines methods.
 """

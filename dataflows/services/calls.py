@@ -26,8 +26,8 @@ from dataflows.services.methods import Decoded, Method, Part, Question, decoded
 from dataflows.services.retries import RetryBudget, is_worth_another_server, pauses
 from dataflows.services.stream import Stream
 from dataflows.services.turns import Turn
-from dataflows.settings import RunSettings
-from runtime.addresses import parsed_addresses
+from dataflows.settings import ChannelSettings, RunSettings
+from runtime.addresses import PLAIN, parsed_service
 from runtime.durations import duration_text
 
 __all__ = ["Service"]
@@ -39,6 +39,11 @@ class Service:
     """One of the two services, at one address or at several that take turns.
 
     Its methods may be called by several threads at once.
+
+    Attributes:
+        name: which of the two.
+        name_of_all: its addresses, as they were given.
+        model: which model of an Open Inference server; ``None``: it is a service of ours.
     """
 
     def __init__(self, name: ServiceName, addresses: str, settings: RunSettings, metrics: Metrics) -> None:
@@ -48,13 +53,17 @@ class Service:
             SettingsError: it is no such address, or a file that secures the channel cannot be used.
         """
         self.name = name
-        self.name_of_all = addresses
+        self.name_of_all = addresses.removeprefix(PLAIN)
         self._timeout_ms = settings.calls.timeout_ms
         self._compresses = settings.channel.compression == "gzip"
         self._metrics = metrics
         self._closed = Event()
-        self._addresses = Addresses(parsed_addresses(addresses, f"--{name}"), settings.channel)
-        self._tokens = token_source(settings.channel)
+        pairs, is_secured, self.model = parsed_service(addresses, f"--{name}")
+        channel = settings.channel
+        if is_secured is False:  # a secret travels over TLS only
+            channel = ChannelSettings(compression=channel.compression)
+        self._addresses = Addresses(pairs, channel)
+        self._tokens = token_source(channel)
         self._credentials: tuple[str, grpc.CallCredentials] | None = None
         self._budget = RetryBudget()
         self._attempts = settings.calls.attempts + len(self._addresses) - 1  # each of the others may be away
@@ -75,7 +84,7 @@ class Service:
         """
         self._metrics.call_windows.labels(self.name).observe(len(question))
         request = method.request(question)
-        return self._tried(lambda: method.read(question, self._attempt(method.path, request)))
+        return self.tried(lambda: method.read(question, self.attempt(method.path, request)))
 
     def described(self, path: str, description: type[Decoded]) -> Decoded | None:
         """Its description of itself, with retries; ``None`` if it knows no such method.
@@ -84,7 +93,7 @@ class Service:
             ServiceError: all attempts failed, or it refused to tell.
         """
         try:
-            return self._tried(lambda: decoded(self._attempt(path, b""), description))
+            return self.tried(lambda: decoded(self.attempt(path, b""), description))
         except UnimplementedError:
             return None
         except RefusedError as error:
@@ -141,7 +150,7 @@ class Service:
         finally:
             hold.give_back()
 
-    def _tried(self, attempt: Callable[[], Answered]) -> Answered:
+    def tried(self, attempt: Callable[[], Answered]) -> Answered:
         """What an attempt gives, the first that does not fail in a way that may pass.
 
         Raises:
@@ -164,7 +173,7 @@ class Service:
         except WrongAnswerError as error:
             raise ServiceError(f"the {self.name} service at {self.name_of_all} answered {error}") from None
 
-    def _attempt(self, path: str, request: bytes) -> bytes:
+    def attempt(self, path: str, request: bytes) -> bytes:
         if self._closed.is_set():
             raise self.ended()
         start = perf_counter()

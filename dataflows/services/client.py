@@ -15,9 +15,10 @@ from dataflows.services.answers import Answer
 from dataflows.services.asking import Asking, feature_methods
 from dataflows.services.batch_methods import DESCRIBE_FEATURES, DESCRIBE_INFERENCE, PREDICT
 from dataflows.services.calls import Service
-from dataflows.services.chunks import Chunk, chunks_of
+from dataflows.services.chunks import Chunk, FeatureRows, chunks_of
 from dataflows.services.descriptions import Described, misfit
 from dataflows.services.errors import MisfitError
+from dataflows.services.open_inference import OpenInference
 from dataflows.services.original_methods import ORIGINAL_PREDICT
 from dataflows.services.streams import Streams
 from dataflows.settings import RunSettings
@@ -49,12 +50,17 @@ class ServiceClient:
         features = Service("features", services.features, settings, metrics)
         self._features = Asking(features, feature_methods(sensors, rpc))
         inference = Service("inference", services.inference, settings, metrics)
-        self._inference = Asking(inference, [ORIGINAL_PREDICT] if rpc == "unary" else [PREDICT, ORIGINAL_PREDICT])
+        self._inference: Asking[FeatureRows, Answer] | OpenInference
+        if inference.model is not None:
+            self._inference = OpenInference(inference, inference.model, one_at_a_time=rpc == "unary")
+        else:
+            self._inference = Asking(inference, [ORIGINAL_PREDICT] if rpc == "unary" else [PREDICT, ORIGINAL_PREDICT])
         self._threads = ThreadPoolExecutor(settings.calls.calls_in_flight, thread_name_prefix="service-call")
         self._streams = None
         if rpc == "stream":
             ask = self._inference.ask
-            self._streams = Streams(self._features.service, self._inference.service, ask, sensors, settings.calls)
+            streamed = inference if inference.model is None else None
+            self._streams = Streams(self._features.service, streamed, ask, sensors, settings.calls)
 
     def close(self) -> None:
         """End all calls: an interrupted run does not wait for a service that does not answer."""
@@ -71,6 +77,8 @@ class ServiceClient:
             ServiceError: a service did not answer within its attempts, or not with an answer.
         """
         features = self._features.service.described(DESCRIBE_FEATURES, FeatureServiceDescription)
+        if isinstance(self._inference, OpenInference):
+            return Described(features, self._inference.described())
         return Described(features, self._inference.service.described(DESCRIBE_INFERENCE, InferenceServiceDescription))
 
     def check(self) -> None:
@@ -80,7 +88,11 @@ class ServiceClient:
             MisfitError: they cannot.
             ServiceError: one did not answer.
         """
-        if (why := misfit(self.described(), self._sensors)) is not None:
+        described = self.described()
+        why = misfit(described, self._sensors)
+        if why is None and isinstance(self._inference, OpenInference) and described.features is not None:
+            why = self._inference.misfit(described.features.feature)
+        if why is not None:
             raise MisfitError(why)
 
     def answers(self, evaluations: Sequence[Evaluation]) -> list[Answer]:

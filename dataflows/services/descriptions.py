@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription, InferenceServiceDescription
 from window_core import DEMO_SENSORS, Sensors
 
-__all__ = ["Described", "feature_misfit", "misfit"]
+__all__ = ["Described", "feature_misfit", "listed", "misfit"]
 
 _NAMES_TOLD: Final = 8
 
@@ -29,8 +29,8 @@ def misfit(described: Described, sensors: Sensors) -> str | None:
         missing = [name for name in inference.feature if name not in features.feature]
         if missing:
             return (
-                f"the model {inference.model_id} needs {_names(missing)}, which the feature service has not: it has "
-                f"{_names(features.feature)}"
+                f"the model {inference.model_id} needs {listed(missing)}, which the feature service has not: it has "
+                f"{listed(features.feature)}"
             )
     return None
 
@@ -52,7 +52,7 @@ def _original(name: str, sensors: Sensors) -> str:
     )
 
 
-def _names(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names for a line of text, the first of many."""
     more = len(names) - _NAMES_TOLD
     return ", ".join(names[:_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "") if names else "none"

@@ -12,6 +12,7 @@ from dataflows.services.answers import ServiceName
 from dataflows.services.client import Services
 from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
+from runtime.addresses import PLAIN
 from runtime.python_process import python_environment
 
 __all__ = ["embedded_service", "feature_service_of", "services_here", "services_of"]
@@ -118,7 +119,7 @@ def feature_service_of(settings: RunSettings) -> Iterator[str]:
     own = () if calls.features_from is None else ("--features-from", calls.features_from)
     sensors = ("--sensors", ",".join(settings.log.sensors))
     with embedded_service("features", "--compression", settings.channel.compression, *sensors, *own) as address:
-        yield address
+        yield PLAIN + address
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Streams:
     def __init__(
         self,
         features: Service,
-        inference: Service,
+        inference: Service | None,
         predict: Callable[[FeatureRows], list[Answer]],
         sensors: Sensors,
         calls: CallSettings,
@@ -68,7 +68,7 @@ class Streams:
 
         Args:
             features: the feature service.
-            inference: the inference service.
+            inference: the inference service; ``None``: it has no streams.
             predict: asks the latter by calls, where it has no stream.
             sensors: of every row.
             calls: the limits of requests.
@@ -77,12 +77,15 @@ class Streams:
         self._sensors: Final = sensors
         self._calls: Final = calls
         self._features: Final = ServerStreams(features, STREAM_FEATURES, self._columns)
-        self._inference: Final = ServerStreams(inference, STREAM_PREDICTIONS, lambda *_: None)
+        self._inference: Final = (
+            None if inference is None else ServerStreams(inference, STREAM_PREDICTIONS, lambda *_: None)
+        )
 
     def close(self) -> None:
         """End all streams."""
         self._features.close()
-        self._inference.close()
+        if self._inference is not None:
+            self._inference.close()
 
     def answers(self, evaluations: Sequence[Evaluation]) -> Answers:
         """The answer to each evaluation; ``None``: it is to be asked about by a call. Then no request is in flight.
@@ -161,7 +164,7 @@ class Streams:
 
     def _sent_on(self, rows: FeatureRows) -> tuple[Open[None] | None, Owed | None]:
         """Features on a stream to the inference service, if there can be one."""
-        server = self._inference.next() if len(rows) else None
+        server = self._inference.next() if self._inference is not None and len(rows) else None
         if server is None:
             return None, None
         with server.lock:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from runtime.addresses import parsed_addresses
+from runtime.addresses import ServiceAddress, parsed_service
 from runtime.durations import duration_text
 from runtime.errors import SettingsError
 from runtime.settings import flag_of, setting
@@ -22,7 +22,10 @@ class CallSettings:
         None, "Address of the feature service. Default: the run starts one of its own.", shows="HOST:PORT[,...]"
     )
     inference: str | None = setting(
-        None, "Address of the inference service. Default: the run starts one of its own.", shows="HOST:PORT[,...]"
+        None,
+        "Address of the inference service. Default: the run starts one of its own. Or a model on a server of the Open "
+        "Inference Protocol, such as KServe, Triton or MLServer: oip://HOST:PORT/MODEL[/VERSION], oips:// with TLS.",
+        shows="HOST:PORT[,...]",
     )
     features_from: str | None = setting(
         None, "Features of your own, for the service that the run starts: a Feature, or a sequence of them.",
@@ -74,14 +77,22 @@ class CallSettings:
             if getattr(self, name) > _LONGEST_WAIT_MS:
                 longest = duration_text(_LONGEST_WAIT_MS)
                 raise SettingsError(f"{flag_of(CallSettings, name)} must be at most {longest}")
-        for name in ("features", "inference"):
-            if (addresses := getattr(self, name)) is not None:
-                parsed_addresses(addresses, flag_of(CallSettings, name))
+        if self.features is not None and parsed_service(self.features, "--features").model is not None:
+            raise SettingsError("--features must be HOST:PORT: a server of the Open Inference Protocol has no features")
+        self.inference_address()
         for own, name in (("features_from", "features"), ("model", "inference")):
             if getattr(self, own) is not None and getattr(self, name) is not None:
                 raise SettingsError(
                     f"{flag_of(CallSettings, own)} is for a service that the run starts, and --{name} names another one"
                 )
+
+    def inference_address(self) -> ServiceAddress | None:
+        """Where the inference service is; ``None``: the run starts one of its own.
+
+        Raises:
+            SettingsError: it is no address.
+        """
+        return None if self.inference is None else parsed_service(self.inference, "--inference")
 
     @property
     def calls_in_flight(self) -> int:

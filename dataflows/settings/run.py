@@ -125,15 +125,25 @@ class RunSettings:
             if port is not None and not 0 <= port < 65_536:
                 flag = flag_of(RunSettings, name)
                 raise SettingsError(f"{flag} must be a port, or 0 for a free one, not {port}")
-        for flag, address in (("--features", self.calls.features), ("--inference", self.calls.inference)):
-            if self.channel.tls_ca is not None and address is None:
-                raise SettingsError(f"--tls-ca needs {flag}")  # services that a run starts are plain, on this machine
+        self._check_security()
         if self.log.layout.sensors != DEMO_SENSORS and self.calls.model is None and self.calls.inference is None:
             raise SettingsError("--sensors needs --model or --inference: the default model is for the demo's sensors")
         if self.log.layout.sensors != DEMO_SENSORS and self.calls.rpc == "unary":
             raise SettingsError("--sensors needs --rpc batch or stream: the original demo's calls have its own")
         if self.outputs.delivery == "exactly-once":
             self._check_exactly_once()
+
+    def _check_security(self) -> None:
+        inference = self.calls.inference_address()
+        has_open_inference = inference is not None and bool(inference.is_secured)
+        if self.channel.tls_ca is None:
+            if has_open_inference:
+                raise SettingsError("--inference oips:// needs --tls-ca: who may sign the certificate of the server")
+            return
+        if inference is None:  # services that a run starts are plain, on this machine
+            raise SettingsError("--tls-ca needs --inference")
+        if self.calls.features is None and not has_open_inference:
+            raise SettingsError("--tls-ca needs --features")
 
     @classmethod
     def of(cls, **values: Any) -> Self:
