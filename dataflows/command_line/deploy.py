@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dataflows.deployment.bundle import write_bundle
 from dataflows.deployment.checks import check_cluster
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import Choice, Manifests, copied_to, rendered
@@ -81,6 +82,15 @@ def _manifests(folder: Path) -> None:
     """Copy the manifests to a new FOLDER, for overlays of your own."""
     copied_to(folder)
     show(f"an overlay of your own: {folder / 'overlays' / 'NAME' / 'kustomization.yaml'}")
+
+
+@deploy.command(name="bundle")
+@click.argument("folder", type=click.Path(path_type=Path))
+@_on_an_overlay
+def _bundle(kubectl: Kubectl, manifests: Manifests, folder: Path) -> None:
+    """Write what a cluster without internet needs to a new FOLDER: manifests.yaml, and images.txt, an image a line."""
+    images = write_bundle(manifests, folder)
+    show(f"{folder / 'manifests.yaml'}, and {len(images)} images in {folder / 'images.txt'}")
 
 
 @deploy.command(name="apply")
