@@ -17,6 +17,7 @@ from dataflows.command_line.new import new
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.report import report
+from dataflows.command_line.revise import revise
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
 from dataflows.command_line.test import test
@@ -55,6 +56,7 @@ for command in (
     ask,
     explain,
     verify,
+    revise,
     training_set_command,
     produce,
     heartbeat,

@@ -38,20 +38,23 @@ def check_input_table(flag: str, path: str) -> None:
     """
     if not Path(path).is_file():
         raise SettingsError(f"{flag} {path} does not exist, or is no file")
-    _check_suffix(flag, path)
+    _check_suffix(flag, path, _READERS)
 
 
-def check_output_table(flag: str, path: str, others: Iterable[tuple[str, str | None]]) -> None:
+def check_output_table(
+    flag: str, path: str, others: Iterable[tuple[str, str | None]], suffixes: Iterable[str] = _WRITERS
+) -> None:
     """Look whether a table can be written, and make its folder.
 
     Args:
         flag: the option.
         path: its value.
         others: files that are read, each behind its option.
+        suffixes: those of formats that will do.
     Raises:
         SettingsError: it cannot, or it is one of the others.
     """
-    _check_suffix(flag, path)
+    _check_suffix(flag, path, suffixes)
     file = Path(path)
     for other, read in others:
         if read is not None and file.exists() and Path(read).exists() and file.samefile(read):
@@ -99,6 +102,6 @@ def write_table(table: pl.DataFrame, path: str) -> None:
     new.replace(path)
 
 
-def _check_suffix(flag: str, path: str) -> None:
-    if Path(path).suffix not in _READERS:
-        raise SettingsError(f"{flag} {path}: the name must end in {', '.join(_READERS)}")
+def _check_suffix(flag: str, path: str, suffixes: Iterable[str]) -> None:
+    if Path(path).suffix not in suffixes:
+        raise SettingsError(f"{flag} {path}: the name must end in {', '.join(suffixes)}")

@@ -22,10 +22,13 @@ from window_core import WindowSpec
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Replay", "Replayed"]
+__all__ = ["Replay", "Replayed", "Step"]
 
 Replayed: TypeAlias = LocatedOutput | OutputRecord
 """An output of a window with its position, or the rejection of an INVALID record."""
+
+Step: TypeAlias = tuple[LoggedEvent | OutputRecord | None, list[LocatedOutput]]
+"""What was read, or ``None`` for the end of the log, and what a device gave."""
 
 _OUTPUTS_AT_ONCE: Final = 8_192
 """Asked about together: several requests, each of a thousand windows."""
@@ -117,19 +120,30 @@ class Replay:
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
         for partition in range(self.log.partitions) if partitions is None else partitions:
-            devices: dict[str, Device] = {}
-            for found in self.events(partition):
-                if isinstance(found, OutputRecord):
-                    yield found
-                    continue
-                device = devices.get(found.event.device_id)
-                if device is None:
-                    device = devices[found.event.device_id] = Device(self.spec, self.metrics)
-                yield from device.take(found)
-            end_ms = self.end_ms[partition]
-            if end_ms is not None:
-                for device in devices.values():
-                    yield from device.take(end_ms)
+            for read, outputs in self.steps(partition):
+                if isinstance(read, OutputRecord):
+                    yield read
+                yield from outputs
+
+    def steps(self, partition: int) -> Iterator[Step]:
+        """The same for one partition, with what brought each output about.
+
+        Raises:
+            BrokerError: the records are gone meanwhile, or the broker is away.
+        """
+        devices: dict[str, Device] = {}
+        for found in self.events(partition):
+            if isinstance(found, OutputRecord):
+                yield found, []
+                continue
+            device = devices.get(found.event.device_id)
+            if device is None:
+                device = devices[found.event.device_id] = Device(self.spec, self.metrics)
+            yield found, device.take(found)
+        end_ms = self.end_ms[partition]
+        if end_ms is not None:
+            for device in devices.values():
+                yield None, device.take(end_ms)
 
     @contextmanager
     def asking(
