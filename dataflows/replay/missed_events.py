@@ -43,7 +43,7 @@ class DeviceHistory:
         self._positions: list[str] = []
         self._stragglers: list[tuple[int, int]] = []  # the event, and how many evaluations were made before it
         self._missed: dict[int, list[int]] = {}
-        self._in_time_order: tuple[Columns, NDArray[np.int64]] | None = None
+        self._in_time_order: Columns | None = None
 
     @property
     def evaluations(self) -> int:
@@ -81,6 +81,8 @@ class DeviceHistory:
 
     def close(self) -> None:
         """Everything was taken: find what each evaluation missed."""
+        if not self._times:
+            return
         times = np.frombuffer(self._times, np.int64)
         order = np.argsort(times, kind="stable")
         in_order = times[order]
@@ -94,23 +96,21 @@ class DeviceHistory:
                 high = bisect_right(self._newest, time_ms + self._interval_ms, start, end)
                 for number in range(low, min(high, before)):
                     self._missed.setdefault(number, []).append(event)
-        rows = np.frombuffer(self._rows, np.uint8).reshape(len(times), -1)[order] if len(times) else np.empty((0, 0))
-        held = array("q", in_order.tobytes())
-        width = rows.shape[1]
-        self._in_time_order = Columns(self._device_id, 0, held, bytearray(rows.tobytes()), width), in_order
+        self._in_time_order = self._columns(in_order, bytes(self._rows), order)
 
     def completed(self, number: int, evaluation: Evaluation) -> Evaluation:
         """An evaluation with what it missed in its window."""
         assert self._in_time_order is not None
-        columns, times = self._in_time_order
+        cause, event_ms, as_of_ms, seq, _, _, _ = evaluation
+        columns = self._in_time_order
         newest_ms = self._newest[number]
-        start = int(np.searchsorted(times, newest_ms - self._interval_ms))
-        end = int(np.searchsorted(times, newest_ms, "right"))
+        start = bisect_left(columns.times, newest_ms - self._interval_ms)
+        end = bisect_right(columns.times, newest_ms, start)
         missed = self._missed[number]
-        if end - start == evaluation.events + len(missed):  # all that lies there: mostly so
-            return evaluation._replace(columns=columns, start=start, end=end)
-        columns = self._joined(evaluation, missed)
-        return evaluation._replace(columns=columns, start=0, end=columns.capacity)
+        if end - start != evaluation.events + len(missed):  # events lie there that it is to lack
+            columns = self._joined(evaluation, missed)
+            start, end = 0, columns.capacity
+        return Evaluation(cause, event_ms, as_of_ms, seq, columns, start, end)
 
     def _first_session_without(self, event: int, of_same_time: Sequence[int]) -> int:
         """The first session whose windows did not have the same event, bit for bit, when it came once before."""
@@ -123,10 +123,15 @@ class DeviceHistory:
         return bytes(self._rows[size * event : size * (event + 1)])
 
     def _joined(self, evaluation: Evaluation, missed: Sequence[int]) -> Columns:
-        """The window of an evaluation and what it missed, where other events lie between them that it is to lack."""
+        """The window of an evaluation and what it missed, alone."""
         held_times, held_rows = evaluation.window()
-        times = np.array([*held_times, *(self._times[event] for event in missed)])
+        times = np.array([*held_times, *(self._times[event] for event in missed)], np.int64)
         order = np.argsort(times, kind="stable")
-        rows = np.frombuffer(bytes(held_rows) + b"".join(map(self._row, missed)), np.uint8).reshape(len(times), -1)
-        joined = array("q", times[order].tobytes())
-        return Columns(self._device_id, 0, joined, bytearray(rows[order].tobytes()), rows.shape[1])
+        return self._columns(times[order], bytes(held_rows) + b"".join(map(self._row, missed)), order)
+
+    def _columns(self, times: NDArray[np.int64], rows: bytes, order: NDArray[np.int64]) -> Columns:
+        """Columns of these times, and of the rows in this order."""
+        in_order = np.frombuffer(rows, np.uint8).reshape(len(times), -1)[order]
+        return Columns(
+            self._device_id, 0, array("q", times.tobytes()), bytearray(in_order.tobytes()), in_order.shape[1]
+        )
