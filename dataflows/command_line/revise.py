@@ -13,7 +13,6 @@ import click
 import msgspec
 
 from dataflows.connectors.locations import is_parquet
-from dataflows.connectors.parquet import written_as_parquet
 from dataflows.connectors.table_files import check_output_table
 from dataflows.replay import Replay
 from dataflows.replay.moves import Moves
@@ -108,6 +107,8 @@ def _write(path: str, lines: Iterator[bytes]) -> None:
         with naming(path), new.open("wb") as file:
             file.writelines(line + b"\n" for line in lines)
         if is_parquet(path):
+            from dataflows.connectors.parquet import written_as_parquet  # polars is loaded when it is needed
+
             written_as_parquet(new, Path(path))
         else:
             new.replace(path)

@@ -4,15 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
 from dataflows.connectors.table_files import check_input_table, check_output_table, read_table, write_table
 from dataflows.replay import Replay
-from dataflows.replay.labels import Labels
-from dataflows.replay.training_set import FeatureSource, training_set
 from dataflows.services.embedded import feature_service_of
 from dataflows.services.feature_client import FeatureClient
 from dataflows.services.own_means import OwnMeans
@@ -21,6 +19,9 @@ from runtime.errors import SettingsError
 from runtime.options import GroupedCommand
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
+
+if TYPE_CHECKING:
+    from dataflows.replay.training_set import FeatureSource
 
 __all__ = ["training_set_command"]
 
@@ -84,6 +85,9 @@ def training_set_command(**options: Any) -> None:
     those of the run that the model is for.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
+    from dataflows.replay.labels import Labels  # polars is loaded when it is needed
+    from dataflows.replay.training_set import training_set
+
     own = taken(TrainingSetSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])
     zone = own.label_zone
@@ -116,7 +120,7 @@ def training_set_command(**options: Any) -> None:
 
 
 @contextmanager
-def _features(replay: Replay) -> Iterator[FeatureSource]:
+def _features(replay: Replay) -> "Iterator[FeatureSource]":
     """Where features come from: a service, unless they are the default ones, which are computed here."""
     settings = replay.settings
     if settings.calls.features is None and settings.calls.features_from is None:

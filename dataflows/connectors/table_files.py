@@ -1,33 +1,19 @@
 """Tables in files, by suffix: CSV, TSV, JSON lines or Parquet. Not logs: they are read and written at once."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-import polars as pl
-
-from dataflows.connectors.parquet import os_error_in
 from dataflows.pipeline.first_records import InputError
 from runtime.errors import SettingsError
 
-__all__ = ["check_input_table", "check_output_table", "read_table", "write_table"]
+if TYPE_CHECKING:
+    import polars as pl
 
-_Texts: TypeAlias = Mapping[str, type[pl.DataType]]
+__all__ = ["TABLE_SUFFIXES", "check_input_table", "check_output_table", "read_table", "write_table"]
 
-_READERS: Final[dict[str, Callable[[Path, _Texts], pl.DataFrame]]] = {
-    ".csv": lambda path, texts: pl.read_csv(path, infer_schema_length=None, schema_overrides=texts),
-    ".tsv": lambda path, texts: pl.read_csv(path, separator="\t", infer_schema_length=None, schema_overrides=texts),
-    ".jsonl": lambda path, _: pl.read_ndjson(path, infer_schema_length=None),
-    ".parquet": lambda path, _: pl.read_parquet(path),
-}
-
-_WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
-    ".csv": lambda table, path: table.write_csv(path),
-    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
-    ".jsonl": lambda table, path: table.write_ndjson(path),
-    ".parquet": lambda table, path: table.write_parquet(path),
-}
+TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def check_input_table(flag: str, path: str) -> None:
@@ -38,11 +24,11 @@ def check_input_table(flag: str, path: str) -> None:
     """
     if not Path(path).is_file():
         raise SettingsError(f"{flag} {path} does not exist, or is no file")
-    _check_suffix(flag, path, _READERS)
+    _check_suffix(flag, path, TABLE_SUFFIXES)
 
 
 def check_output_table(
-    flag: str, path: str, others: Iterable[tuple[str, str | None]], suffixes: Iterable[str] = _WRITERS
+    flag: str, path: str, others: Iterable[tuple[str, str | None]], suffixes: Iterable[str] = TABLE_SUFFIXES
 ) -> None:
     """Look whether a table can be written, and make its folder.
 
@@ -69,7 +55,7 @@ def check_output_table(
         raise SettingsError(f"{flag} {path} may not be written")
 
 
-def read_table(flag: str, path: str, texts: Iterable[str] = ()) -> pl.DataFrame:
+def read_table(flag: str, path: str, texts: Iterable[str] = ()) -> "pl.DataFrame":
     """The rows of a file.
 
     Args:
@@ -79,24 +65,42 @@ def read_table(flag: str, path: str, texts: Iterable[str] = ()) -> pl.DataFrame:
     Raises:
         InputError: it is damaged, or of another format.
     """
+    import polars as pl  # loaded when it is needed
+
+    suffix = Path(path).suffix
     try:
-        return _READERS[Path(path).suffix](Path(path), dict.fromkeys(texts, pl.String))
+        if suffix == ".parquet":
+            return pl.read_parquet(path)
+        if suffix == ".jsonl":
+            return pl.read_ndjson(path, infer_schema_length=None)
+        separator = "\t" if suffix == ".tsv" else ","
+        overrides = dict.fromkeys(texts, pl.String)
+        return pl.read_csv(path, separator=separator, infer_schema_length=None, schema_overrides=overrides)
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{flag} {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
 
 
-def write_table(table: pl.DataFrame, path: str) -> None:
+def write_table(table: "pl.DataFrame", path: str) -> None:
     """Write a file whole or not at all.
 
     Raises:
         OSError: it cannot be written.
     """
-    new = Path(path + ".new")
+    from polars.exceptions import PolarsError
+
+    from dataflows.connectors.parquet import os_error_in
+
+    new, suffix = Path(path + ".new"), Path(path).suffix
     try:
-        _WRITERS[Path(path).suffix](table, new)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        if suffix == ".parquet":
+            table.write_parquet(new)
+        elif suffix == ".jsonl":
+            table.write_ndjson(new)
+        else:
+            table.write_csv(new, separator="\t" if suffix == ".tsv" else ",")
+    except (PolarsError, OSError) as error:
         new.unlink(missing_ok=True)
         raise os_error_in(error, path) from None
     new.replace(path)
