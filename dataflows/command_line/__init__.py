@@ -24,6 +24,7 @@ from dataflows.command_line.test import test
 from dataflows.command_line.training_set import training_set_command
 from dataflows.command_line.verify import verify
 from dataflows.connectors.kafka.client import BrokerError
+from dataflows.connectors.schema_registry import RegistryError
 from dataflows.deployment.kubectl import DeployError
 from dataflows.flink_job.run import JobError
 from dataflows.pipeline.first_records import InputError
@@ -87,7 +88,7 @@ def main() -> None:
         _exit(f"{error.format_message()} (see {command} --help)", 2)
     except (click.Abort, KeyboardInterrupt):
         _exit("interrupted; what was written so far is whole lines", 1)
-    except (BrokerError, DeployError, InputError, JobError, ServiceError, SnapshotError) as error:
+    except (BrokerError, DeployError, InputError, JobError, RegistryError, ServiceError, SnapshotError) as error:
         _exit(str(error), 1)
     except OSError as error:
         place = error.filename or ("standard output" if error.errno in _FULL else None)

@@ -1,28 +1,41 @@
 """The schema of a topic's values, from the file that the settings name: checked before anything is read."""
 
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Final
 
+from dataflows.connectors.proto_files import compiled, has_compiler
+from dataflows.connectors.registered_values import RegisteredSchemas
+from dataflows.connectors.schema_registry import SchemaRegistry
 from dataflows.pipeline.avro_record import AvroSchema
 from dataflows.pipeline.proto_message import MessageType
 from dataflows.pipeline.schema import Schema, SchemaError
-from dataflows.settings import LogSettings
+from dataflows.settings import BrokerSettings, LogSettings
 from runtime.errors import SettingsError
-from runtime.python_process import python_environment
 
 __all__ = ["opened_schema"]
 
+_NO_COMPILER: Final = "the package grpcio-tools, which compiles schemas of Protobuf, is not installed"
 
-def opened_schema(log: LogSettings) -> Schema | None:
+
+def opened_schema(log: LogSettings, broker: BrokerSettings, say: Callable[[str], None]) -> Schema | None:
     """The schema of the values; ``None``: they are JSON, or ``RawEvent`` messages.
 
+    Args:
+        log: the topic.
+        broker: how long a registry is waited for.
+        say: takes a line for the user.
     Raises:
-        SettingsError: it cannot be read, or events do not have these fields in it.
+        SettingsError: it cannot be read, or events do not have these fields in it; or there is no such registry.
+        RegistryError: the registry stays away.
     """
+    if log.schema_registry is not None:
+        if log.format == "protobuf" and not has_compiler():
+            raise SettingsError(f"--schema-registry with --format protobuf: {_NO_COMPILER}")
+        registry = SchemaRegistry.of(log.schema_registry, log.registry_properties, broker.wait_for_broker_ms)
+        registry.check(say)
+        assert log.format in (None, "json", "protobuf", "avro")
+        return RegisteredSchemas(registry, log.format or "json")
     try:
         if log.proto is not None:
             assert log.message is not None
@@ -42,7 +55,14 @@ def opened_schema(log: LogSettings) -> Schema | None:
 def _descriptors(path: str) -> bytes:
     """The file descriptors of a ``.proto``, which may import what lies beside it, or those that a file has compiled."""
     data = _read("--proto", path)
-    return _compiled(Path(path)) if path.endswith(".proto") else data
+    proto = Path(path)
+    if proto.suffix != ".proto":
+        return data
+    if not has_compiler():
+        raise SettingsError(
+            f"--proto {path}: {_NO_COMPILER}; give what protoc --include_imports --descriptor_set_out=FILE makes of it"
+        )
+    return compiled(proto.absolute().parent, proto.name)
 
 
 def _text(path: str) -> str:
@@ -57,23 +77,3 @@ def _read(flag: str, path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise SettingsError(f"{flag} {path}: {error.strerror}") from None
-
-
-def _compiled(proto: Path) -> bytes:
-    if find_spec("grpc_tools") is None:  # as in the images
-        raise SettingsError(
-            f"--proto {proto}: the package grpcio-tools, which compiles it, is not installed; give what protoc "
-            "--include_imports --descriptor_set_out=FILE makes of it"
-        )
-    with TemporaryDirectory(prefix="latecomer-") as folder:
-        made = Path(folder) / "descriptors"
-        # It stands in the file's folder, since it takes a colon in the name of one for the end of the name.
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "--include_imports"]
-        command += [f"--descriptor_set_out={made}", f"./{proto.name}"]
-        done = subprocess.run(
-            command, cwd=proto.absolute().parent, env=python_environment(), capture_output=True, check=False
-        )
-        if done.returncode == 0:
-            return made.read_bytes()
-    said = done.stderr.decode(errors="replace").strip().splitlines() or [os.strerror(1)]
-    raise SettingsError(f"--proto {proto}: it does not compile: {said[0]}")

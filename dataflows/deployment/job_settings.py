@@ -1,6 +1,7 @@
 """Checks the settings of a job before anything is applied: they are those of ``latecomer run``, as its environment."""
 
 from functools import cache
+from pathlib import PurePosixPath
 
 import click
 
@@ -84,6 +85,16 @@ def _check_for_a_cluster(settings: RunSettings) -> None:
     for flag, address in (("--features", settings.calls.features), ("--inference", settings.calls.inference)):
         if address is None:
             raise SettingsError(f"{flag} must be given on a cluster: HOST:PORT of the service")
+    for flag, file in (
+        ("--proto", settings.log.proto),
+        ("--schema", settings.log.schema),
+        ("--registry-properties", settings.log.registry_properties),
+    ):
+        if file is not None and not PurePosixPath(file).is_absolute():
+            raise SettingsError(
+                f"{flag} {file}: a file of this machine is not in the job's pods; put it into the Secret "
+                "latecomer-kafka of the component kafka-properties, and name it /etc/latecomer/kafka/NAME"
+            )
     if settings.state.folder is not None:
         raise SettingsError(
             "--state is for runs on one machine: on a cluster, Flink's configuration says where checkpoints go"

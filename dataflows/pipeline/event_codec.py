@@ -12,7 +12,7 @@ from dataflows.pipeline.schema import Schema
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
 from window_core import DEMO_SENSORS, Event, EventError, Sensors, checked_event
 
-__all__ = ["EventCodec", "EventFormat"]
+__all__ = ["EventCodec", "EventFormat", "loaded_object"]
 
 EventFormat = Literal["json", "protobuf"]
 
@@ -69,7 +69,7 @@ class EventCodec:
             return _event_of_message(value, key, arrival_ms)
         fields = self._decoded(value)
         if fields is None:
-            return self._event_of_object(self._layout.values(_loaded_object(value), has_arrival=False), arrival_ms, key)
+            return self._event_of_object(self._layout.values(loaded_object(value), has_arrival=False), arrival_ms, key)
         return checked_event(self._sensors, fields[0], fields[1], fields[2 : self._arrival], arrival_ms, key=key)
 
     def line(self, line: bytes) -> tuple[Event, int | None]:
@@ -80,7 +80,7 @@ class EventCodec:
         """
         fields = self._decoded(line)
         if fields is None:
-            values = self._layout.values(_loaded_object(line))
+            values = self._layout.values(loaded_object(line))
             event = self._event_of_object(values, values.get("arrival", 0))
             return event, int(values["arrival"]) if "arrival" in values else None
         arrival_ms = None if fields[-1] is msgspec.UNSET else fields[-1]
@@ -168,7 +168,7 @@ def _nesting(value: bytes) -> int:
     return deepest
 
 
-def _loaded_object(value: bytes) -> dict[str, Any]:
+def loaded_object(value: bytes) -> dict[str, Any]:
     """The fields of a JSON object that the fast decoder refused, for whatever reason, as they stand.
 
     Raises:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from dataflows.pipeline.framing import SCHEMA_ID, is_framed, unframed
 from dataflows.pipeline.record import Record
 from runtime.printable import printable
 from window_core import MAX_TIME_MS, EventError
@@ -29,11 +30,13 @@ class FirstRecords:
         has_event: whether there was one, in any of them.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_framed: bool = False) -> None:
         """
         Args:
             name: of the log, as messages name it.
+            is_framed: its values are read in the framing of a schema registry.
         """
+        self._is_framed = is_framed
         self._name = name
         self._invalid = 0
         self._first: tuple[Record, EventError, Sequence[str] | None] | None = None
@@ -62,7 +65,19 @@ class FirstRecords:
         assert self._first is not None
         record, error, columns = self._first
         where = "" if error.field is None else f" in {error.field}"
-        return f"the first is {error.error}{where}: {_looks(record.value or b'', error, columns)}"
+        return f"the first is {error.error}{where}: {self._looks(record.value or b'', error, columns)}"
+
+    def _looks(self, value: bytes, error: EventError, columns: Sequence[str] | None) -> str:
+        if not self._is_framed:
+            if columns is None and is_framed(value):
+                return "it begins as a schema registry frames values; give --schema-registry"
+            return _looks(value, error, columns)
+        if not is_framed(value):
+            return "it does not begin as a schema registry frames values; leave --schema-registry out"
+        schema_id, payload = unframed(value)
+        if error.field == SCHEMA_ID:
+            return f"the registry has no schema {schema_id}, or one of another --format, or none that can be read"
+        return _looks(payload, error, columns)
 
 
 def _looks(value: bytes, error: EventError, columns: Sequence[str] | None) -> str:

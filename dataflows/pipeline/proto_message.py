@@ -1,6 +1,6 @@
 """Protobuf messages of a type of the user's own to the fields of an event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -43,6 +43,22 @@ class MessageType(NamedTuple):
         if found:
             raise SchemaError(f"several messages are named {name}: {listed(found)}")
         raise SchemaError(f"there is no message {name}; there are {listed(names)}")
+
+    @classmethod
+    def at(cls, files: bytes, place: Sequence[int]) -> "MessageType":
+        """The type at a place in the last file: the number of a message, then of one within it, and so on.
+
+        Raises:
+            SchemaError: there is none.
+        """
+        file = _parsed(files).file[-1]
+        messages, names = file.message_type, [file.package] if file.package else []
+        for number in place:
+            if not 0 <= number < len(messages):
+                raise SchemaError(f"there is no message {'.'.join(map(str, place))}")
+            names.append(messages[number].name)
+            messages = messages[number].nested_type
+        return cls(files, ".".join(names))
 
     def descriptor(self) -> Descriptor:
         """

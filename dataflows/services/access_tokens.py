@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from dataflows.services.bounded_http import BoundedHttp
 from dataflows.settings import ChannelSettings
 from runtime.addresses import is_loopback
+from runtime.bounded_http import BoundedHttp
 from runtime.errors import SettingsError
 from runtime.watched_files import WatchedFiles
 

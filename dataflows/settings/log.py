@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dataflows.pipeline.event_layout import OTHER_FIELDS, EventLayout, TimeUnit
@@ -36,9 +37,11 @@ class BrokerSettings:
         None, "File with security.protocol, sasl.* and ssl.* properties, in librdkafka's names.", shows="FILE"
     )
     wait_for_broker_ms: int = setting(
-        30_000, "How long to wait at the start for a broker that does not answer.", flag="--wait-for-broker",
+        30_000,
+        "How long to wait for a broker that does not answer at the start, and for a schema registry at any time.",
+        flag="--wait-for-broker",
         kind="duration",
-    )  # fmt: skip
+    )
 
 
 def check_sensors(declared: tuple[str, ...], event_format: InputFormat | None = None) -> Sensors:
@@ -84,6 +87,18 @@ class LogSettings:
     )
     message: str | None = setting(None, "With --proto: the message that is an event, such as plant.v1.Reading.")
     schema: str | None = setting(None, "With --format avro: .avsc file of the records.", shows="FILE")
+    schema_registry: str | None = setting(
+        None,
+        "Schema registry of a topic whose values begin with the id of their schema; it has Confluent's methods, as "
+        "Apicurio's has under /apis/ccompat/v7.",
+        shows="URL",
+    )
+    registry_properties: str | None = setting(
+        None,
+        "File with the registry's basic.auth.user.info=USER:PASSWORD or bearer.auth.token, ssl.ca.location, "
+        "ssl.certificate.location and ssl.key.location.",
+        shows="FILE",
+    )
     sensors: tuple[str, ...] = setting(
         DEMO_SENSORS.declared,
         "Readings of an event, up to 64, in the order in which a window holds them. One with a question mark behind "
@@ -217,7 +232,7 @@ class LogSettings:
 
     def _check_layout(self) -> None:
         self._check_schema()
-        is_raw_event = self.format == "protobuf" and self.proto is None
+        is_raw_event = self.format == "protobuf" and self.proto is None and self.schema_registry is None
         own = EventLayout(check_sensors(self.sensors, "protobuf" if is_raw_event else None)).own_fields
         names = [field.partition("=")[0] for field in self.fields]
         for field, name in zip(self.fields, names, strict=True):
@@ -245,8 +260,27 @@ class LogSettings:
         if (self.proto is None) != (self.message is None):
             given, needed = ("--message", "--proto") if self.proto is None else ("--proto", "--message")
             raise SettingsError(f"{given} needs {needed}")
-        if self.format == "avro" and self.schema is None:
-            raise SettingsError("--format avro needs --schema")
+        if self.schema_registry is None:
+            if self.format == "avro" and self.schema is None:
+                raise SettingsError("--format avro needs --schema or --schema-registry")
+            if self.registry_properties is not None:
+                raise SettingsError("--registry-properties needs --schema-registry")
+            return
+        for flag, value in (("--proto", self.proto), ("--schema", self.schema)):
+            if value is not None:
+                raise SettingsError(f"{flag} cannot be used with --schema-registry: each value names its own schema")
+        try:
+            parts = urlsplit(self.schema_registry)
+            is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        except ValueError:
+            is_url = False
+        if not is_url:
+            raise SettingsError("--schema-registry must be http://... or https://...")
+        if "@" in parts.netloc:  # whoever lists processes would see it
+            raise SettingsError(
+                "--schema-registry must have no user in it: write basic.auth.user.info=USER:PASSWORD into a file, and "
+                "name it by --registry-properties"
+            )
 
     def _check_topic(self) -> None:
         if self.format not in (None, *_TOPIC_FORMATS):
@@ -261,6 +295,8 @@ class LogSettings:
             raise SettingsError("--from latest cannot be used with --bounded: nothing would be read")
 
     def _check_file(self) -> None:
+        if self.schema_registry is not None:
+            raise SettingsError("--schema-registry is for Kafka; a line of a file names its fields itself")
         if self.format in ("protobuf", "avro"):
             raise SettingsError(f"--format {self.format} is for Kafka; a file holds json, csv, tsv or parquet")
         if self.format == "parquet" and self.input == "-":

@@ -26,8 +26,8 @@ _LEFT_OUT: Final = frozenset((*OF_A_LIVE_RUN, "predictions", "quiet"))
 """What decides no output; and the predictions, which the record stands beside."""
 
 _PATHS: Final = frozenset(
-    ("input", "rejections", "model", "proto", "kafka_properties", "tls_ca", "tls_cert", "tls_key", "token_file",
-     "client_secret_file")
+    ("input", "rejections", "model", "proto", "schema", "kafka_properties", "registry_properties", "tls_ca", "tls_cert",
+     "tls_key", "token_file", "client_secret_file")
 )  # fmt: skip
 """Written as whole paths: the record may be read from another folder."""
 

@@ -25,7 +25,7 @@ COPY requirements/flink.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement /source/requirements/flink.txt
 # Flink in its own folder, without what our job does not use: the SQL planner, Scala, the other reporters. Then the
-# Python packages without the other engine, the stub generators, tests and headers.
+# Python packages without the other engine, tests and headers; grpcio-tools compiles schemas of Protobuf.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
@@ -35,7 +35,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
     && find plugins -mindepth 1 -maxdepth 1 ! -name metrics-prometheus -exec rm -r {} + \
     && ln -s ../opt/"$(basename opt/flink-python-*.jar)" lib/ \
     && chmod +x bin/*.sh bin/flink \
-    && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
+    && pip uninstall --yes bytewax polars polars-runtime-32 \
     && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/pyarrow/include $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} + \

@@ -6,6 +6,7 @@ client of Kafka is imported in the fixture that needs it: ``latecomer test --fas
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +18,12 @@ from dataflows.settings import RunSettings
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from tests.dataflows.asking import EVALUATIONS, Bench
-from tests.machine import has_broker, has_flink
+from tests.machine import has_broker, has_flink, has_registry
 
 if TYPE_CHECKING:
     from dataflows.kafka_broker.broker import Broker
     from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+    from tests.dataflows.connectors.kafka.registry import Registry
     from tests.dataflows.connectors.kafka.topics import Topics
     from tests.dataflows.pipelines import Pipelines
 
@@ -31,9 +33,11 @@ __all__ = [
     "features_address",
     "has_broker",
     "has_flink",
+    "has_registry",
     "inference_address",
     "kafka_pipelines",
     "pipelines",
+    "registry",
     "right",
     "topics",
 ]
@@ -95,6 +99,14 @@ def topics(broker: "Broker") -> "Topics":
     from tests.dataflows.connectors.kafka.topics import Topics
 
     return Topics(broker.address)
+
+
+@pytest.fixture(scope="session")
+def registry(has_registry: Path) -> Iterator["Registry"]:
+    from tests.dataflows.connectors.kafka.registry import running_registry
+
+    with running_registry(has_registry) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

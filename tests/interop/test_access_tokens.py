@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dataflows.services.access_tokens import TokenEndpoint, TokenError, watched_secret
-from dataflows.services.bounded_http import BoundedHttp, TooLateError
 from dataflows.settings import RunSettings
+from runtime.bounded_http import BoundedHttp, TooLateError
 from runtime.errors import SettingsError
 from tests.authority import replace
 from tests.interop.token_endpoint import Asked, Reply, token_endpoint

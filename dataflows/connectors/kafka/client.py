@@ -19,6 +19,7 @@ __all__ = [
     "java_properties",
     "kafka_location",
     "producer_settings",
+    "properties_in",
     "read_properties",
     "without_values",
 ]
@@ -75,30 +76,35 @@ def _is_address(text: str) -> bool:
 
 
 def read_properties(path: str | None) -> dict[str, str]:
-    """The Kafka properties in a file: a line each, ``name=value``; lines that begin with ``#`` are comments.
+    """The Kafka properties in a file. Raises as ``properties_in`` does."""
+    passed_on = "security.protocol, sasl.*, ssl.* or client.*"
+    return {} if path is None else properties_in("--kafka-properties", path, _PASSED_ON, passed_on)
 
+
+def properties_in(flag: str, path: str, beginnings: tuple[str, ...], known: str) -> dict[str, str]:
+    """The properties in a file: a line each, ``name=value``; lines that begin with ``#`` are comments.
+
+    Args:
+        flag: the option that names the file.
+        path: the file.
+        beginnings: of the names that it may hold.
+        known: these, for errors.
     Raises:
         SettingsError: it cannot be read, or has a line that is none of this; no value is ever repeated.
     """
-    if path is None:
-        return {}
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"--kafka-properties {path}: {getattr(error, 'strerror', None) or 'it is not a text file'}"
-        ) from None
+        raise SettingsError(f"{flag} {path}: {getattr(error, 'strerror', None) or 'it is not a text file'}") from None
     properties = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            raise SettingsError(f"--kafka-properties {path}, line {number}: it must be written name=value")
-        if not name.startswith(_PASSED_ON):  # nor is the name repeated: the line may be the second half of a secret
-            raise SettingsError(
-                f"--kafka-properties {path}, line {number}: it is not security.protocol, sasl.*, ssl.* or client.*"
-            )
+            raise SettingsError(f"{flag} {path}, line {number}: it must be written name=value")
+        if not name.startswith(beginnings):  # nor is the name repeated: the line may be the second half of a secret
+            raise SettingsError(f"{flag} {path}, line {number}: it is not {known}")
         properties[name] = value
     return properties
 

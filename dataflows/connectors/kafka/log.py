@@ -138,7 +138,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
     location = kafka_location("--input", text)
     properties = read_properties(settings.broker.kafka_properties)
     read = settings.log
-    schema = opened_schema(read)
+    schema = opened_schema(read, settings.broker, say)
     reader = TopicReader(
         "--input", location, properties, settings.broker.wait_for_broker_ms, say, made_with=BROKERS_CLOCK
     )
@@ -159,7 +159,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         read.until_ms,
         not traits.is_log_append_time,
         traits.id,
-        FirstRecords(str(location)),
+        FirstRecords(str(location), is_framed=read.schema_registry is not None),
         settings.broker.wait_for_broker_ms,
     )
 

@@ -12,11 +12,12 @@ import pytest
 from fastavro import schemaless_writer
 from fastavro.schema import load_schema
 
-from dataflows.settings import LogSettings
+from dataflows.settings import BrokerSettings, LogSettings
 from tests.conftest import ROOT
 from tests.dataflows.commands import latecomer
 
 if TYPE_CHECKING:
+    from tests.dataflows.connectors.kafka.registry import Registry
     from tests.dataflows.connectors.kafka.topics import Topics
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
@@ -77,16 +78,27 @@ def test_a_block_reads_messages_as_the_page_says(folder: Path, topics: "Topics")
     log = topics.made()
     settings = {"fields": ("device_id=asset", "time=at"), "sensors": ("celsius", "bar", "door?")}
     proto = {"proto": str(folder / "plant.proto"), "message": "Reading"}
-    schema: Any = opened_schema(LogSettings(input=log, format="protobuf", **proto, **settings))
+    read = LogSettings(input=log, format="protobuf", **proto, **settings)
+    schema: Any = opened_schema(read, BrokerSettings(), pytest.fail)
     reading = schema.message_class()(asset="pump-7", at={"seconds": 1_772_352_000}, celsius=20.5, bar=3.1, door=1)
     run_on_topic(folder, topics, log, BLOCKS[4], reading.SerializeToString())
 
 
 def test_a_block_reads_avro_as_the_page_says(folder: Path, topics: "Topics") -> None:
+    run_on_topic(folder, topics, topics.made(), BLOCKS[5], avro_reading(folder))
+
+
+def test_a_block_reads_by_a_registry_as_the_page_says(folder: Path, topics: "Topics", registry: "Registry") -> None:
+    schema_id = registry.register("of-the-page", "AVRO", (folder / "plant.avsc").read_text())
+    block = BLOCKS[6].replace("http://localhost:8080/apis/ccompat/v7", registry.url)
+    run_on_topic(folder, topics, topics.made(), block, b"\0" + schema_id.to_bytes(4) + avro_reading(folder))
+
+
+def avro_reading(folder: Path) -> bytes:
     reading = {"asset": "pump-7", "at": 1_772_352_000_000, "celsius": 20.5, "bar": 3.1, "door": 1.0}
     target = BytesIO()
     schemaless_writer(target, load_schema(folder / "plant.avsc"), reading)
-    run_on_topic(folder, topics, topics.made(), BLOCKS[5], target.getvalue())
+    return target.getvalue()
 
 
 def run_on_topic(folder: Path, topics: "Topics", log: str, block: str, value: bytes) -> None:
@@ -97,4 +109,4 @@ def run_on_topic(folder: Path, topics: "Topics", log: str, block: str, value: by
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from dataflows.connectors import schemas
+from dataflows.connectors import proto_files
 from dataflows.connectors.schemas import opened_schema
 from dataflows.pipeline.avro_record import AvroSchema
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.proto_message import MessageType
-from dataflows.settings import LogSettings
+from dataflows.settings import BrokerSettings, LogSettings
 from runtime.errors import SettingsError
 
 AVSC = """
@@ -36,7 +36,11 @@ VALUE = b"\x0a\x02d1\x12\x02\x08\x07"
 
 def opened(proto: Path, message: str = "Reading", **more: Any) -> Any:
     values = {"fields": FIELDS, "time_unit": "s", **more}
-    return opened_schema(LogSettings(input=TOPIC, format="protobuf", proto=str(proto), message=message, **values))
+    return schema_of(format="protobuf", proto=str(proto), message=message, **values)
+
+
+def schema_of(**values: Any) -> Any:
+    return opened_schema(LogSettings(input=TOPIC, **values), BrokerSettings(), pytest.fail)
 
 
 @pytest.fixture
@@ -64,8 +68,8 @@ def test_a_proto_file_is_compiled_with_what_lies_beside_it(
 
 
 def test_without_a_file_there_is_no_schema() -> None:
-    assert opened_schema(LogSettings(input=TOPIC)) is None
-    assert opened_schema(LogSettings(input=TOPIC, format="protobuf")) is None
+    assert schema_of() is None
+    assert schema_of(format="protobuf") is None
 
 
 def test_what_is_wrong_with_a_proto_file_is_one_line(
@@ -92,7 +96,7 @@ def test_what_is_wrong_with_a_proto_file_is_one_line(
     assert says() == '--proto FILE: it does not compile: -reading.proto:5:39: "flot" is not defined.'
     (proto.parent / "parts" / "clock.proto").unlink()
     assert says() == "--proto FILE: it does not compile: parts/clock.proto: File not found."
-    monkeypatch.setattr(schemas, "find_spec", lambda _: None)
+    monkeypatch.setattr(proto_files, "find_spec", lambda _: None)
     assert says().endswith("is not installed; give what protoc --include_imports --descriptor_set_out=FILE makes of it")
 
 
@@ -101,7 +105,7 @@ def test_an_avro_schema_is_read_from_its_file(tmp_path: Path) -> None:
 
     def says(**more: Any) -> str:
         with pytest.raises(SettingsError) as refused:
-            opened_schema(LogSettings(input=TOPIC, format="avro", schema=str(file), **more))
+            schema_of(format="avro", schema=str(file), **more)
         return str(refused.value).replace(str(file), "FILE")
 
     assert says() == "--schema FILE: No such file or directory"
@@ -110,7 +114,7 @@ def test_an_avro_schema_is_read_from_its_file(tmp_path: Path) -> None:
     file.write_text("{}")
     assert says().startswith("--schema FILE: it is no schema of Avro: ")
     file.write_text(AVSC)
-    assert opened_schema(LogSettings(input=TOPIC, format="avro", schema=str(file))) == AvroSchema(AVSC)
+    assert schema_of(format="avro", schema=str(file)) == AvroSchema(AVSC)
     assert says(fields=("time=at",)) == (
         "--schema FILE: there is no single value at; there are device_id, sensor1, sensor2, sensor3, sensor4, time; "
         "see --fields"

@@ -95,3 +95,14 @@ def test_a_variable_of_no_setting_is_named() -> None:
 )
 def test_what_is_wrong_or_makes_no_sense_on_a_cluster_is_named(name: str, value: str | None, says: str) -> None:
     assert says in refused(**{name: value})
+
+
+def test_files_of_schemas_have_to_be_in_the_pods() -> None:
+    message = {"FORMAT": "protobuf", "MESSAGE": "Reading"}
+    assert settings(**message, PROTO="/etc/latecomer/kafka/plant.binpb").log.message == "Reading"
+    for given in (
+        {**message, "PROTO": "plant.proto"},
+        {"FORMAT": "avro", "SCHEMA": "plant.avsc"},
+        {"SCHEMA_REGISTRY": "http://registry:8081", "REGISTRY_PROPERTIES": "registry.properties"},
+    ):
+        assert "is not in the job's pods; put it into the Secret latecomer-kafka of" in refused(**given)

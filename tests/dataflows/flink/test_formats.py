@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.dataflows.connectors.kafka.formats import LINES, as_messages, registered, valued
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import NOISE, SPEC, SPEC_OPTIONS, START_MS
-from tests.dataflows.connectors.kafka.test_schemas import LINES, encoded_messages, proto_options, valued
+from tests.dataflows.connectors.kafka.registry import Registry
 from tests.dataflows.connectors.kafka.topics import Record, Topics
 from tests.dataflows.flink.flink_runs import Lines, Sink
 
@@ -47,13 +48,13 @@ def with_other_keys(records: list[Record]) -> list[Record]:
 def test_messages_under_other_keys_give_the_same_on_both_engines(
     topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
-    log, options = topics.made(3), {**proto_options(tmp_path), "key": "ignore"}
-    records = valued(LINES, encoded_messages(options))
+    log, (options, encoded) = topics.made(3), as_messages(tmp_path)
+    records = valued(LINES, encoded)
     devices = sorted({key or b"" for key, _, _ in records})
     for number in range(3):  # a device stands in one partition
         of_partition = [record for record in records if devices.index(record[0] or b"") % 3 == number]
         topics.fill(log, with_other_keys(of_partition), number)
-    ours, theirs, said = made_by_both(topics, kafka_pipelines, log, options, "--parallelism", "2")
+    ours, theirs, said = made_by_both(topics, kafka_pipelines, log, {**options, "key": "ignore"}, "--parallelism", "2")
     assert theirs == ours
     assert len(ours[0]) > 300
     assert len(ours[1]) > 10
@@ -70,3 +71,15 @@ def test_messages_under_other_keys_give_the_same_on_both_engines(
         f"{counted['arrival_jumps']:.0f} arrivals by producers' clocks",
     ):
         assert line in said
+
+
+def test_messages_by_a_schema_in_a_registry_give_the_same_on_both_engines(
+    topics: Topics, kafka_pipelines: KafkaPipelines, registry: Registry, tmp_path: Path
+) -> None:
+    log, (options, encoded) = topics.made(2), registered(registry, "protobuf", tmp_path)
+    records = valued(LINES, encoded)
+    topics.fill(log, [(b"d", b"\0\0\1\0\0x", START_MS), (b"d", b"{}", START_MS), *records])
+    ours, theirs, said = made_by_both(topics, kafka_pipelines, log, options)
+    assert theirs == ours
+    assert len(ours[0]) > 300
+    assert "INVALID, most often (2): not_an_event in schema_id" in said

@@ -5,12 +5,15 @@ ever. Here a timer shuts the connection down at the deadline.
 """
 
 import socket
+import ssl
 import urllib.request
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
+from io import BytesIO
 from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
 
 __all__ = ["BoundedHttp", "TooLateError", "TooLongError"]
 
@@ -26,8 +29,18 @@ class TooLongError(OSError):
 class BoundedHttp:
     """Makes requests; follows no redirect, which could take a secret elsewhere."""
 
-    def __init__(self, within_s: float, max_bytes: int, *, through_proxies: bool) -> None:
+    def __init__(
+        self, within_s: float, max_bytes: int, *, through_proxies: bool, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """
+        Args:
+            within_s: the deadline of a request, its answer included.
+            max_bytes: the longest body.
+            through_proxies: those that the environment names are used.
+            tls: whom to believe, and what to present. Default: whom the machine believes, and nothing.
+        """
         self._within_s = within_s
+        self._tls = tls
         self._max_bytes = max_bytes
         self._proxies: list[Any] = [] if through_proxies else [urllib.request.ProxyHandler({})]
 
@@ -35,7 +48,7 @@ class BoundedHttp:
         """The body of the answer.
 
         Raises:
-            HTTPError: the status is none of a success.
+            HTTPError: the status is none of a success; it has the body.
             TooLateError: it was not there in time, headers and body.
             TooLongError: it is longer than it may be.
             OSError, HTTPException: anything else that a connection may meet.
@@ -49,13 +62,18 @@ class BoundedHttp:
                 with suppress(OSError):  # it has ended by itself
                     one.shutdown(socket.SHUT_RDWR)
 
-        opener = urllib.request.build_opener(_NoRedirect, _Http(sockets), _Https(sockets), *self._proxies)
+        https = _Https(sockets, self._tls)
+        opener = urllib.request.build_opener(_NoRedirect, _Http(sockets), https, *self._proxies)
         timer = Timer(self._within_s, end)
         timer.daemon = True
         timer.start()
         try:
             with opener.open(request, timeout=self._within_s) as answer:
                 body: bytes = answer.read(self._max_bytes + 1)
+        except HTTPError as error:
+            with error:
+                said = BytesIO(error.read(self._max_bytes))
+            raise HTTPError(error.url, error.code, error.msg, error.headers, said) from None
         except Exception:
             if too_late:
                 raise TooLateError(f"no whole answer within {self._within_s:g} s") from None
@@ -84,9 +102,9 @@ class _Http(urllib.request.HTTPHandler):
 
 
 class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, sockets: list[socket.socket]) -> None:
+    def __init__(self, sockets: list[socket.socket], tls: ssl.SSLContext | None) -> None:
         super().__init__()
-        self._connection = partial(_SeenHttps, sockets)
+        self._connection = partial(_SeenHttps, sockets, context=tls)
 
     def https_open(self, req: urllib.request.Request) -> Any:
         return self.do_open(self._connection, req)
