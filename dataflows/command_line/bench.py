@@ -19,6 +19,7 @@ _PARTS: Final = {
     "pipeline": "pipeline:main",
     "languages": "secured_services:languages",
     "security": "secured_services:security",
+    "models": "models:main",
     "kafka": "kafka:main",
 }
 """Where each part is, in ``benchmarks``."""
