@@ -44,17 +44,22 @@ def vega() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def document(name: str, title: str, data: Any) -> str:
+def document(name: str, title: str, data: Any, *, asks_its_server: bool = False) -> str:
     """A document that shows data: by ``NAME.js``, in our style.
 
     Args:
         name: of the script.
         title: of the document.
         data: what the script finds as JSON.
+        asks_its_server: the script may ask the server that it came from, and no other.
     """
     scripts = [_closed(script) for script in (vega(), asset("figures.js") + asset(f"{name}.js"))]
     allowed = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed} 'unsafe-eval'; img-src data:"
+    asked = "'self'" if asks_its_server else "'none'"
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed} 'unsafe-eval'; img-src data:; "
+        f"connect-src {asked}; form-action 'none'; base-uri 'none'"
+    )
     inside = msgspec.json.encode(data).decode().replace("<", "\\u003c")  # a string of others could end the element
     return f"""<!DOCTYPE html>
 <html lang="en">

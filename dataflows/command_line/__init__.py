@@ -14,6 +14,7 @@ from dataflows.command_line.deploy import deploy
 from dataflows.command_line.explain import explain
 from dataflows.command_line.heartbeat import heartbeat
 from dataflows.command_line.new import new
+from dataflows.command_line.page import page
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.report import report
@@ -53,6 +54,7 @@ def latecomer() -> None:
 for command in (
     run,
     report,
+    page,
     serve,
     ask,
     explain,
