@@ -27,11 +27,15 @@ from dataflows.simulated_fleet import SimulatedFleet
 from dataflows.summary import print_summary
 from runtime.metrics_server import MetricsServer
 from runtime.options import GroupedCommand
+from runtime.pinned_packages import moved_packages
 from runtime.terminal import Terminal
 
 __all__ = ["run"]
 
 _REFRESH_S: Final = 0.2
+
+_REQUIREMENTS: Final = Path(__file__).parents[2] / "requirements"
+"""Of a checkout; an installed package has none."""
 
 
 @click.command(cls=GroupedCommand)
@@ -48,6 +52,8 @@ def run(**options: Any) -> None:
     settings = RunSettings.of(**options)
     locations = located(settings)
     messages = Terminal(stderr=True, quiet=settings.quiet)
+    if (moved := moved_packages(_REQUIREMENTS)) is not None:
+        messages.warn(f"not the versions that are tested: {moved}; install with -c requirements/constraints.txt")
     metrics = Metrics(None if settings.log.has_end else messages.warn)  # what ends soon tells it in its summary
     log = opened_log(settings, locations, metrics, messages.tell)
     with ExitStack() as stack:
