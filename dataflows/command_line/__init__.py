@@ -18,6 +18,7 @@ from dataflows.command_line.page import page
 from dataflows.command_line.parity import parity
 from dataflows.command_line.produce import produce
 from dataflows.command_line.report import report
+from dataflows.command_line.retry import retry
 from dataflows.command_line.revise import revise
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
@@ -60,6 +61,7 @@ for command in (
     explain,
     verify,
     revise,
+    retry,
     training_set_command,
     produce,
     heartbeat,

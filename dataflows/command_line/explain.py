@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,14 +13,15 @@ import msgspec
 
 from dataflows.replay.explanation import explained, window_line
 from dataflows.replay.explanation_text import explanation_lines
-from dataflows.replay.finding_moments import found_moment
-from dataflows.replay.moments import moment_of
+from dataflows.replay.finding_moments import MissingError, found_moment
+from dataflows.replay.history import History
+from dataflows.replay.moments import Moment, moment_of
 from dataflows.replay.replay import Replay
 from dataflows.services.embedded import services_here
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand
-from runtime.settings import setting, taken
+from runtime.settings import changed, setting, taken
 from runtime.terminal import Terminal
 from runtime.written_files import naming
 from window_core import MAX_TIME_MS
@@ -82,9 +83,8 @@ def explain(moment: str, **options: Any) -> None:
     if own.rows is not None and (Path(own.rows).is_dir() or not Path(own.rows).parent.is_dir()):
         raise SettingsError(f"--rows {own.rows} is no file in a folder that exists")
     settings = RunSettings.of_replay(**recorded(options, messages.warn))
-    replay = Replay(settings, say=messages.tell)
     with messages.status("reading the log"):
-        history = found_moment(replay, asked)
+        replay, history = _found(settings, asked, messages)
     sensors = settings.log.layout.sensors
     asks = not own.without_services and history.rejected is None
     with replay.asking(services_here) if asks else nullcontext() as client:
@@ -100,3 +100,17 @@ def explain(moment: str, **options: Any) -> None:
     console = Terminal()
     for name, text in explanation_lines(shown):
         console.tell(text, name=name or " ")
+
+
+def _found(settings: RunSettings, asked: Moment, messages: Terminal) -> tuple[Replay, History]:
+    """The moment in the log, and the replay in which it was found.
+
+    The last arrival of a whole topic may be a long search, and only the last ticks of a device depend on it: it is
+    looked for if nothing was found without.
+    """
+    if settings.log.is_topic and settings.log.last_instant_ms is None:
+        replay = Replay(changed(settings, until_ms=MAX_TIME_MS), say=messages.tell)
+        with suppress(MissingError):
+            return replay, found_moment(replay, asked)
+    replay = Replay(settings)
+    return replay, found_moment(replay, asked)

@@ -163,15 +163,24 @@ class Replay:
             client.check()
             yield client
 
-    def records(self, client: ServiceClient, partitions: Iterable[int] | None = None) -> Iterator[OutputRecord]:
+    def records(
+        self,
+        client: ServiceClient,
+        partitions: Iterable[int] | None = None,
+        wanted: Callable[[Replayed], bool] = lambda _: True,
+    ) -> Iterator[OutputRecord]:
         """The outputs as a run writes them, the services asked many at once.
 
+        Args:
+            client: of the services.
+            partitions: those that are read; default: all.
+            wanted: which outputs are; the services are not asked about the rest.
         Raises:
             ServiceError: a service failed.
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
         step = PredictionStep(client, self.settings.log.layout.sensors, self.metrics)
-        outputs = self.outputs(partitions)
+        outputs = filter(wanted, self.outputs(partitions))
         while batch := list(islice(outputs, _OUTPUTS_AT_ONCE)):
             yield from (one for one in batch if isinstance(one, OutputRecord))
             yield from step.records([one for one in batch if not isinstance(one, OutputRecord)])

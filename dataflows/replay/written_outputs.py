@@ -16,7 +16,7 @@ from dataflows.pipeline.record import OutputKind
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 
-__all__ = ["Output", "WrittenOutputs"]
+__all__ = ["Output", "WrittenLines", "WrittenOutputs"]
 
 _LINES_BYTES: Final = 4 * 1024 * 1024
 """Of lines held at once."""
@@ -25,63 +25,76 @@ Output = tuple[OutputKind, bytes]
 """Where it stands, and its canonical JSON."""
 
 
-class WrittenOutputs:
-    """The outputs of a run, as far as they go now: what is written later is not read."""
+class WrittenLines:
+    """The outputs at one location, as far as they go now: what is written later is not read."""
 
-    def __init__(self, settings: RunSettings, say: Callable[[str], None]) -> None:
+    def __init__(self, flag: str, place: str, settings: RunSettings, say: Callable[[str], None]) -> None:
         """Look where they end; nothing is read yet.
 
         Args:
+            flag: the option that names the location, for errors.
+            place: a file, JSON lines or Parquet, or a topic.
             settings: of the run.
             say: takes a line for the user.
         Raises:
             SettingsError: they are nowhere, or cannot be read again.
             BrokerError: the broker is away.
         """
-        predictions = settings.outputs.predictions
-        if STANDARD in (predictions, settings.outputs.rejections):
-            raise SettingsError("--output and --rejections must be files or topics: standard output cannot be read")
-        rejections = settings.outputs.rejections or rejections_beside(predictions)
-        self._settings = settings
-        self._places: Final[dict[OutputKind, tuple[str, str]]] = {
-            "predictions": ("--output", predictions),
-            "rejections": ("--rejections", rejections),
-        }
-        self._ends: Final = {kind: self._ends_of(*place, say) for kind, place in self._places.items()}
+        self._flag = flag
+        self._place = place
+        self._broker: Final = settings.broker
+        if place == STANDARD:
+            raise SettingsError(f"{flag} must be a file or a topic: standard output cannot be read")
+        if not is_kafka(place):
+            if not Path(place).is_file():
+                raise SettingsError(f"{flag} {place} does not exist, or is no file")
+            self._bounds = {0: (0, Path(place).stat().st_size)}
+            return
+        location, properties = kafka_location(flag, place), read_properties(self._broker.kafka_properties)
+        reader = TopicReader(flag, location, properties, self._broker.wait_for_broker_ms, say)
+        partitions = reader.traits().partitions
+        ends = (reader.first_offsets(partitions, start) for start in ("earliest", "latest"))
+        self._bounds = dict(enumerate(zip(*ends, strict=True)))
 
-    def __iter__(self) -> Iterator[Output]:
-        """Every output, the predictions first.
+    def __iter__(self) -> Iterator[bytes]:
+        """Each as a line of canonical JSON.
 
         Raises:
             InputError: a file is damaged.
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
-        for kind, (flag, place) in self._places.items():
-            if is_kafka(place):
-                lines = self._values(kind, flag, place)
-            else:
-                lines = _rows(place) if is_parquet(place) else _lines(place, self._ends[kind][0][1])
+        if is_kafka(self._place):
+            yield from self._values()
+        elif is_parquet(self._place):
+            yield from _rows(self._place)
+        else:
+            yield from _lines(self._place, self._bounds[0][1])
+
+    def _values(self) -> Iterator[bytes]:
+        location, properties = kafka_location(self._flag, self._place), read_properties(self._broker.kafka_properties)
+        for messages in committed_messages(location, properties, self._bounds, self._broker.wait_for_broker_ms):
+            yield from (message.value() or b"" for message in messages)
+
+
+class WrittenOutputs:
+    """Both outputs of a run."""
+
+    def __init__(self, settings: RunSettings, say: Callable[[str], None]) -> None:
+        """Look where they end. Arguments and errors are those of ``WrittenLines``."""
+        predictions = settings.outputs.predictions
+        if predictions == STANDARD:
+            raise SettingsError("--output must be a file or a topic: standard output cannot be read")
+        rejections = settings.outputs.rejections or rejections_beside(predictions)
+        self._lines: Final[dict[OutputKind, WrittenLines]] = {
+            "predictions": WrittenLines("--output", predictions, settings, say),
+            "rejections": WrittenLines("--rejections", rejections, settings, say),
+        }
+
+    def __iter__(self) -> Iterator[Output]:
+        """Every output, the predictions first."""
+        for kind, lines in self._lines.items():
             for line in lines:
                 yield kind, line
-
-    def _ends_of(self, flag: str, place: str, say: Callable[[str], None]) -> dict[int, tuple[int, int]]:
-        """The first offset and the end of each partition; of a file, its size."""
-        if not is_kafka(place):
-            if not Path(place).is_file():
-                raise SettingsError(f"{flag} {place} does not exist, or is no file")
-            return {0: (0, Path(place).stat().st_size)}
-        broker = self._settings.broker
-        properties = read_properties(broker.kafka_properties)
-        reader = TopicReader(flag, kafka_location(flag, place), properties, broker.wait_for_broker_ms, say)
-        partitions = reader.traits().partitions
-        ends = (reader.first_offsets(partitions, start) for start in ("earliest", "latest"))
-        return dict(enumerate(zip(*ends, strict=True)))
-
-    def _values(self, kind: OutputKind, flag: str, place: str) -> Iterator[bytes]:
-        broker = self._settings.broker
-        location, properties = kafka_location(flag, place), read_properties(broker.kafka_properties)
-        for messages in committed_messages(location, properties, self._ends[kind], broker.wait_for_broker_ms):
-            yield from (message.value() or b"" for message in messages)
 
 
 def _lines(path: str, size: int) -> Iterator[bytes]:
