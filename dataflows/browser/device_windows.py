@@ -5,6 +5,10 @@ from threading import Lock
 from typing import Any, Final
 
 from dataflows.pipeline.record import OutputRecord
+from dataflows.replay.explanation import explained
+from dataflows.replay.explanation_text import explanation_lines
+from dataflows.replay.finding_moments import found_moment
+from dataflows.replay.moments import moment_of
 from dataflows.replay.replay import Replay
 from dataflows.settings import RunSettings
 from window_core import Evaluation
@@ -72,6 +76,16 @@ class DeviceWindows:
             "events_before": None if before is None else before.events,
             **self._shown(evaluation, late),
         }
+
+    def explanation(self, evaluation_id: str) -> list[tuple[str, str]]:
+        """An evaluation explained, without the services: the lines of ``latecomer explain``; the log is read for it.
+
+        Raises:
+            SettingsError: the log does not have it.
+        """
+        with self._lock:
+            history = found_moment(Replay(self._settings, (), self._say), moment_of(evaluation_id, None))
+        return list(explanation_lines(explained(history, self._settings.log.layout.sensors, None)))
 
     def _shown(self, evaluation: Evaluation, late: set[int | None]) -> dict[str, Any]:
         """The events of a window, or as many as a chart can show: late ones and the one that caused it among them."""

@@ -159,8 +159,13 @@ def _window(server: PageServer, asked: dict[str, str]) -> Any:
     return {**window, "prediction": None if prediction is None else msgspec.Raw(prediction)}
 
 
+def _explanation(server: PageServer, asked: dict[str, str]) -> Any:
+    return {"lines": server.windows.explanation(asked["evaluation"])}
+
+
 _ANSWERS: Final[dict[str, Callable[[PageServer, dict[str, str]], Any]]] = {
     "/fleet": _fleet,
     "/evaluations": _evaluations,
     "/window": _window,
+    "/explanation": _explanation,
 }

@@ -41,10 +41,12 @@ const moment = element("output", { id: "moment", for: "slider" });
 const windowPlace = element("div", { id: "window" });
 const explained = element("dl", { class: "facts", id: "explained" });
 const answer = element("div", { id: "answer" });
+const explain = element("button", { type: "button", id: "explain" }, "Explain");
+const explanation = element("dl", { class: "facts", id: "explanation", "aria-live": "polite" });
 const look = element("div", { hidden: "" },
   element("div", { class: "choices" },
     element("label", { class: "wide" }, "Evaluation ", slider), element("label", {}, "Sensor ", sensor)),
-  moment, windowPlace, element("h3", {}, "Why"), explained, answer);
+  moment, windowPlace, element("h3", {}, "Why"), explained, answer, explain, explanation);
 const rejections = element("div", { id: "rejections", class: "scroll", tabindex: "0", role: "region", "aria-label": "Rejections" });
 
 main.append(
@@ -136,6 +138,7 @@ async function showWindow() {
   windowPlace.replaceChildren(made);
   if (open) made.querySelector("details").open = true;
   showFacts(window);
+  if (windowPlace.dataset.evaluation !== evaluation.id) explanation.replaceChildren();
   windowPlace.dataset.evaluation = evaluation.id;
 }
 
@@ -172,6 +175,15 @@ function showFacts(window) {
     ...Object.entries(prediction.features).map(([name, value]) => [name, value === null ? "" : String(value)]),
     ...Object.entries(prediction.result)])
     : element("p", { class: "none" }, "The outputs have no prediction for it: not yet, no longer at hand, or REFUSED."));
+}
+
+/** The evaluation that is shown, as `latecomer explain` tells it; the log is read for it. */
+async function showExplanation() {
+  const { evaluation } = windowPlace.dataset;
+  explanation.replaceChildren(element("dd", {}, "Reading the log…"));
+  const { lines } = await ask("/explanation", { evaluation }).finally(() => explanation.replaceChildren());
+  if (evaluation !== windowPlace.dataset.evaluation) return;
+  explanation.replaceChildren(...lines.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
 }
 
 /** Run what asks the server; what goes wrong is said. */
@@ -213,6 +225,7 @@ async function refresh() {
 filter.addEventListener("input", () => state.fleet && showFleet());
 slider.addEventListener("input", () => told(showWindow));
 sensor.addEventListener("change", () => told(showWindow));
+explain.addEventListener("click", () => told(showExplanation));
 addEventListener("hashchange", () => told(chooseDevice));
 
 await told(refresh);

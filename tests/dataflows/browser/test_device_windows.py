@@ -65,6 +65,14 @@ def test_of_a_long_window_some_events_are_shown(windows: DeviceWindows, folder: 
     assert 1 < len(usual) <= 10 < window["events"]
 
 
+def test_an_evaluation_is_explained_in_lines(windows: DeviceWindows, folder: Path) -> None:
+    last = predictions_of(folder, "device-0001")[-1]
+    lines = windows.explanation(last["evaluation_id"])
+    assert lines[0][0] == "evaluation"
+    assert last["evaluation_id"] in lines[0][1]
+    assert {"window", "sensor1"} <= {name for name, _ in lines}
+
+
 def test_what_the_log_does_not_have_is_nothing(windows: DeviceWindows) -> None:
     assert windows.evaluations("nobody") == []
     assert windows.window("nobody", "nobody/0/0") is None

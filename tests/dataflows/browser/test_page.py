@@ -111,6 +111,7 @@ def test_a_head_has_the_headers_and_no_body(page: str) -> None:
         ("/evaluations", 400),
         ("/window?device=a", 400),
         ("/window?device=nobody&evaluation=nobody/0/0", 404),
+        ("/explanation?evaluation=nobody/0/0", 503),
     ],
 )
 def test_what_is_not_there_is_said(page: str, path: str, status: int) -> None:
@@ -154,6 +155,11 @@ def test_a_window_is_looked_at_by_the_keyboard(browser: Browser, page: str, run:
     assert values[-1] == predictions[0]["result"]["logistic_regression_result"]
     slider.send_keys(Keys.END)
     shown(browser, predictions[-1]["evaluation_id"])
+    browser.driver.find_element("id", "explain").send_keys(Keys.ENTER)
+    browser.until("return document.querySelectorAll('#explanation dt').length > 5")
+    assert predictions[-1]["evaluation_id"] in browser.run(
+        "return document.querySelector('#explanation dd').textContent"
+    )
     points = [mark for mark in browser.marks("window-figure") if mark["kind"] == "point"]
     assert len(points) == len(browser.table("window-figure")) == predictions[-1]["events"]
     assert browser.said() == []
