@@ -147,8 +147,8 @@ def _tidy(kubectl: Kubectl, manifests: Manifests, say: Say) -> None:
             remove_savepoint(kubectl, savepoint, say)
         if manifests.uses_operator and start != start.used():
             start.used().write(kubectl)
-        elif start.replaced:
-            replace(start, replaced=()).write(kubectl)
+        elif start.replaced or start.path == "":
+            replace(start, path=start.path or None, replaced=()).write(kubectl)
         remove_leftovers(kubectl, manifests, say)
     except DeployError as error:
         say(f"what earlier versions left is still there: {error}")

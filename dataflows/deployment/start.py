@@ -95,12 +95,12 @@ def where_to_start(kubectl: Kubectl, savepoint: str | None, *, from_nothing: boo
         return ""
     if savepoint is not None:
         return savepoint
+    knows_checkpoint = has_checkpoint(kubectl)
+    if knows_checkpoint and not uses_operator:
+        return None  # Flink resumes from it, whatever it is told
     kept = kept_start(kubectl).path
     if kept is not None:
         return kept
-    knows_checkpoint = has_checkpoint(kubectl)
-    if knows_checkpoint and not uses_operator:
-        return None
     if knows_checkpoint or kubectl.get("persistentvolumeclaim", _STATE) is not None:
         raise DeployError(
             f"the volume {_STATE} is there, perhaps with the state of an earlier job, and nothing says where to "

@@ -67,7 +67,8 @@ def progress(kubectl: Kubectl, manifests: Manifests) -> dict[str, tuple[str, boo
     states = {}
     for wanted in workloads:
         kind, name = wanted["kind"], wanted["metadata"]["name"]
-        states[name] = _STATES[kind](found.get((kind, name)))
+        state = _job_manager if name == JOB_MANAGER else _STATES[kind]
+        states[name] = state(found.get((kind, name)))
     if all(is_ready for _, is_ready in states.values()):
         states["job"] = _job_state(job_report(kubectl))
     return states
@@ -95,12 +96,16 @@ def _stateful_set(found: dict[str, Any] | None) -> tuple[str, bool]:
 
 
 def _job(found: dict[str, Any] | None) -> tuple[str, bool]:
+    """Of any Job but the job manager's, which never ends while it is wanted."""
     if found is None:
         return "done", True  # those that end are removed by the cluster some time after
-    status = found["status"]
-    if found["metadata"]["name"] == JOB_MANAGER:
-        return ("up", True) if status.get("ready") else ("starting", False)
-    return ("done", True) if status.get("succeeded") else ("running", False)
+    return ("done", True) if found["status"].get("succeeded") else ("running", False)
+
+
+def _job_manager(found: dict[str, Any] | None) -> tuple[str, bool]:
+    if found is None:
+        return "missing", False
+    return ("up", True) if found["status"].get("ready") else ("starting", False)
 
 
 def _flink_deployment(found: dict[str, Any] | None) -> tuple[str, bool]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path("grpc_services/python/stubs")
-MANIFESTS = ("README.md", "base", "components", "overlays/local", "overlays/production")  # no overlay of a user's own
+MANIFESTS = ("README.md", "base", "components", "overlays/local", "overlays/local-operator", "overlays/production")
+"""Without overlays of a user's own."""
 
 
 def generate_stubs(root: Path) -> None:

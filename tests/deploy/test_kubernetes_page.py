@@ -1,6 +1,6 @@
 """Every command on the page about Kubernetes is run in its order on a cluster, but for those that say what they need.
 
-The cluster has to have the project's images.
+The cluster has to have the project's images. Its overlays are rendered without one.
 """
 
 import os
@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 SKIPPED = re.findall(r"^```sh needs ([^\n]+)\n", PAGE, re.MULTILINE)
+WITH_OPERATOR = re.findall(r"^```sh needs the operator\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 FILES = re.findall(r"^`(\S+\.yaml)`:\n\n```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 EXPECTED = (
@@ -31,6 +32,7 @@ EXPECTED = (
     ("resumes from file:/", "running in namespace latecomer"),
     ("an overlay of your own",),
     (),
+    ("3 images", "registry.company.example/latecomer/flink-job:0.1.0"),
     ("secret/features-tls created", "secret/latecomer-job-tls created"),
     ("secret/latecomer-token-issuer created",),
     ("running in namespace latecomer",),
@@ -42,7 +44,11 @@ EXPECTED = (
 
 def test_each_block_has_an_expectation_and_what_is_not_run_says_why() -> None:
     assert len(BLOCKS) == len(EXPECTED)
-    assert SKIPPED == ["docker and kind", "the operator", "the images, and a quarter of an hour"]
+    operator = ["the operator"] * len(WITH_OPERATOR)
+    assert sorted(SKIPPED) == sorted(
+        ["docker and kind", "your image", "the images, and a quarter of an hour", *operator]
+    )
+    assert len(WITH_OPERATOR) == 3
 
 
 def test_every_command_and_flag_of_ours_exists() -> None:
@@ -74,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check_ports_are_free() -> None:
     """Whatever listens on the port that the page forwards would get the page's events in place of the cluster."""
-    for port in set(re.findall(r"localhost:(\d+)", PAGE)):
+    for port in set(re.findall(r"127\.0\.0\.1:(\d+)", PAGE)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -105,6 +111,20 @@ def run(block: str, folder: Path) -> str:
     said = (folder / "said").read_text()
     assert status == 0, f"{block}\n{said}"
     return said
+
+
+@pytest.mark.timeout(2_000)
+def test_the_page_does_what_it_says_with_the_operator(folder: Path) -> None:
+    kubectl = ["kubectl", f"--kubeconfig={folder / 'kubeconfig'}"]
+    label = "--selector=app.kubernetes.io/name=flink-kubernetes-operator"
+    listed = [*kubectl, "get", "deployments", "--all-namespaces", "--output=name", label]
+    if not subprocess.run(listed, check=True, capture_output=True).stdout:
+        pytest.skip("no Flink Kubernetes Operator runs in the cluster")
+    try:
+        for block, expected in zip(WITH_OPERATOR[:2], ("resumes from", "condition met"), strict=True):
+            assert expected in run(block, folder)
+    finally:
+        subprocess.run([*kubectl, "delete", "namespace", "latecomer", "--ignore-not-found"], check=False)
 
 
 @pytest.mark.timeout(3_000)

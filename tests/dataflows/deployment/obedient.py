@@ -36,7 +36,7 @@ FLINK = {
 
 
 class Obedient(ClusterOfObjects):
-    """Does what it is told, and fails at one command.
+    """Does what it is told, and fails at one command. A Job that is applied is ready at once.
 
     Attributes:
         done: what it was told to change, each as the command and what it is about.
@@ -63,6 +63,7 @@ class Obedient(ClusterOfObjects):
             about = [one["metadata"]["name"] for one in items]
             if arguments[0] == "apply" and "--dry-run=server" not in arguments:
                 self.applied |= {one["metadata"]["name"]: one for one in items}
+                self.objects += tuple(ready(one) for one in items if one["kind"] == "Job")
         told = " ".join(["try" if "--dry-run=server" in arguments else arguments[0], *about])
         self.done.append(told)
         if self._fails_at and told.startswith(self._fails_at):

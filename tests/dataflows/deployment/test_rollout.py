@@ -192,3 +192,9 @@ def test_an_overlay_of_the_other_way_changes_nothing(step: Any) -> None:
         with pytest.raises(DeployError, match="--overlay DIR"):
             step(cluster, wanted, 0, [].append)
         assert cluster.done == []
+
+
+def test_a_start_from_nothing_serves_no_other_job() -> None:
+    cluster = Obedient(CLAIM, ready(WORKERS), kept(path=""))
+    applied(cluster)
+    assert cluster.applied["latecomer-start"]["data"] == {}

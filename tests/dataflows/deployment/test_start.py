@@ -51,6 +51,7 @@ def test_a_start_that_the_operator_has_noted_serves_no_other_job() -> None:
         ((CLAIM, kept(path="a")), True, "a"),
         ((CLAIM, kept(path="")), False, ""),
         ((CLAIM, REMEMBERED), False, None),  # Flink goes on by itself
+        ((CLAIM, REMEMBERED, kept(path="a")), False, None),  # from there, and not from before
         ((CLAIM, REMEMBERED), True, DeployError),  # under another id: it would not
         ((REMEMBERED,), True, DeployError),
         ((CLAIM, kept(replaced="a")), True, DeployError),

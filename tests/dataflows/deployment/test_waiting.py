@@ -81,6 +81,7 @@ def test_the_job_manager_is_a_job_that_is_up_and_never_done() -> None:
     name = "latecomer-jobmanager"
     assert state_of("Job", {"ready": 1}, name) == ("up", True)
     assert state_of("Job", {"active": 1, "ready": 0}, name) == ("starting", False)
+    assert progress(ClusterOfObjects(), manifests(("Job", name)))[name] == ("missing", False)
 
 
 @pytest.mark.parametrize(

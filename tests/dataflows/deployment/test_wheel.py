@@ -64,6 +64,8 @@ def test_the_wheel_holds_the_packages_their_data_and_the_manifests_and_nothing_e
     wanted |= {"dataflows/kafka_broker/pom.xml", "grpc_services/python/artifacts/log_reg_model_v2.json"}
     template = ("Dockerfile", "README.md", "events.csv", "plant.toml")
     wanted |= {f"dataflows/new_project/template/{name}" for name in template}
+    assets = checkout / "dataflows" / "browser" / "assets"
+    wanted |= {str(path.relative_to(checkout)) for path in assets.iterdir()}
     stubs = checkout / "grpc_services" / "python" / "stubs"
     wanted |= {str(path.relative_to(checkout)) for path in stubs.rglob("*.py*")}
     jar = "dataflows/flink_job/jars/latecomer-flink-job.jar"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.plain_model import plain_model
 from tests.reference import answered, rejection_line
-from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, Output, WindowSpec, checked_event
+from window_core import DEMO_SENSORS, DeviceWindow, Evaluation, Output, Sensors, WindowSpec, checked_event
 
 __all__ = ["Laptop", "Output", "Record"]
 
@@ -31,8 +31,9 @@ class Laptop:
         lines: every output so far, and the instant that it belongs to.
     """
 
-    def __init__(self, spec: WindowSpec) -> None:
+    def __init__(self, spec: WindowSpec, sensors: Sensors = DEMO_SENSORS) -> None:
         self._spec = spec
+        self._sensors = sensors
         self._windows: dict[str, tuple[DeviceWindow, WindowSpec]] = {}
         self.lines: dict[bytes, int] = {}
 
@@ -42,9 +43,9 @@ class Laptop:
                 continue  # a heartbeat
             fields = json.loads(record.value)
             device_id = fields["device_id"]
-            readings = [fields[name] for name in DEMO_SENSORS.names]
+            readings = [fields.get(name) for name in self._sensors.names]
             key = (record.key or "").encode()
-            event = checked_event(DEMO_SENSORS, device_id, fields["time"], readings, record.arrival_ms, key=key)
+            event = checked_event(self._sensors, device_id, fields["time"], readings, record.arrival_ms, key=key)
             *ticks, output = self._taken_up(device_id).on_event(event, record.arrival_ms)
             self._keep(ticks)
             self._keep([output], f"{record.partition}/{record.offset}")
@@ -72,9 +73,9 @@ class Laptop:
     def _keep(self, outputs: Iterable[Output], position: str | None = None) -> None:
         for output in outputs:
             if isinstance(output, Evaluation):
-                is_refused, line = answered(output, position, plain_model(DEMO_SENSORS))
+                is_refused, line = answered(output, position, plain_model(self._sensors))
                 assert not is_refused
                 self.lines[line] = output.as_of_ms
             else:
                 assert position is not None
-                self.lines[rejection_line(output, position, DEMO_SENSORS)] = output.arrival_ms
+                self.lines[rejection_line(output, position, self._sensors)] = output.arrival_ms

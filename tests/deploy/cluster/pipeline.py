@@ -14,7 +14,7 @@ import yaml
 
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from tests.deploy.cluster.laptop import Laptop, Record
-from window_core import WindowSpec
+from window_core import DEMO_SENSORS, Sensors, WindowSpec
 
 __all__ = ["GIVE_UP_S", "OUTPUTS", "Comparison", "Pipeline", "chosen_context", "helper_pod", "write_overlay"]
 
@@ -64,10 +64,10 @@ class Comparison(dict[str, int]):
 class Pipeline:
     """The pipeline in one namespace, and what has to come out of it."""
 
-    def __init__(self, context: str | None, namespace: str) -> None:
+    def __init__(self, context: str | None, namespace: str, sensors: Sensors = DEMO_SENSORS) -> None:
         self.context, self.namespace = context, namespace
         self.kubectl = Kubectl(context, namespace)
-        self.laptop = Laptop(WindowSpec())
+        self.laptop = Laptop(WindowSpec(), sensors)
         self._taken = [0, 0, 0, 0]  # offsets of raw-events that the laptop has seen, by partition
         self._given: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
 
