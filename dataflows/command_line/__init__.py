@@ -10,6 +10,7 @@ from dataflows import __version__
 from dataflows.command_line.ask import ask
 from dataflows.command_line.bench import bench
 from dataflows.command_line.broker import broker
+from dataflows.command_line.compare import compare
 from dataflows.command_line.deploy import deploy
 from dataflows.command_line.explain import explain
 from dataflows.command_line.heartbeat import heartbeat
@@ -62,6 +63,7 @@ for command in (
     verify,
     revise,
     retry,
+    compare,
     training_set_command,
     produce,
     heartbeat,

@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
-from dataflows.connectors.locations import is_parquet
-from dataflows.connectors.table_files import check_output_table
+from dataflows.connectors.table_files import check_output_table, write_lines
 from dataflows.replay import Replay
 from dataflows.replay.moves import Moves
 from dataflows.replay.revisions import doubts, revised
@@ -22,7 +20,6 @@ from dataflows.settings import RUN_PREDICTIONS, RunSettings, replay_options, set
 from runtime.options import GroupedCommand
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
-from runtime.written_files import naming
 
 __all__ = ["revise"]
 
@@ -64,15 +61,13 @@ def revise(**options: Any) -> None:
     counts: Counter[str] = Counter()
     moves = Moves()
     with messages.status("reading the log"), replay.asking() as client:
-        _write(own.output, _lines(replay, client, counts, moves, too_late=own.too_late))
+        write_lines(_lines(replay, client, counts, moves, too_late=own.too_late), own.output)
     if own.as_json:
         summary = {
             "predictions": counts["evaluations"],
             "in_doubt": moves.pairs,
             "events": counts["events"],
-            "moved_by_more_than": {f"{bound:g}": number for bound, number in moves.above()},
-            "incomparable": moves.incomparable,
-            "furthest": moves.furthest,
+            **moves.summary(),
             "output": own.output,
         }
         sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
@@ -98,19 +93,3 @@ def _lines(
             causes.update(revision.doubt.because)
             yield revision.encoded(moves.take(revision.was, revision.now))
     counts["events"] = len(causes)
-
-
-def _write(path: str, lines: Iterator[bytes]) -> None:
-    """Write the lines, whole or not at all."""
-    new = Path(path + ".lines")
-    try:
-        with naming(path), new.open("wb") as file:
-            file.writelines(line + b"\n" for line in lines)
-        if is_parquet(path):
-            from dataflows.connectors.parquet import written_as_parquet  # polars is loaded when it is needed
-
-            written_as_parquet(new, Path(path))
-        else:
-            new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dataflows.connectors.locations import is_parquet
 from dataflows.pipeline.first_records import InputError
 from runtime.errors import SettingsError
+from runtime.written_files import naming
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLE_SUFFIXES", "check_input_table", "check_output_table", "read_table", "write_table"]
+__all__ = ["TABLE_SUFFIXES", "check_input_table", "check_output_table", "read_table", "write_lines", "write_table"]
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -104,6 +106,26 @@ def write_table(table: "pl.DataFrame", path: str) -> None:
         new.unlink(missing_ok=True)
         raise os_error_in(error, path) from None
     new.replace(path)
+
+
+def write_lines(lines: Iterable[bytes], path: str) -> None:
+    """Write lines of JSON whole or not at all: as they are, or as Parquet if the name says so.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    new = Path(path + ".lines")
+    try:
+        with naming(path), new.open("wb") as file:
+            file.writelines(line + b"\n" for line in lines)
+        if is_parquet(path):
+            from dataflows.connectors.parquet import written_as_parquet
+
+            written_as_parquet(new, Path(path))
+        else:
+            new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _check_suffix(flag: str, path: str, suffixes: Iterable[str]) -> None:

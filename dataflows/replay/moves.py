@@ -6,7 +6,7 @@ from typing import Final
 
 from dataflows.services.answers import Answer, Refusal
 
-__all__ = ["Moves", "distance"]
+__all__ = ["Moves", "distance", "shown_answer"]
 
 _BOUNDS: Final = (0.0, 0.0001, 0.001, 0.01, 0.1)
 """For probabilities, which most models give: nothing, noise, and what may change a decision."""
@@ -63,6 +63,14 @@ class Moves:
         """Bounds, and how many pairs are further apart than each."""
         return ((bound, self._above[bound]) for bound in _BOUNDS)
 
+    def summary(self) -> dict[str, object]:
+        """The same for a program."""
+        return {
+            "moved_by_more_than": {f"{bound:g}": number for bound, number in self.above()},
+            "incomparable": self.incomparable,
+            "furthest": self.furthest,
+        }
+
     def lines(self) -> Iterator[str]:
         """The same for a person."""
         for bound, number in self.above():
@@ -70,3 +78,11 @@ class Moves:
         if self.incomparable:
             yield f"{self.incomparable:>10,} cannot be compared: one was refused, or the results are no numbers"
         yield f"furthest by {self.furthest:.9g}"
+
+
+def shown_answer(answer: Answer) -> dict[str, object]:
+    """An answer as it stands in a line of JSON."""
+    if isinstance(answer, Refusal):
+        return {"status": answer.status, "service": answer.service, "message": answer.message}
+    result = dict(sorted(answer.result.items()))
+    return {"features": answer.features, "model_id": answer.model_id, "result": result}

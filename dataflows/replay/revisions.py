@@ -8,8 +8,9 @@ import msgspec
 
 from dataflows.pipeline.record import LoggedEvent
 from dataflows.replay.missed_events import DeviceHistory
+from dataflows.replay.moves import shown_answer
 from dataflows.replay.replay import Replay
-from dataflows.services.answers import Answer, Prediction
+from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient
 from window_core import Evaluation
 
@@ -59,8 +60,8 @@ class Revision(NamedTuple):
                 "events": was.events,
                 "because": self.doubt.because,
                 "moved": moved,
-                "was": _shown(self.was),
-                "now": _shown(self.now),
+                "was": shown_answer(self.was),
+                "now": shown_answer(self.now),
             }
         )
 
@@ -125,10 +126,3 @@ def _histories(replay: Replay, partition: int, *, too_late: bool) -> dict[str, D
     for history in histories.values():
         history.close()
     return histories
-
-
-def _shown(answer: Answer) -> dict[str, object]:
-    if isinstance(answer, Prediction):
-        result = dict(sorted(answer.result.items()))
-        return {"features": answer.features, "model_id": answer.model_id, "result": result}
-    return {"status": answer.status, "service": answer.service, "message": answer.message}
