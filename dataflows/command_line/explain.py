@@ -21,7 +21,7 @@ from dataflows.services.embedded import services_here
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand
-from runtime.settings import changed, setting, taken
+from runtime.settings import setting, taken
 from runtime.terminal import Terminal
 from runtime.written_files import naming
 from window_core import MAX_TIME_MS
@@ -109,7 +109,7 @@ def _found(settings: RunSettings, asked: Moment, messages: Terminal) -> tuple[Re
     looked for if nothing was found without.
     """
     if settings.log.is_topic and settings.log.last_instant_ms is None:
-        replay = Replay(changed(settings, until_ms=MAX_TIME_MS), say=messages.tell)
+        replay = Replay(settings, say=messages.tell, own_clocks=True)
         with suppress(MissingError):
             return replay, found_moment(replay, asked)
     replay = Replay(settings)

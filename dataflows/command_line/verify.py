@@ -1,9 +1,12 @@
 """``latecomer verify``: whether the outputs of a run are what they should be."""
 
 import os
+import signal
 import sys
 from collections.abc import Container, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from time import sleep
 from typing import Any, Final, TypeVar
 
 import click
@@ -13,9 +16,11 @@ from dataflows.replay.expected_outputs import expected_outputs, without_answers
 from dataflows.replay.replay import Replay
 from dataflows.replay.sample import Sample
 from dataflows.replay.verification import FAULTS, Finding, Verification, first_difference
+from dataflows.replay.verify_metrics import VerifyMetrics
 from dataflows.replay.written_outputs import WrittenOutputs
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
+from runtime.metrics_server import MetricsServer
 from runtime.options import GroupedCommand
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
@@ -53,11 +58,28 @@ class VerifySettings:
         flag="--grace",
         kind="duration",
     )
+    follow: bool = setting(
+        False, "Stay with a topic: read it and its outputs again and again, as a whole, until Ctrl-C.", kind="switch"
+    )
+    every_ms: int = setting(60_000, "With --follow: pause between two looks.", flag="--every", kind="duration")
+    metrics_port: int | None = setting(
+        None, "With --follow: port that serves metrics in Prometheus' format; 0 takes a free one. Default: no metrics.",
+        kind="integer",
+    )  # fmt: skip
+    metrics_host: str = setting(
+        "127.0.0.1", "Name or address that --metrics-port listens on; 0.0.0.0 for all.", shows="HOST"
+    )
     as_json: bool = setting(False, "Print what was found as one line of JSON.", flag="--json", kind="switch")
 
     def __post_init__(self) -> None:
         if self.devices and self.sample is not None:
             raise SettingsError("--devices and --sample cannot be used together")
+        if self.metrics_port is not None and not self.follow:
+            raise SettingsError("--metrics-port needs --follow")
+        if self.metrics_port is not None and not 0 <= self.metrics_port < 65_536:
+            raise SettingsError(f"--metrics-port must be a port, or 0 for a free one, not {self.metrics_port}")
+        if self.every_ms < 1:
+            raise SettingsError("--every must be above 0")
         _ = self.wanted
 
     @property
@@ -85,43 +107,72 @@ def verify(**options: Any) -> int:
     should be, 1 if not.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end it, also one in the background
+        signal.signal(number, signal.default_int_handler)
     messages = Terminal(stderr=True)
     own = taken(VerifySettings, options)
     settings = RunSettings.of_replay(**recorded(options, messages.warn))
-    written = WrittenOutputs(settings, messages.tell)  # before the log, which only grows: all of them are of it
-    replay = Replay(settings, own.wanted, messages.tell)
-    found = verified(written, replay, own, messages)
-    if own.as_json:
-        sys.stdout.write(_json(found) + "\n")
-    else:
-        _tell(found, Terminal())
+    if own.follow:
+        return _follow(settings, own, messages)
+    found = verified(settings, own, messages)
+    _show(found, own)
     return int(not found.is_clean)
 
 
-def verified(written: WrittenOutputs, replay: Replay, own: VerifySettings, messages: Terminal) -> Verification:
+def verified(settings: RunSettings, own: VerifySettings, messages: Terminal) -> Verification:
     """What is found.
 
     Raises:
+        SettingsError: there is no such log, or no such output.
         ServiceError: a service failed.
         BrokerError: records are gone meanwhile, or the broker is away.
         InputError: a file is damaged.
     """
-    found = Verification(own.wanted, _behind_ms(replay, own.grace_ms))
+    log = settings.log
+    written = WrittenOutputs(settings, messages.tell)  # before the log, which only grows: all of them are of it
+    is_under_way = log.is_topic and log.end_offsets is None and log.until_ms is None
+    replay = Replay(settings, own.wanted, messages.tell)
+    found = Verification(own.wanted, is_under_way)
     for kind, line in _watched(written, "outputs read", messages):
         found.see(*(without_answers(kind, line) if own.without_services else (kind, line)))
     for alike in _watched(expected_outputs(replay, asks=not own.without_services), "outputs compared", messages):
         found.expect(*alike)
-    found.finish(written)
+    clocks_ms = [clock_ms or 0 for clock_ms in replay.clocks_ms.values()]
+    found.finish(written, max(clocks_ms) - own.grace_ms, min(clocks_ms) - own.grace_ms)
     return found
 
 
-def _behind_ms(replay: Replay, grace_ms: int) -> int | None:
-    """The instant up to which a run under way must have written everything; ``None``: the run has an end."""
-    log = replay.settings.log
-    if not log.is_topic or log.end_offsets is not None or log.until_ms is not None:
-        return None
-    end_ms = replay.log.end_ms(None)
-    return None if end_ms is None else end_ms - grace_ms
+def _follow(settings: RunSettings, own: VerifySettings, messages: Terminal) -> int:
+    """Verify again and again, until Ctrl-C; what changes is told."""
+    if not settings.log.is_topic:
+        raise SettingsError("--follow needs an input from Kafka: a file does not go on")
+    metrics, shown, found = VerifyMetrics(), "", Verification()
+    with ExitStack() as stack:
+        if own.metrics_port is not None:
+            try:
+                server = MetricsServer(metrics.registry, own.metrics_host, own.metrics_port)
+            except OSError as error:
+                raise OSError(f"--metrics-port {own.metrics_port}: {error.strerror}") from None
+            stack.callback(server.close)
+            messages.tell(f"metrics: {server.url}")
+        with suppress(KeyboardInterrupt):
+            while True:
+                found = verified(settings, own, messages)
+                metrics.tell(found)
+                told = ", ".join(f"{fault} {getattr(found, fault).count:,}" for fault in FAULTS)
+                if told != shown:
+                    messages.tell(f"{sum(found.seen.values()):,} outputs: {told}")
+                    shown = told
+                sleep(own.every_ms / 1000)
+    _show(found, own)
+    return int(not found.is_clean)
+
+
+def _show(found: Verification, own: VerifySettings) -> None:
+    if own.as_json:
+        sys.stdout.write(_json(found) + "\n")
+    else:
+        _tell(found, Terminal())
 
 
 def _watched(values: Iterable[One], what: str, messages: Terminal) -> Iterator[One]:

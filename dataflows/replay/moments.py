@@ -8,7 +8,6 @@ from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
 from dataflows.replay.replay import Replay
 from runtime.errors import SettingsError
-from window_core import MAX_TIME_MS
 
 __all__ = ["AtInstant", "AtPosition", "Moment", "OfEvaluation", "device_records", "first_positions", "moment_of"]
 
@@ -81,8 +80,7 @@ def device_records(
 ) -> Iterator[LoggedEvent | OutputRecord]:
     """The events of one device in a partition, and the rejections of its INVALID records as far as their key tells.
 
-    Where keys are device ids, the records of other devices are not decoded. With ``until_ms`` at the end of all time
-    the clock runs to the last arrival of the partition.
+    Where keys are device ids, the records of other devices are not decoded.
 
     Args:
         replay: of the log.
@@ -109,5 +107,4 @@ def device_records(
         elif found is not None and (is_keyed or isinstance(found, LoggedEvent)):
             yield found
     others.update(found_key.decode(errors="replace") for found_key in keys if found_key)
-    end_ms = log.end_ms(reader.clock_ms)
-    replay.end_ms[partition] = reader.clock_ms if end_ms == MAX_TIME_MS else end_ms  # nobody looked for the end
+    replay.ended(partition, reader)

@@ -11,13 +11,14 @@ from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
+from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import services_of
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from runtime.settings import changed
-from window_core import WindowSpec
+from window_core import MAX_TIME_MS, WindowSpec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,6 +43,7 @@ class Replay:
         log: the log.
         metrics: what was counted while it was read.
         end_ms: of each partition that was read to its end, the instant up to which its clock ran, if it has a clock.
+        clocks_ms: of each, the largest arrival that it has shown.
 
     >>> replay = Replay.of("tests/dataflows/replay/small.jsonl")
     >>> replay.predictions().select("position", "cause", "events")
@@ -58,7 +60,12 @@ class Replay:
     """
 
     def __init__(
-        self, settings: RunSettings, devices: Container[str] = (), say: Callable[[str], None] = lambda _: None
+        self,
+        settings: RunSettings,
+        devices: Container[str] = (),
+        say: Callable[[str], None] = lambda _: None,
+        *,
+        own_clocks: bool = False,
     ) -> None:
         """Open the log; nothing is read yet.
 
@@ -67,6 +74,8 @@ class Replay:
                 sample of a run without options.
             devices: those whose outputs are wanted; empty: all. INVALID records are of no device and always given.
             say: takes a line for the user.
+            own_clocks: of a topic of which no end is given, the clock of each partition runs to just before its own
+                last arrival, and not to the last arrival of all, which may be a long search.
         Raises:
             SettingsError: there is no such log.
             BrokerError: the broker is away.
@@ -80,8 +89,11 @@ class Replay:
             raise SettingsError(f"--input {path} does not exist{hint}")
         self.settings: Final = changed(settings, input=path)
         self.metrics: Final = Metrics()
-        self.log: Final[Log] = opened_log(self.settings, Locations(path, STANDARD, STANDARD, False), self.metrics, say)
+        self._own_clocks: Final = own_clocks and settings.log.is_topic and settings.log.last_instant_ms is None
+        opened = changed(self.settings, until_ms=MAX_TIME_MS) if self._own_clocks else self.settings
+        self.log: Final[Log] = opened_log(opened, Locations(path, STANDARD, STANDARD, False), self.metrics, say)
         self.end_ms: Final[dict[int, int | None]] = {}
+        self.clocks_ms: Final[dict[int, int | None]] = {}
         self._devices: Final = devices
 
     @classmethod
@@ -109,7 +121,15 @@ class Replay:
             if found is not None and (not wanted or isinstance(found, OutputRecord) or found.event.device_id in wanted):
                 yield found
         reader.count()
-        self.end_ms[partition] = self.log.end_ms(reader.clock_ms)
+        self.ended(partition, reader)
+
+    def ended(self, partition: int, reader: PartitionReader) -> None:
+        """A partition was read to its end: note how far its clock runs."""
+        clock_ms = self.clocks_ms[partition] = reader.clock_ms
+        if self._own_clocks:
+            self.end_ms[partition] = None if clock_ms is None else clock_ms - 1  # the next may share its millisecond
+        else:
+            self.end_ms[partition] = self.log.end_ms(clock_ms)
 
     def outputs(self, partitions: Iterable[int] | None = None) -> Iterator[Replayed]:
         """The outputs of the wanted devices, unasked: those of a device in their order, partition by partition.

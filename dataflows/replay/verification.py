@@ -64,7 +64,7 @@ class Verification:
 
     Attributes:
         devices: those whose outputs are looked at; empty: all.
-        behind_ms: what should be as of a later instant may still be written; ``None``: the run has ended.
+        is_under_way: the run may still write what is missing now.
         seen: how many outputs of each kind are there.
         expected: how many should be.
         repeats: outputs that are there once more, byte for byte, as at-least-once delivery allows.
@@ -76,7 +76,7 @@ class Verification:
     """
 
     devices: Container[str] = ()
-    behind_ms: int | None = None
+    is_under_way: bool = False
     seen: dict[OutputKind, int] = field(default_factory=lambda: {"predictions": 0, "rejections": 0})
     expected: int = 0
     repeats: Finding = field(default_factory=Finding)
@@ -90,6 +90,7 @@ class Verification:
         self._found: dict[str, tuple[int, int]] = {}  # the place of each, and a hash of its bytes
         self._others: dict[str, list[tuple[int, int]]] = {}  # what is there under the same name with other bytes
         self._last: dict[tuple[str, str], int] = {}  # the place of the last one of each sequence
+        self._missing: list[tuple[bool, int | None, dict[str, Any]]] = []  # whether a tick, and as of when
         self._places = 0
 
     @property
@@ -125,9 +126,11 @@ class Verification:
         name = _decode(alike[0][1])
         first = self._found.pop(name.key, None)
         if first is None:
-            as_of_ms = name.as_of_ms if name.arrival_ms is None else name.arrival_ms
-            is_due = self.behind_ms is None or as_of_ms is None or as_of_ms <= self.behind_ms
-            (self.holes if is_due else self.pending).add(_about(name))
+            if self.is_under_way:
+                as_of_ms = name.as_of_ms if name.arrival_ms is None else name.arrival_ms
+                self._missing.append((name.position is None, as_of_ms, _about(name)))
+            else:
+                self.holes.add(_about(name))
             return
         allowed = {hash(output): output for output in alike}
         for place, bytes_hash in (first, *self._others.pop(name.key, ())):
@@ -136,12 +139,17 @@ class Verification:
             elif name.device_id is not None:
                 self._follow(name, allowed[bytes_hash], place)
 
-    def finish(self, written: Iterable[Output]) -> None:
+    def finish(self, written: Iterable[Output], due_ms: int = 0, ticks_due_ms: int = 0) -> None:
         """What is there and was not expected is a stranger. The first faults are read once more, to be shown.
 
         Args:
             written: the outputs that were seen, once more.
+            due_ms: of a run under way: it must have written what is as of this instant or before.
+            ticks_due_ms: the same for ticks, which wait for the slowest partition.
         """
+        for is_tick, as_of_ms, about in self._missing:
+            is_due = as_of_ms is None or as_of_ms <= (ticks_due_ms if is_tick else due_ms)
+            (self.holes if is_due else self.pending).add(about)
         left = [*self._found.items(), *((key, other) for key, more in self._others.items() for other in more)]
         for key, (place, _) in sorted(left, key=lambda entry: entry[1]):
             is_evaluation = key.count("/") > 1

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -198,6 +199,10 @@ def test_parquet_is_verified_like_lines(ended: Path, features_address: str, infe
         (("--output", "-"), "standard output cannot be read"),
         (("--sample", "2"), "--sample must be a share of the devices such as 1%, not 2"),
         (("--sample", "0%"), "--sample must be a share"),
+        (("--follow",), "--follow needs an input from Kafka"),
+        (("--metrics-port", "0"), "--metrics-port needs --follow"),
+        (("--follow", "--metrics-port", "-1"), "--metrics-port must be a port"),
+        (("--follow", "--every", "0"), "--every must be above 0"),
         (("--sample", "1%", "--devices", "a"), "--devices and --sample cannot be used together"),
         (("--input", "nowhere.jsonl", "--output", "events.jsonl"), "--input nowhere.jsonl does not exist"),
     ],
@@ -232,6 +237,48 @@ def test_nothing_is_found_in_topics_of_a_run_that_was_killed_again_and_again(
 
 
 def written(topics: Any, location: str) -> int:
-    from confluent_kafka import IsolationLevel
+    from confluent_kafka import IsolationLevel, KafkaException
 
-    return sum(topics.readable_ends(location, IsolationLevel.READ_COMMITTED))
+    try:
+        return sum(topics.readable_ends(location, IsolationLevel.READ_COMMITTED))
+    except KafkaException:  # a new topic has no leader at once
+        return 0
+
+
+def test_a_live_topic_is_followed_until_an_interrupt(
+    tmp_path: Path, topics: Any, features_address: str, inference_address: str
+) -> None:
+    from tests.dataflows.connectors.kafka.topics import records_of
+
+    records = records_of(sample_log(devices=3, hours=3))
+    log, output, rejections = topics.made(2), topics.made(), topics.made()
+    topics.fill(log, records[:-20])
+    services = ("--features", features_address, "--inference", inference_address)
+    same = ("--input", log, "--output", output, "--rejections", rejections, *services, *WINDOW)
+    assert latecomer("run", "--quiet", *same, "--bounded", "--state", "state", cwd=tmp_path).returncode == 0
+    topics.fill(log, records[-20:])  # a run is behind, by less than the grace
+    follow = ("verify", "--follow", "--every", "50ms", "--metrics-port", "0", "--grace", "3h", "--json")
+    with started(*follow, *same, cwd=tmp_path) as process:
+        [url] = [line.split()[1].decode() for line in _until(process, b"metrics: ")]
+        told = _until(process, b"outputs: ")
+        assert told[-1].endswith(b"holes 0, differences 0, strangers 0, disorder 0\n")
+        served = urlopen(url).read().decode()
+        assert 'latecomer_verify_findings{kind="holes"} 0.0' in served
+        assert 'latecomer_verify_findings{kind="pending"} 0.0' not in served
+        stranger = topics.records(output)[-1].value().replace(b'"evaluation_id":"', b'"evaluation_id":"x')
+        topics.fill(output, [(b"x", stranger, 1)])
+        assert b"strangers 1" in _until(process, b"outputs: ")[-1]
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate()
+        assert (process.returncode, b"Traceback" in errors) == (1, False)
+    assert json.loads(out)["strangers"]["count"] == 1
+
+
+def _until(process: Any, text: bytes) -> list[bytes]:
+    """The lines of standard error, up to the first that has the text."""
+    found = []
+    for line in process.stderr:
+        found.append(line)
+        if text in line:
+            return [line]
+    raise AssertionError(found)
