@@ -170,17 +170,7 @@ class PartitionReader:
 
     def pass_over(self, record: Record) -> None:
         """Take a record of a topic of which nothing but its arrival is asked: only the clock moves."""
-        stamp_ms = record.arrival_ms
-        if (
-            stamp_ms is not None
-            and 0 <= stamp_ms <= MAX_TIME_MS
-            and (self.clock_ms is None or stamp_ms > self.clock_ms)
-        ):
-            if self._until_ms is not None and stamp_ms > self._until_ms:
-                self.has_ended = True
-                return
-            self.clock_ms = stamp_ms
-        self.next_offset = record.offset + 1
+        self.read(Record(record.partition, record.offset, record.arrival_ms, None, None))  # as by a heartbeat
 
     def resume(self, next_offset: int, clock_ms: int | None) -> None:
         """Go on from where an earlier reader was."""
