@@ -1,12 +1,10 @@
 """Values in the framing of a schema registry, each decoded by the schema that it names."""
 
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
 
-from dataflows.connectors.proto_files import compiled
-from dataflows.connectors.schema_registry import RegisteredSchema, SchemaRegistry
+from dataflows.connectors.registered_protos import descriptors_of
+from dataflows.connectors.schema_registry import SchemaRegistry
 from dataflows.pipeline.avro_record import AvroSchema
 from dataflows.pipeline.event_codec import loaded_object
 from dataflows.pipeline.event_layout import EventLayout
@@ -23,12 +21,6 @@ _KNOWN_MAX: Final = 10_000
 """Schemas that are kept, those that do not exist included: garbage may name any number of them."""
 
 _KINDS: Final[dict[RegisteredFormat, str]] = {"json": "JSON", "protobuf": "PROTOBUF", "avro": "AVRO"}
-
-_NAME_MAX: Final = 200
-"""Characters of a file's name that any file system can hold."""
-
-_MAIN: Final = "latecomer-schema.proto"
-"""The registry has no name for a schema itself; those that it refers to have their own."""
 
 
 class RegisteredSchemas:
@@ -54,7 +46,7 @@ class _Decoder:
         self._format = event_format
         self._layout = layout
         self._of = lru_cache(_KNOWN_MAX)(self._new_decoder)
-        self._files = lru_cache(_KNOWN_MAX)(_files)
+        self._files = lru_cache(_KNOWN_MAX)(descriptors_of)
 
     def values(self, value: bytes) -> dict[str, Any]:
         schema_id, payload = unframed(value)
@@ -89,23 +81,3 @@ class _JsonDecoder:
 
     def values(self, value: bytes) -> dict[str, Any]:
         return self._layout.values(loaded_object(value), has_arrival=False)
-
-
-def _files(schema: RegisteredSchema) -> bytes:
-    """The descriptors of a schema of Protobuf.
-
-    Raises:
-        SchemaError: it does not compile.
-    """
-    with TemporaryDirectory(prefix="latecomer-") as name:
-        folder = Path(name)
-        for reference, text in (*schema.references, (_MAIN, schema.text)):
-            path = PurePosixPath(reference)
-            if path.is_absolute() or ".." in path.parts or "\0" in reference or len(reference) > _NAME_MAX:
-                raise SchemaError(f"it refers to {reference[:_NAME_MAX]!r}")
-            try:
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_text(text, encoding="utf-8")
-            except (FileExistsError, IsADirectoryError, NotADirectoryError, UnicodeEncodeError) as error:
-                raise SchemaError(f"it refers to {reference!r}: {error}") from None
-        return compiled(folder, _MAIN)

@@ -2,12 +2,14 @@
 
 import json
 import pickle
+from base64 import b64encode
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
 from fastavro import parse_schema, schemaless_writer
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +38,25 @@ syntax = "proto3"; package plant; import "parts/clock.proto"; import "google/pro
 message Other { message Reading { string asset = 1; Clock at = 2; float celsius = 3; } }
 message Reading { string asset = 4; google.protobuf.Timestamp at = 5; float celsius = 6; }
 """
+REFERENCED = FileDescriptorProto(name="there", package="plant", message_type=[{"name": "Clock", "field": [
+    {"name": "s", "number": 1, "type": "TYPE_INT64", "label": "LABEL_OPTIONAL"}]}], syntax="proto3")  # fmt: skip
+SERIALIZED = FileDescriptorProto(
+    name="here", package="plant", syntax="proto3", dependency=["clock.proto", "google/protobuf/type.proto"],
+    message_type=[{"name": "Reading", "field": [
+        {"name": "asset", "number": 1, "type": "TYPE_STRING", "label": "LABEL_OPTIONAL"},
+        {"name": "at", "number": 2, "type": "TYPE_MESSAGE", "type_name": ".plant.Clock", "label": "LABEL_OPTIONAL"},
+        {"name": "celsius", "number": 3, "type": "TYPE_FLOAT", "label": "LABEL_OPTIONAL"},
+        {"name": "kind", "number": 4, "type": "TYPE_MESSAGE", "type_name": ".google.protobuf.Type",
+         "label": "LABEL_OPTIONAL"},
+    ]}],
+)  # fmt: skip
+"""What Confluent's Python client registers in place of a text."""
+
+
+def in_base64(file: FileDescriptorProto) -> str:
+    return b64encode(file.SerializeToString()).decode()
+
+
 OBJECT = {"asset": "d1", "at": {"s": 7}, "celsius": 1.5}
 MESSAGE = b"\x0a\x02d1\x12\x02\x08\x07\x1d\x00\x00\xc0\x3f"
 
@@ -55,6 +76,13 @@ def server() -> Iterator[RegistryServer]:
             running.answers[f"/subjects/s{number}/versions/1"] = (200, {"schema": CLOCK})
             references = [{"name": name, "subject": f"s{number}", "version": 1}]
             running.add(number, CLOCK, schemaType="PROTOBUF", references=references)
+        running.answers["/subjects/r/versions/1"] = (200, {"schema": in_base64(REFERENCED)})
+        referred = {"name": "clock.proto", "subject": "r", "version": 1}
+        running.add(12, in_base64(SERIALIZED), schemaType="PROTOBUF", references=[referred])
+        running.add(13, in_base64(SERIALIZED), schemaType="PROTOBUF")
+        running.answers["/subjects/t/versions/1"] = (200, {"schema": CLOCK})
+        mixed = {"name": "clock.proto", "subject": "t", "version": 1}
+        running.add(14, in_base64(SERIALIZED), schemaType="PROTOBUF", references=[mixed])
         running.add(10, "message {", schemaType="PROTOBUF")
         running.add(11, 'syntax = "proto3"; message \ud800 {}', schemaType="PROTOBUF")
         yield running
@@ -82,6 +110,7 @@ def avro(value: Any = OBJECT) -> bytes:
         ("avro", framed(1, avro())),
         ("json", framed(2, json.dumps(OBJECT).encode())),
         ("protobuf", framed(3, b"\x04\x00\x00" + MESSAGE)),
+        ("protobuf", framed(12, b"\x00" + MESSAGE)),
     ],
 )
 def test_a_value_is_read_by_the_schema_that_it_names(
@@ -113,7 +142,7 @@ def test_a_schema_that_is_nowhere_or_of_another_kind_makes_no_event(
     assert server.asked == []  # what is not there is asked for once
 
 
-@pytest.mark.parametrize("schema_id", range(5, 12))
+@pytest.mark.parametrize("schema_id", [*range(5, 12), 13, 14])
 def test_a_schema_of_protobuf_that_is_of_no_use_makes_no_event(server: RegistryServer, schema_id: int) -> None:
     assert refused(codec(server, "protobuf"), framed(schema_id, b"\0")) == ("not_an_event", "schema_id")
 
