@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -18,13 +19,34 @@ from dataflows.connectors.locations import Locations, is_kafka
 from dataflows.connectors.log import Log
 from runtime.errors import SettingsError
 from runtime.written_files import write_whole
-from window_core import SnapshotError
+from window_core import SnapshotError, WindowSpec
 
-__all__ = ["claim", "held", "identity_of", "is_claimed", "read_note", "write_note"]
+__all__ = [
+    "IMPORTED_FILE",
+    "check_unclaimed",
+    "claim",
+    "held",
+    "identity_in",
+    "identity_of",
+    "is_claimed",
+    "locked",
+    "note_window",
+    "read_note",
+    "window_in",
+    "write_note",
+]
+
+IMPORTED_FILE: Final = "imported.state"
+"""A state that ``latecomer state import`` has put there, from which the first run begins."""
+
 
 _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
 _LOCK_FILE: Final = "latecomer.lock"
+_WINDOW_FILE: Final = "latecomer.window.json"
+
+_BEFORE_A_RUN: Final = frozenset({_LOCK_FILE, IMPORTED_FILE, IMPORTED_FILE + ".new"})
+"""What may be in a folder in which no run has begun a state."""
 
 _CHECKSUM: Final = "checksum"
 
@@ -49,11 +71,23 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
         _check_rights(folder)
     if (folder / _IDENTITY_FILE).is_file():
         _check_identity(folder, identity)
+        window_in(folder)  # a damaged note is found before anything is written
         return True
-    others = folder.exists() and any(path.name != _LOCK_FILE for path in folder.iterdir())
+    check_unclaimed(folder)
+    return False
+
+
+def check_unclaimed(folder: Path) -> None:
+    """Check that a folder in which no run has made a state may become one.
+
+    Raises:
+        SettingsError: it holds something else, or others may write it.
+    """
+    if folder.exists():
+        _check_rights(folder)
+    others = folder.exists() and any(path.name not in _BEFORE_A_RUN for path in folder.iterdir())
     if others and not (folder / _BEGUN_FILE).is_file():
         raise SettingsError(f"--state {folder} holds other files, and no state of latecomer: name another folder")
-    return False
 
 
 @contextmanager
@@ -65,6 +99,25 @@ def held(folder: Path, identity: dict[str, str]) -> Iterator[None]:
         SnapshotError: as ``is_claimed`` says.
     """
     is_claimed(folder, identity)  # nothing is written into what is somebody else's
+    with _locked(folder):
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep runs away from a folder, whosever state it holds. It is made if it is not there.
+
+    Raises:
+        SettingsError: a run holds it, or others may write it.
+    """
+    if folder.exists():
+        _check_rights(folder)
+    with _locked(folder):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(lock):
@@ -83,6 +136,31 @@ def claim(folder: Path, identity: dict[str, str], prepare: Callable[[], None] = 
     (folder / _BEGUN_FILE).touch(0o600)
     prepare()
     write_note(folder / _IDENTITY_FILE, identity)
+
+
+def identity_in(folder: Path) -> dict[str, str] | None:
+    """What the state in a folder belongs to; ``None`` if no run has made one there.
+
+    Raises:
+        SnapshotError: it is damaged.
+    """
+    return read_note(folder / _IDENTITY_FILE) if (folder / _IDENTITY_FILE).is_file() else None
+
+
+def note_window(folder: Path, spec: WindowSpec) -> None:
+    """Note the numbers that the windows of a state are kept by. A later run may have others."""
+    if window_in(folder) != spec:
+        write_note(folder / _WINDOW_FILE, asdict(spec))
+
+
+def window_in(folder: Path) -> WindowSpec | None:
+    """The numbers of the last run; ``None`` if that was of a version that did not note them.
+
+    Raises:
+        SnapshotError: they are damaged.
+    """
+    file = folder / _WINDOW_FILE
+    return WindowSpec(**read_note(file)) if file.is_file() else None
 
 
 def _check_rights(folder: Path) -> None:

@@ -17,7 +17,7 @@ from window_core.device_window import DeviceWindow, next_wakeup_ms
 from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
 from window_core.sensors import DEMO_SENSORS, Sensors, SensorsError
-from window_core.snapshot import SnapshotError
+from window_core.snapshot import Snapshot, SnapshotError, decoded_snapshot
 from window_core.spec import WindowSpec
 
 __all__ = [
@@ -38,8 +38,10 @@ __all__ = [
     "Rejection",
     "Sensors",
     "SensorsError",
+    "Snapshot",
     "SnapshotError",
     "WindowSpec",
     "checked_event",
+    "decoded_snapshot",
     "next_wakeup_ms",
 ]

@@ -28,7 +28,7 @@ from dataflows.bytewax_flow.failure import disk_error, without_panics
 from runtime.written_files import write_whole
 from window_core import SnapshotError
 
-__all__ = ["checked_database", "make_database", "seal_database"]
+__all__ = ["checked_database", "make_database", "seal_database", "writable_database"]
 
 _DATABASE: Final = "part-0.sqlite3"
 """The one that Bytewax makes where it is asked for one partition, which is enough for every worker of one process."""
@@ -71,6 +71,16 @@ def make_database(folder: Path) -> None:
         with closing(sqlite3.connect(folder / _DATABASE)) as connection:
             connection.executescript(_INDEXES)
     except BaseException as error:  # a panic is no Exception
+        raise disk_error(error, folder) or error from None
+
+
+@contextmanager
+def writable_database(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The database that was just made, for one transaction: a death in it leaves none of its rows."""
+    try:
+        with closing(sqlite3.connect(folder / _DATABASE)) as connection, connection:
+            yield connection
+    except sqlite3.Error as error:
         raise disk_error(error, folder) or error from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from dataflows.bytewax_flow.file_mark import FileMark
+from dataflows.connectors.file_mark import FileMark
 from dataflows.pipeline.record import OutputKind, OutputRecord
 from runtime.written_files import naming
 

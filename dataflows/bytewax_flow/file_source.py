@@ -11,14 +11,14 @@ from typing import BinaryIO, Final
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from dataflows.bytewax_flow.file_mark import FileMark
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
 from dataflows.connectors.file_log import FileLog, records_of
+from dataflows.connectors.file_mark import FileMark
 from dataflows.connectors.locations import STANDARD
 from window_core import WindowSpec
 
-__all__ = ["FileSource"]
+__all__ = ["FileSnapshot", "FileSource"]
 
 _CHUNK_BYTES: Final = 256 * 1024
 """About 2,000 events: enough to fill several calls to a service, little enough to be seen at once."""
@@ -26,7 +26,9 @@ _CHUNK_BYTES: Final = 256 * 1024
 _STANDARD_INPUT_PAUSE_S: Final = 0.005
 
 
-class _Snapshot(msgspec.Struct, array_like=True):
+class FileSnapshot(msgspec.Struct, array_like=True):
+    """What a file is read on from."""
+
     mark: FileMark
     partition: PartitionState
 
@@ -44,7 +46,7 @@ class FileSource(FixedPartitionedSource[SourceItem, bytes]):
         Raises:
             SnapshotError: it was cut, replaced or changed.
         """
-        mark = msgspec.msgpack.decode(saved, type=_Snapshot).mark
+        mark = msgspec.msgpack.decode(saved, type=FileSnapshot).mark
         with nullcontext() if self._log.is_plain else self._log.content() as content:
             mark.check(f"--input {self._log.path}", folder, content)
 
@@ -72,7 +74,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         self._begun: list[bytes] = []  # the beginning of a line whose end was not read yet
         self._has_ended = False
         if state is not None:
-            snapshot = msgspec.msgpack.decode(state, type=_Snapshot)
+            snapshot = msgspec.msgpack.decode(state, type=FileSnapshot)
             self._mark = snapshot.mark
             self._items.restore(snapshot.partition)
             if self._mark.size:
@@ -98,7 +100,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
         return AT_ONCE
 
     def snapshot(self) -> bytes:
-        return msgspec.msgpack.encode(_Snapshot(self._mark, self._items.snapshot()))
+        return msgspec.msgpack.encode(FileSnapshot(self._mark, self._items.snapshot()))
 
     def close(self) -> None:
         self._file.close()

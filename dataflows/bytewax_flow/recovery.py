@@ -6,7 +6,6 @@ number: once the next run has ended an epoch of this number, with other records 
 So they are removed before it starts. docs/adr/0001 lists each pair of writes between which a run can die.
 """
 
-import sqlite3
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from bytewax.recovery import RecoveryConfig
 
 from dataflows.bytewax_flow.database import checked_database, make_database
+from dataflows.bytewax_flow.saved import LOG_STEP, OUTPUTS_STEP, resume_epoch, seed_database
 from dataflows.bytewax_flow.sealed import checked_pickle, loaded_pickle
 from dataflows.state_folder import claim, is_claimed
 
@@ -31,23 +31,28 @@ class SavedEnds(NamedTuple):
     outputs: dict[str, Any]
 
 
-def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig, SavedEnds]:
+def opened_state(
+    folder: Path, identity: dict[str, str], imported: Path | None = None
+) -> tuple[RecoveryConfig, SavedEnds]:
     """The state in a folder, which is made if there is none, and where it says the log and the outputs were.
 
     Args:
         folder: where it is kept.
         identity: what the state belongs to: the engine, the input and the outputs.
+        imported: the portable state that a new one begins with; ``None``: it begins at the beginning.
     Raises:
         SettingsError: it belongs to another run, or the folder holds something else.
         SnapshotError: it is damaged.
     """
     if not is_claimed(folder, identity):
-        claim(folder, identity, partial(make_database, folder))
+        claim(folder, identity, partial(_prepare, folder, identity, imported))
+    if imported is not None:
+        imported.unlink()  # its content is in the database now
     with checked_database(folder) as connection:
         with connection:
-            connection.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (_resume_epoch(connection),))
+            connection.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (resume_epoch(connection),))
         saved = SavedEnds({}, {})
-        ends = {"latecomer.log": saved.log, "latecomer.outputs": saved.outputs}
+        ends = {LOG_STEP: saved.log, OUTPUTS_STEP: saved.outputs}
         for step, key, stored in connection.execute(_SNAPSHOTS):
             checked_pickle(stored)
             if step in ends:
@@ -55,16 +60,7 @@ def opened_state(folder: Path, identity: dict[str, str]) -> tuple[RecoveryConfig
     return RecoveryConfig(folder, backup_interval=timedelta(0)), saved
 
 
-def _resume_epoch(connection: sqlite3.Connection) -> int:
-    """The epoch that Bytewax starts with: the first that one of the last run's workers has not ended.
-
-    Source: ``resume_from`` in src/recovery.rs of Bytewax. A worker of which there is no frontier has ended none.
-    """
-    last = connection.execute("SELECT ex_num, worker_count, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1")
-    for number, workers, first_epoch in last:
-        frontiers: dict[int, int] = dict.fromkeys(range(workers), first_epoch)
-        written = "SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?"
-        for worker, frontier in connection.execute(written, (number,)):
-            frontiers[worker] = max(frontier, frontiers.get(worker, frontier))
-        return min(frontiers.values())
-    return 1  # where there was no run, or it died before it had written that it began
+def _prepare(folder: Path, identity: dict[str, str], imported: Path | None) -> None:
+    make_database(folder)
+    if imported is not None:
+        seed_database(folder, imported, identity)

@@ -27,9 +27,10 @@ from dataflows.connectors.log import Log
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputKind
+from dataflows.saved_state.imported import imported_state
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
-from dataflows.state_folder import held, identity_of
+from dataflows.state_folder import held, identity_of, note_window
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 
 __all__ = ["run_on_bytewax"]
@@ -52,7 +53,9 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
         if settings.state.folder is not None:
             folder, identity = Path(settings.state.folder), identity_of("bytewax", locations, log)
             stack.enter_context(held(folder, identity))
-            recovery, saved = opened_state(folder, identity)
+            imported = imported_state(folder, log, settings.state.from_export)
+            recovery, saved = opened_state(folder, identity, imported)
+            note_window(folder, settings.window.spec)
         files, targets = _sink(locations, settings)
         stopped = Flag()
         source = _source(log, settings, stopped, saved.log)

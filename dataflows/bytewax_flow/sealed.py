@@ -16,7 +16,16 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from window_core import SnapshotError
 
-__all__ = ["SealedSink", "SealedSource", "checked_pickle", "loaded_pickle", "sealed", "unsealed"]
+__all__ = [
+    "SealedSink",
+    "SealedSource",
+    "checked_pickle",
+    "loaded_pickle",
+    "pickled",
+    "pickled_state",
+    "sealed",
+    "unsealed",
+]
 
 _MAGIC: Final = b"latecomer/1:"
 """Begins each snapshot, so that it can be found in its pickle; with the version of what stands behind it."""
@@ -44,16 +53,28 @@ def unsealed(snapshot: bytes) -> bytes:
     return data.removeprefix(_MAGIC)
 
 
-def checked_pickle(stored: bytes) -> None:
+def checked_pickle(stored: bytes) -> bytes:
     """Check a pickled snapshot before anything loads it.
 
+    Returns:
+        What was sealed.
     Raises:
         SnapshotError: it is anything but the pickle of a sealed snapshot, to the last bit.
     """
     snapshot = stored[max(stored.find(_MAGIC), 0) : -_PICKLE_END]
     if pickle.dumps(snapshot) != stored:
         raise SnapshotError("a snapshot is not the bytes that were pickled")
-    unsealed(snapshot)
+    return unsealed(snapshot)
+
+
+def pickled(snapshot: bytes) -> bytes:
+    """A sealed snapshot as Bytewax stores it."""
+    return pickle.dumps(snapshot)
+
+
+def pickled_state(state: Any) -> bytes:
+    """What a source or a sink gives, as Bytewax stores it."""
+    return pickled(_stored(state))
 
 
 def loaded_pickle(stored: bytes) -> Any:

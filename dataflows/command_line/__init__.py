@@ -23,6 +23,7 @@ from dataflows.command_line.retry import retry
 from dataflows.command_line.revise import revise
 from dataflows.command_line.run import run
 from dataflows.command_line.serve import serve
+from dataflows.command_line.state import state
 from dataflows.command_line.test import test
 from dataflows.command_line.training_set import training_set_command
 from dataflows.command_line.verify import verify
@@ -70,6 +71,7 @@ for command in (
     broker,
     deploy,
     parity,
+    state,
     bench,
     test,
     new,

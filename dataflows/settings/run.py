@@ -72,6 +72,11 @@ class StateSettings:
         flag="--state",
         shows="DIR",
     )
+    from_export: str | None = setting(
+        None,
+        "State to begin with where there is none yet: a file of latecomer state export, of either engine.",
+        shows="FILE",
+    )
     epoch_ms: int = setting(10_000, "Time between two checkpoints.", flag="--epoch", kind="duration")
     state_backend: Literal["heap", "rocksdb"] = setting(
         "heap",
@@ -130,6 +135,8 @@ class RunSettings:
             raise SettingsError("--sensors needs --model or --inference: the default model is for the demo's sensors")
         if self.log.layout.sensors != DEMO_SENSORS and self.calls.rpc == "unary":
             raise SettingsError("--sensors needs --rpc batch or stream: the original demo's calls have its own")
+        if self.state.from_export is not None and self.state.folder is None and self.engine != "flink":
+            raise SettingsError("--from-export needs --state: Bytewax begins with a state that it keeps")
         if self.outputs.delivery == "exactly-once":
             self._check_exactly_once()
 

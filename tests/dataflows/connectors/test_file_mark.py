@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.bytewax_flow.file_mark import FileMark
+from dataflows.connectors.file_mark import FileMark
 from window_core import SnapshotError
 
 FIRST, SECOND = b"first line\n", b"second line\n"
