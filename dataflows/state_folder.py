@@ -30,10 +30,11 @@ __all__ = [
     "identity_of",
     "is_claimed",
     "locked",
-    "note_window",
+    "note_settings",
     "read_note",
     "window_in",
     "write_note",
+    "wrote_in_transactions",
 ]
 
 IMPORTED_FILE: Final = "imported.state"
@@ -43,7 +44,7 @@ IMPORTED_FILE: Final = "imported.state"
 _IDENTITY_FILE: Final = "latecomer.json"
 _BEGUN_FILE: Final = "latecomer.json.new"
 _LOCK_FILE: Final = "latecomer.lock"
-_WINDOW_FILE: Final = "latecomer.window.json"
+_SETTINGS_FILE: Final = "latecomer.settings.json"
 
 _BEFORE_A_RUN: Final = frozenset({_LOCK_FILE, IMPORTED_FILE, IMPORTED_FILE + ".new"})
 """What may be in a folder in which no run has begun a state."""
@@ -71,7 +72,7 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
         _check_rights(folder)
     if (folder / _IDENTITY_FILE).is_file():
         _check_identity(folder, identity)
-        window_in(folder)  # a damaged note is found before anything is written
+        _settings_in(folder)  # a damaged note is found before anything is written
         return True
     check_unclaimed(folder)
     return False
@@ -147,20 +148,31 @@ def identity_in(folder: Path) -> dict[str, str] | None:
     return read_note(folder / _IDENTITY_FILE) if (folder / _IDENTITY_FILE).is_file() else None
 
 
-def note_window(folder: Path, spec: WindowSpec) -> None:
-    """Note the numbers that the windows of a state are kept by. A later run may have others."""
-    if window_in(folder) != spec:
-        write_note(folder / _WINDOW_FILE, asdict(spec))
+def note_settings(folder: Path, spec: WindowSpec, delivery: str) -> None:
+    """Note what a state is kept by in this run; a later one may have other settings."""
+    now = {"window": asdict(spec), "delivery": delivery}
+    if _settings_in(folder) != now:
+        write_note(folder / _SETTINGS_FILE, now)
 
 
 def window_in(folder: Path) -> WindowSpec | None:
     """The numbers of the last run; ``None`` if that was of a version that did not note them.
 
     Raises:
-        SnapshotError: they are damaged.
+        SnapshotError: the note is damaged.
     """
-    file = folder / _WINDOW_FILE
-    return WindowSpec(**read_note(file)) if file.is_file() else None
+    found = _settings_in(folder)
+    return WindowSpec(**found["window"]) if found else None
+
+
+def wrote_in_transactions(folder: Path) -> bool:
+    """Whether the last run wrote its outputs in transactions. Raises as ``window_in`` does."""
+    return _settings_in(folder).get("delivery") == "exactly-once"
+
+
+def _settings_in(folder: Path) -> dict[str, Any]:
+    file = folder / _SETTINGS_FILE
+    return read_note(file) if file.is_file() else {}
 
 
 def _check_rights(folder: Path) -> None:

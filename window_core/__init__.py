@@ -17,7 +17,7 @@ from window_core.device_window import DeviceWindow, next_wakeup_ms
 from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
 from window_core.sensors import DEMO_SENSORS, Sensors, SensorsError
-from window_core.snapshot import Snapshot, SnapshotError, decoded_snapshot
+from window_core.snapshot import SNAPSHOT_MAGIC, Snapshot, SnapshotError, decoded_snapshot
 from window_core.spec import WindowSpec
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "EVENT_ERRORS",
     "MAX_TIME_MS",
     "REASONS",
+    "SNAPSHOT_MAGIC",
     "Cause",
     "Columns",
     "DeviceWindow",

@@ -11,14 +11,24 @@ from zlib import crc32
 
 from window_core.columns import TIME_BYTES, Columns
 
-__all__ = ["NEVER_MS", "SNAPSHOT_VERSION", "Snapshot", "SnapshotError", "decoded_snapshot", "encoded_snapshot"]
+__all__ = [
+    "NEVER_MS",
+    "SNAPSHOT_MAGIC",
+    "SNAPSHOT_VERSION",
+    "Snapshot",
+    "SnapshotError",
+    "decoded_snapshot",
+    "encoded_snapshot",
+]
 
 SNAPSHOT_VERSION: Final = 2
 
 NEVER_MS: Final = -1
 """Stands for an instant that has not been: the newest event of an empty window, the last tick before the first."""
 
-_MAGIC: Final = b"LCWN"
+SNAPSHOT_MAGIC: Final = b"LCWN"
+"""Begins each snapshot."""
+
 _HEADER: Final = Struct("<4sHBHqqqqI")
 _CHECKSUM: Final = Struct("<I")
 _READING_BYTES: Final = 4
@@ -56,7 +66,7 @@ def encoded_snapshot(state: Snapshot) -> bytes:
     """The bytes of a state: 49, the device id, and 8 + 4k an event. Cost: one copy of the columns."""
     device_id = state.device_id.encode()
     header = _HEADER.pack(
-        _MAGIC,
+        SNAPSHOT_MAGIC,
         SNAPSHOT_VERSION,
         state.columns.row_bytes // _READING_BYTES,
         len(device_id),
@@ -76,7 +86,7 @@ def decoded_snapshot(data: bytes) -> Snapshot:
     Raises:
         SnapshotError: they were damaged, or written by another version.
     """
-    if len(data) < _HEADER.size + _CHECKSUM.size or data[:4] != _MAGIC:
+    if len(data) < _HEADER.size + _CHECKSUM.size or data[:4] != SNAPSHOT_MAGIC:
         raise SnapshotError("these bytes are not the snapshot of a window")
     _, version, width, id_size, session_ms, accepted_ms, ticked_ms, seq, events = _HEADER.unpack_from(data)
     if version != SNAPSHOT_VERSION:

@@ -30,7 +30,7 @@ from dataflows.pipeline.record import OutputKind
 from dataflows.saved_state.imported import imported_state
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
-from dataflows.state_folder import held, identity_of, note_window
+from dataflows.state_folder import held, identity_of, note_settings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 
 __all__ = ["run_on_bytewax"]
@@ -55,7 +55,7 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
             stack.enter_context(held(folder, identity))
             imported = imported_state(folder, log, settings.state.from_export)
             recovery, saved = opened_state(folder, identity, imported)
-            note_window(folder, settings.window.spec)
+            note_settings(folder, settings.window.spec, settings.outputs.delivery)
         files, targets = _sink(locations, settings)
         stopped = Flag()
         source = _source(log, settings, stopped, saved.log)

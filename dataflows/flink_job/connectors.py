@@ -35,6 +35,9 @@ _TRANSACTION_TIMEOUT_MS: Final = 600_000
 """As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
 hour, would be refused, and the job would restart for ever."""
 
+_NOT_BEGUN_MS: Final = -1
+"""Stands for the clock of a partition that has shown no arrival."""
+
 _PARTITIONS_LOOKED_AT_MS: Final = 10_000
 """How often a run without an end sees whether its topic is the same, and has the partitions that it had."""
 
@@ -108,6 +111,7 @@ def _topic_source(log: KafkaLog, settings: RunSettings) -> Any:
         settings.log.end_offsets,
         settings.log.until_ms,
         settings.log.last_instant_ms,
+        ",".join(str(_NOT_BEGUN_MS if clock_ms is None else clock_ms) for clock_ms in log.first_clocks_ms),
         None if stop_file is None else str(stop_file),
     )
     builder._j_builder.setKafkaSubscriber(operators.FixedPartitions(j_log)).setDeserializer(operators.KafkaRecords())

@@ -12,7 +12,8 @@ from typing import Final
 from dataflows.flink_job.frames import StateMessage, StateMessageKind, encoded_instant
 from dataflows.pipeline.device import Device, DeviceInput, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
-from window_core import WindowSpec
+from dataflows.saved_state.portable_file import PARTITION
+from window_core import SNAPSHOT_MAGIC, WindowSpec
 
 __all__ = ["HeldDevices"]
 
@@ -41,13 +42,13 @@ class HeldDevices:
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._messages: list[StateMessage] = []
 
-    def receive(self, snapshot: bytes) -> None:
-        """Hold the device of a snapshot that Flink hands over.
+    def receive(self, value: bytes) -> None:
+        """Hold the device of a value that Flink hands over: its partition and its snapshot.
 
         Raises:
             SnapshotError: the snapshot was damaged, or written by another version.
         """
-        device = Device(self._spec, self._metrics, snapshot)
+        device = Device(self._spec, self._metrics, *_snapshot_of(value))
         assert device.device_id not in self._held  # Flink hands over what is not held
         self._held[device.device_id] = _Held(device)
 
@@ -85,13 +86,26 @@ class HeldDevices:
         if is_save:
             for device_id, held in self._held.items():
                 if held.is_unsaved:
-                    self._tell("save", device_id, held.device.snapshot())
+                    self._tell("save", device_id, _value_of(held.device))
                     held.is_unsaved = False
         while len(self._held) > self._most:
             device_id, held = self._held.popitem(last=False)
-            self._tell("release", device_id, held.device.snapshot())
+            self._tell("release", device_id, _value_of(held.device))
         messages, self._messages = self._messages, []
         return messages
 
     def _tell(self, kind: StateMessageKind, device_id: str, value: bytes = b"") -> None:
         self._messages.append(StateMessage(kind, device_id, value))
+
+
+def _value_of(device: Device) -> bytes:
+    """What Flink keeps of a device. One that was saved without its partition has none until its next event."""
+    partition = device.partition
+    return device.snapshot() if partition is None else PARTITION.pack(partition) + device.snapshot()
+
+
+def _snapshot_of(value: bytes) -> tuple[bytes, int | None]:
+    """The snapshot, and the partition, which earlier versions did not save."""
+    if value.startswith(SNAPSHOT_MAGIC):
+        return value, None
+    return value[PARTITION.size :], PARTITION.unpack_from(value)[0]

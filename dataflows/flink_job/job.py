@@ -6,6 +6,7 @@ Started by ``latecomer run --engine flink`` in a mini-cluster on this machine, a
 
 import os
 from contextlib import chdir, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -18,6 +19,7 @@ from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFun
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import get_j_env_configuration
 
+from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.locations import located
 from dataflows.connectors.log import Log, opened_log
 from dataflows.flink_job.connectors import log_records, write
@@ -26,8 +28,10 @@ from dataflows.flink_job.installation import jars
 from dataflows.flink_job.one_line import told_in_one_line
 from dataflows.flink_job.process import PipelineFunction
 from dataflows.flink_job.report import REPORT_VARIABLE
-from dataflows.flink_job.stopping import SAVEPOINTS
+from dataflows.flink_job.state_reader import BACKENDS
+from dataflows.flink_job.stopping import CHECKPOINTS, SAVEPOINTS, newest_state
 from dataflows.pipeline.metrics import Metrics
+from dataflows.saved_state.imported import fitting_origin
 from dataflows.services.client import Services, check_services
 from dataflows.services.errors import MisfitError, ServiceError
 from dataflows.settings import RunSettings, run_options
@@ -55,6 +59,8 @@ def main(**options: Any) -> None:
     settings = RunSettings.of(**{**options, "engine": "flink"})
     log = opened_log(settings, located(settings), Metrics(), say)
     settings = log.with_end(settings)
+    if settings.state.from_export is not None and isinstance(log, KafkaLog):
+        log = _begun_with(Path(settings.state.from_export), log)
     if REPORT_VARIABLE in os.environ:
         with chdir(Path(os.environ[REPORT_VARIABLE]).parent):
             get_gateway()  # the JVM stays there: it puts its current folder on the paths of Java's and Python's modules
@@ -68,6 +74,18 @@ def main(**options: Any) -> None:
     env.execute("latecomer")
     if lock is not None:
         lock.release()
+
+
+def _begun_with(file: Path, log: KafkaLog) -> KafkaLog:
+    """A topic that is read from where an exported state was. A state of Flink's own says by itself where it was.
+
+    Raises:
+        SettingsError: the state is of another topic, or of other sensors.
+        SnapshotError: it is damaged, or of another version.
+    """
+    partitions = fitting_origin(file, log, f"--from-export {file}").partitions
+    offsets = tuple(position.next_offset for position in partitions)
+    return replace(log, first_offsets=offsets, first_clocks_ms=tuple(position.clock_ms for position in partitions))
 
 
 def _check_services(settings: RunSettings, services: Services) -> None:
@@ -125,19 +143,17 @@ def configuration(settings: RunSettings) -> Configuration:
 
 def _checkpoints(settings: RunSettings, folder: Path) -> dict[str, str]:
     """State in a folder of this machine: where checkpoints go, and the one to resume from, if there is one."""
-    checkpoints, savepoints = folder / "checkpoints", folder / SAVEPOINTS
+    checkpoints, savepoints = folder / CHECKPOINTS, folder / SAVEPOINTS
     options = {
         "execution.checkpointing.interval": f"{settings.state.epoch_ms} ms",
         "execution.checkpointing.dir": checkpoints.resolve().as_uri(),
         "execution.checkpointing.savepoint-dir": savepoints.resolve().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
-        "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.state.state_backend],
+        "state.backend.type": BACKENDS[settings.state.state_backend],
     }
-    complete = [*checkpoints.glob("*/chk-*/_metadata"), *savepoints.glob("*/_metadata")]
-    if complete:
-        newest = max(complete, key=lambda path: path.stat().st_mtime_ns)
-        options["execution.state-recovery.path"] = newest.parent.resolve().as_uri()
+    if (newest := newest_state(folder)) is not None:
+        options["execution.state-recovery.path"] = newest.resolve().as_uri()
         options["execution.state-recovery.claim-mode"] = "CLAIM"  # removed with the next one, or the folder would grow
     return options
 
@@ -158,7 +174,7 @@ def build_job(
     calls = settings.calls
     entries = calls.batch_windows * calls.calls_in_flight  # a crossing is worth as many calls as go at once
     j_python = _python_operator(env, pipeline(settings, log.schema))
-    j_factory = operators.DeviceOperatorFactory(j_python, entries, calls.batch_wait_ms)
+    j_factory = operators.DeviceOperatorFactory(j_python, entries, calls.batch_wait_ms, settings.state.from_export)
     j_outputs = j_keyed.transform("devices", devices.type(), j_factory).uid("windows")
     write("predictions", j_outputs, settings)
     write("rejections", j_outputs.getSideOutput(devices.rejections()), settings)

@@ -24,9 +24,11 @@ from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
+from dataflows.saved_state.imported import fitting_origin, imported_state
+from dataflows.saved_state.portable_file import read_origin
 from dataflows.services.client import Services, check_services
 from dataflows.settings import RunSettings
-from dataflows.state_folder import claim, held, identity_of, is_claimed
+from dataflows.state_folder import claim, held, identity_of, is_claimed, note_settings
 from runtime.errors import SettingsError
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of, changed, options_of, values_of
@@ -61,12 +63,19 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
     _check_places(settings, locations)
     check_installation()
     with ExitStack() as stack:
+        from_export = settings.state.from_export
         if settings.state.folder is not None:
             state, identity = Path(settings.state.folder), identity_of("flink", locations, log)
             identity["state-backend"] = settings.state.state_backend
             stack.enter_context(held(state, identity))
+            imported = imported_state(state, log, from_export)
+            from_export = None if imported is None else str(imported)
             if not is_claimed(state, identity):
                 claim(state, identity)
+            note_settings(state, settings.window.spec, settings.outputs.delivery)
+        elif from_export is not None:
+            fitting_origin(Path(from_export), log, f"--from-export {from_export}")
+        settings = changed(settings, from_export=from_export)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
         job = changed(
             settings,
@@ -147,6 +156,9 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     """Give each event of a file its position and arrival, and write it as the job reads it, in our own form."""
     seen = Metrics()  # the job counts the records, not this pass over the file
     reader = replace(log, metrics=seen).reader()
+    if job.state.from_export is not None:
+        [position] = read_origin(Path(job.state.from_export), job.state.from_export).partitions
+        reader.resume(position.next_offset, position.clock_ms)
     frames = folder / f"log{FRAMES_SUFFIX}"
     encoded = EventCodec(EventLayout(log.layout.sensors)).encoded
     with (
@@ -156,6 +168,10 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     ):
         for number, line in enumerate(source):
             [record] = records_of([line.removesuffix(b"\n")], number)
+            if number < reader.next_offset:  # read before the state was saved
+                if number == 0:
+                    reader.read_header(record.value or b"")
+                continue
             found = reader.read(record)
             if reader.has_ended:
                 break

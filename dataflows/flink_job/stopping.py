@@ -6,13 +6,22 @@ from time import sleep
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-__all__ = ["SAVEPOINTS", "stop_with_savepoint"]
+__all__ = ["CHECKPOINTS", "SAVEPOINTS", "newest_state", "stop_with_savepoint"]
+
+CHECKPOINTS: Final = "checkpoints"
+"""Folder within that of a state, for what Flink saves by itself."""
 
 SAVEPOINTS: Final = "savepoints"
 """Folder within that of a state. Savepoints that a user triggers go there, too, and can be resumed from."""
 
 _ANSWER_WITHIN_S: Final = 10.0
 _PAUSE_S: Final = 0.05
+
+
+def newest_state(folder: Path) -> Path | None:
+    """The newest complete checkpoint or savepoint in the folder of a state."""
+    complete = [*(folder / CHECKPOINTS).glob("*/chk-*/_metadata"), *(folder / SAVEPOINTS).glob("*/_metadata")]
+    return max(complete, key=lambda path: path.stat().st_mtime_ns).parent if complete else None
 
 
 def stop_with_savepoint(address: str, folder: Path) -> bool:

@@ -28,14 +28,21 @@ class Device:
 
     __slots__ = ("_metrics", "_partition", "_spec", "_window")
 
-    def __init__(self, spec: WindowSpec, metrics: Metrics, snapshot: bytes | None = None) -> None:
+    def __init__(
+        self, spec: WindowSpec, metrics: Metrics, snapshot: bytes | None = None, partition: int | None = None
+    ) -> None:
         """
+        Args:
+            spec: the numbers of its window.
+            metrics: what it counts.
+            snapshot: that of an earlier process.
+            partition: the one its events stand in, if that is known.
         Raises:
             SnapshotError: the snapshot was damaged, or written by another version.
         """
         self._spec = spec
         self._metrics = metrics
-        self._partition: str | None = None  # of its first event in this process, with the slash behind it
+        self._partition = None if partition is None else f"{partition}/"  # as positions begin
         self._window = None if snapshot is None else DeviceWindow.restore(spec, snapshot)
 
     @property
@@ -43,6 +50,11 @@ class Device:
         """Its id, once it has taken an event or was restored."""
         assert self._window is not None
         return self._window.device_id
+
+    @property
+    def partition(self) -> int | None:
+        """The one its events stand in: as it was told, or that of its first event in this process."""
+        return None if self._partition is None else int(self._partition[:-1])
 
     def take(self, told: DeviceInput) -> list[LocatedOutput]:
         """Take an event, or the time that has passed.

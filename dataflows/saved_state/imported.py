@@ -14,7 +14,7 @@ from dataflows.saved_state.portable_file import read_devices, read_origin, write
 from dataflows.state_folder import IMPORTED_FILE, check_unclaimed, identity_in, locked
 from runtime.errors import SettingsError
 
-__all__ = ["import_state", "imported_state"]
+__all__ = ["fitting_origin", "import_state", "imported_state"]
 
 
 def import_state(file: Path, folder: Path, name: str) -> tuple[Origin, int]:
@@ -53,13 +53,19 @@ def imported_state(folder: Path, log: Log, given: str | None) -> Path | None:
     if identity_in(folder) is not None or (given is None and not file.is_file()):
         return file if file.is_file() else None
     source, name = (file, f"{file}") if file.is_file() else (Path(given or ""), f"--from-export {given}")
-    origin = read_origin(source, name)
-    check_fits(origin, log, name)
+    origin = fitting_origin(source, log, name)
     if source != file:
         for _ in read_devices(source, name):
             pass
         write_portable_file(file, origin, read_devices(source, name))
     return file
+
+
+def fitting_origin(file: Path, log: Log, name: str) -> Origin:
+    """What a state belongs to that a run of a log may begin with. Raises as ``imported_state`` does."""
+    origin = read_origin(file, name)
+    check_fits(origin, log, name)
+    return origin
 
 
 @contextmanager

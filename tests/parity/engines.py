@@ -69,6 +69,7 @@ class EngineRun:
         settings: fields of the run's settings.
         restarts: how often it ends and resumes from its state.
         ends: whether it ends there with the ``log``, which has grown by the next start, or at an instant by ``until``.
+        handed_to: another engine, which resumes from what this one exports, and back, in turn; empty: none does.
         medium: whether it reads a ``file`` and writes files, or topics of ``Kafka``.
     """
 
@@ -76,11 +77,14 @@ class EngineRun:
     settings: Mapping[str, Any] = field(default_factory=dict)
     restarts: int = 0
     ends: Literal["log", "until"] = "log"
+    handed_to: str = ""
     medium: Literal["file", "Kafka"] = "file"
 
     @property
     def name(self) -> str:
         """The same for all runs that are counted together."""
+        if self.handed_to:
+            return f"{self.engine}, {self.medium}, handed to {self.handed_to}"
         return f"{self.engine}, {self.medium}" + (f", restarted by {self.ends}" if self.restarts else "")
 
     def outputs(self, log: LogFile | LogTopic, services: Services, topics: Topics | None) -> Outputs:
@@ -103,9 +107,15 @@ class EngineRun:
     def _outputs_of_file(self, folder: Path, log: LogFile, services: Services) -> Outputs:
         lines, predictions, rejections = (folder / file for file in ("log.jsonl", "predictions", "rejections"))
         where = {"input": str(lines), "predictions": str(predictions), "rejections": str(rejections)}
-        for end, until_ms in self._ends(log, len(log.data)):
+        outputs: list[Path] = []
+        for number, (end, until_ms) in enumerate(self._ends(log, len(log.data))):
             lines.write_bytes(log.data[:end])
-            self._run(folder, log, services, until_ms=until_ms, **where)
+            if self.handed_to:  # a file of one engine is not continued by the other
+                where |= {name: str(folder / f"{name}-{number}") for name in ("predictions", "rejections")}
+            self._run(number, folder, log, services, until_ms=until_ms, **where)
+            outputs += [Path(where["predictions"]), Path(where["rejections"])]
+        for number, whole in enumerate((predictions, rejections)):
+            whole.write_bytes(b"".join(part.read_bytes() for part in dict.fromkeys(outputs[number::2])))
         return in_sequence(read_outputs(predictions, rejections))
 
     def _outputs_of_topic(self, folder: Path, log: LogTopic, services: Services, topics: Topics) -> Outputs:
@@ -113,25 +123,34 @@ class EngineRun:
         source = topics.made(log.partitions, **any_time)
         where = {"input": source, "predictions": topics.made(2), "rejections": topics.made(2)}
         start = 0
-        for end, until_ms in self._ends(log, len(log.records)):
+        for number, (end, until_ms) in enumerate(self._ends(log, len(log.records))):
             for partition in range(log.partitions):
                 records = [record[1:] for record in log.records[start:end] if record.partition == partition]
                 topics.fill(source, records, partition)
-            self._run(folder, log, services, bounded=True, until_ms=until_ms, **where)
+            self._run(number, folder, log, services, bounded=True, until_ms=until_ms, **where)
             start = end
         files = {name: folder / name for name in ("predictions", "rejections")}
         for name, file in files.items():
             file.write_bytes(b"".join((message.value() or b"") + b"\n" for message in topics.records(where[name])))
         return in_sequence(read_outputs(files["predictions"], files["rejections"]))
 
-    def _run(self, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
+    def _run(self, number: int, folder: Path, log: LogFile | LogTopic, services: Services, **where: Any) -> None:
+        engine = self.handed_to if self.handed_to and number % 2 else self.engine
+        state = folder / "state"
+        if self.handed_to:
+            state = folder / f"state-{number}"
+            if number:
+                exported = str(folder / f"exported-{number}")
+                run_command("state", "export", "--state", str(folder / f"state-{number - 1}"), exported)
+                where["from_export"] = exported
+        has_state = self.restarts and not (engine == FLINK and self.medium == FILE)  # which Flink cannot have
         settings = RunSettings.of(
-            engine=self.engine,  # type: ignore[arg-type]  # one of the two
+            engine=engine,  # type: ignore[arg-type]  # one of the two
             features=services.features, inference=services.inference,
-            folder=str(folder / "state") if self.restarts else None,
+            folder=str(state) if has_state else None,
             sensors=log.sensors.declared, quiet=True, timeout_ms=60_000, **where, **asdict(log.spec), **self.settings,
         )  # fmt: skip
-        run_command("run", "--engine", self.engine, *arguments_of(settings))
+        run_command("run", "--engine", engine, *arguments_of(settings))
 
     def _ends(self, log: LogFile | LogTopic, whole: int) -> list[tuple[int, int | None]]:
         """Up to where the log goes at each start, and up to which instant it is read."""

@@ -36,6 +36,9 @@ CASES = {
     "bytewax-kafka-until": (CLOCKS, EngineRun(BYTEWAX, restarts=3, ends="until", medium=KAFKA)),
     "flink-clocks": (CLOCKS, EngineRun(FLINK)),
     "flink-file": (FEW, EngineRun(FLINK, {"parallelism": 2, "batch_windows": 7, "batch_wait_ms": 60_000})),
+    "bytewax-to-bytewax": (FEW, EngineRun(BYTEWAX, restarts=3, handed_to=BYTEWAX)),
+    "bytewax-to-flink-file": (FEW, EngineRun(BYTEWAX, restarts=1, handed_to=FLINK)),
+    "bytewax-to-flink-and-back": (CLOCKS, EngineRun(BYTEWAX, restarts=2, handed_to=FLINK, medium=KAFKA)),
     "flink-kafka": (REFUSING, EngineRun(FLINK, {"parallelism": 2}, medium=KAFKA)),
 }
 
@@ -49,7 +52,7 @@ def logs_under(spec: WindowSpec, sensors: Sensors, goes_back: bool) -> list[Log]
 def needs(request: pytest.FixtureRequest, case: str) -> None:
     """Skip what cannot run here."""
     _, run = CASES[case]
-    if run.engine == FLINK or CASES[case][0].features_in == "java":
+    if FLINK in (run.engine, run.handed_to) or CASES[case][0].features_in == "java":
         request.getfixturevalue("has_flink")
     if run.medium == KAFKA:
         request.getfixturevalue("has_broker")

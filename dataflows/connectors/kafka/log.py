@@ -47,6 +47,7 @@ class KafkaLog:
         until_ms: in each partition, the first record with a later arrival ends it; ``None``: none does. It is what the
             user asked for: what stands below the ends of a bounded log needs no cut.
         has_producers_clock: its timestamps are its producers', not the broker's.
+        first_clocks_ms: the clock of each partition there, in ms; ``None``: it has shown no arrival before.
         first_records: where the records without an event are looked at.
         wait_ms: how long to wait for a broker that gives nothing.
         topic_id: which of the topics of this name it is; ``None`` if the broker does not tell.
@@ -65,6 +66,7 @@ class KafkaLog:
     until_ms: int | None
     has_producers_clock: bool
     topic_id: str | None
+    first_clocks_ms: tuple[int | None, ...]
     first_records: FirstRecords
     wait_ms: int
 
@@ -82,6 +84,7 @@ class KafkaLog:
             first_records=self.first_records,
         )
         reader.next_offset = self.first_offsets[number]
+        reader.clock_ms = self.first_clocks_ms[number]
         return reader
 
     def records(self, number: int) -> Iterator[Record]:
@@ -159,6 +162,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         read.until_ms,
         not traits.is_log_append_time,
         traits.id,
+        (None,) * traits.partitions,
         FirstRecords(str(location), is_framed=read.schema_registry is not None),
         settings.broker.wait_for_broker_ms,
     )

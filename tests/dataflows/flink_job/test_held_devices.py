@@ -12,6 +12,7 @@ from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent
+from dataflows.saved_state.portable_file import PARTITION
 from tests.events import demo_event
 from window_core import Evaluation, WindowSpec
 from window_core.device_window import first_tick_ms
@@ -19,9 +20,9 @@ from window_core.device_window import first_tick_ms
 SPEC = WindowSpec(interval_ms=1_000, tick_ms=100, idle_after_ms=300, forget_after_ms=1_000)
 
 
-def logged(device_id: str, time_ms: int, arrival_ms: int | None = None) -> LoggedEvent:
+def logged(device_id: str, time_ms: int, arrival_ms: int | None = None, partition: int = 0) -> LoggedEvent:
     event = demo_event(device_id, time_ms, 1.0, 2.0, 3.0, 4.0)
-    return LoggedEvent(event, time_ms if arrival_ms is None else arrival_ms, f"0/{time_ms}")
+    return LoggedEvent(event, time_ms if arrival_ms is None else arrival_ms, f"{partition}/{time_ms}")
 
 
 def made(most: int = 100, until_ms: int | None = None) -> HeldDevices:
@@ -32,7 +33,7 @@ def snapshot_of(device_id: str, *times_ms: int) -> bytes:
     device = Device(SPEC, Metrics())
     for time_ms in times_ms:
         device.take(logged(device_id, time_ms))
-    return device.snapshot()
+    return PARTITION.pack(0) + device.snapshot()
 
 
 def told(devices: HeldDevices, is_save: bool = False) -> list[tuple[str, str]]:
@@ -57,6 +58,23 @@ def test_a_handed_device_is_held_without_a_word() -> None:
     assert isinstance(output, Evaluation)
     assert output.events == 2
     assert told(devices) == [("timer", "a")]
+
+
+def test_a_device_keeps_its_partition_and_one_of_an_earlier_version_gets_it_with_its_next_event() -> None:
+    devices = made()
+    bare = snapshot_of("a", 5_000)[PARTITION.size :]
+    devices.receive(bare)
+    devices.take("a", first_tick_ms(SPEC, "a", 5_000))
+    [saved] = [message.value for message in devices.messages(True) if message.kind == "save"]
+    assert saved.startswith(bare[:4])
+    devices.take("a", logged("a", 5_200, partition=3))
+    [saved] = [message.value for message in devices.messages(True) if message.kind == "save"]
+    assert PARTITION.unpack_from(saved) == (3,)
+    again = made()
+    again.receive(saved)
+    again.take("a", first_tick_ms(SPEC, "a", 5_200))
+    [saved] = [message.value for message in again.messages(True) if message.kind == "save"]
+    assert PARTITION.unpack_from(saved) == (3,)
 
 
 def test_a_timer_is_set_again_once_it_has_fired_and_not_before() -> None:

@@ -11,6 +11,7 @@ from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
+from dataflows.saved_state.portable_file import PARTITION
 from dataflows.settings import RunSettings
 from tests.dataflows.flink_job import java_layout as java
 from tests.events import demo_event
@@ -82,7 +83,7 @@ def answer(
 def snapshot() -> bytes:
     device = Device(SPEC, Metrics())
     device.take(LoggedEvent(demo_event("a", START_MS, 1.0, 2.0, 3.0, 4.0), START_MS, "0/0"))
-    return device.snapshot()
+    return PARTITION.pack(0) + device.snapshot()
 
 
 def test_a_flush_is_answered_when_every_call_has_ended(function: PipelineFunction) -> None:

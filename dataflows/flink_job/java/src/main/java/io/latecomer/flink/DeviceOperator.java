@@ -1,6 +1,7 @@
 package io.latecomer.flink;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ScheduledFuture;
@@ -10,6 +11,8 @@ import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
@@ -45,8 +48,15 @@ public final class DeviceOperator extends AbstractStreamOperator<Row>
 
   private static final OutputTag<Row> REJECTIONS = new OutputTag<>("rejections", type());
 
+  static final ValueStateDescriptor<byte[]> STATE =
+      new ValueStateDescriptor<>("window", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+
+  /** When a timer fires with the first watermark. */
+  private static final long AT_ONCE = 0;
+
   private final int maxEntries;
   private final long maxWaitMs;
+  private final String export;
   private final PythonStage python;
   private final Batch batch = new Batch();
   private final Set<String> held = new HashSet<>();
@@ -57,15 +67,18 @@ public final class DeviceOperator extends AbstractStreamOperator<Row>
   private long clockMs;
   private boolean mayHaveCallsInFlight;
   private boolean mayBeUnsaved;
+  private boolean isRestored;
 
   DeviceOperator(
       StreamOperatorParameters<Row> parameters,
       StreamOperatorFactory<byte[]> python,
       int maxEntries,
-      long maxWaitMs) {
+      long maxWaitMs,
+      String export) {
     super(parameters);
     this.maxEntries = maxEntries;
     this.maxWaitMs = maxWaitMs;
+    this.export = export;
     this.python = new PythonStage(python, parameters, answer -> Answer.read(answer, this));
   }
 
@@ -89,17 +102,32 @@ public final class DeviceOperator extends AbstractStreamOperator<Row>
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
+    isRestored = context.isRestored();
     python.initializeState();
   }
 
   @Override
   public void open() throws Exception {
     super.open();
-    ValueStateDescriptor<byte[]> descriptor =
-        new ValueStateDescriptor<>("window", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
-    snapshot = getRuntimeContext().getState(descriptor);
+    snapshot = getRuntimeContext().getState(STATE);
     timers = getInternalTimerService("wake-ups", VoidNamespaceSerializer.INSTANCE, this);
     python.open();
+    if (export != null && !isRestored) {
+      ExportedDevices.read(Path.of(export), this::beginWith);
+    }
+  }
+
+  /**
+   * A device of an exported state, if it belongs to this subtask. It is called once for its timer.
+   */
+  private void beginWith(String device, byte[] state) throws IOException {
+    AbstractKeyedStateBackend<?> backend = (AbstractKeyedStateBackend<?>) getKeyedStateBackend();
+    int group = KeyGroupRangeAssignment.assignToKeyGroup(device, backend.getNumberOfKeyGroups());
+    if (backend.getKeyGroupRange().contains(group)) {
+      setCurrentKey(device);
+      snapshot.update(state);
+      timers.registerEventTimeTimer(VoidNamespace.INSTANCE, AT_ONCE);
+    }
   }
 
   @Override

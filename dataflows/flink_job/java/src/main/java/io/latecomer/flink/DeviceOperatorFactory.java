@@ -16,23 +16,27 @@ public final class DeviceOperatorFactory extends AbstractStreamOperatorFactory<R
   private final StreamOperatorFactory<byte[]> python;
   private final int maxEntries;
   private final long maxWaitMs;
+  private final String export;
 
   /**
    * @param python takes batches and gives answers
    * @param maxEntries of a batch
    * @param maxWaitMs how long an entry waits at most for its batch to fill, in ms
+   * @param export the exported state to begin with where nothing is restored; null: there is none
    */
-  public DeviceOperatorFactory(StreamOperator<byte[]> python, int maxEntries, long maxWaitMs) {
+  public DeviceOperatorFactory(
+      StreamOperator<byte[]> python, int maxEntries, long maxWaitMs, String export) {
     this.python = SimpleOperatorFactory.of(python);
     this.maxEntries = maxEntries;
     this.maxWaitMs = maxWaitMs;
+    this.export = export;
   }
 
   @Override
   @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // the signature is Flink's
   public <T extends StreamOperator<Row>> T createStreamOperator(
       StreamOperatorParameters<Row> parameters) {
-    return (T) new DeviceOperator(parameters, python, maxEntries, maxWaitMs);
+    return (T) new DeviceOperator(parameters, python, maxEntries, maxWaitMs, export);
   }
 
   @Override

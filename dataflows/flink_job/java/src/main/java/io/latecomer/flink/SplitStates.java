@@ -6,6 +6,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
+import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplitSerializer;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
 
@@ -38,39 +39,83 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
       output.writeLong(log.uuid().getLeastSignificantBits());
       output.writeUTF(log.sensors());
       output.writeLong(
-          split instanceof ClockedSplit clocked ? clocked.clockMs() : PartitionClock.NOT_BEGUN);
+          split instanceof ClockedSplit clocked
+              ? clocked.clockMs()
+              : log.firstClockMs(split.getPartition()));
       output.writeInt(serializer.getVersion());
       output.write(serializer.serialize(split));
     }
     return bytes.toByteArray();
   }
 
+  /** A split as it was saved, whatever run it is of. */
+  record Saved(Uuid id, String sensors, long clockMs, KafkaPartitionSplit split) {
+    static Saved read(
+        int version, byte[] serialized, SimpleVersionedSerializer<KafkaPartitionSplit> serializer)
+        throws IOException {
+      if (version != VERSION) {
+        throw new IOException(
+            "the state was saved by an earlier version, without the sensors of its events: start anew"
+                + " with another state");
+      }
+      DataInputStream input = new DataInputStream(new ByteArrayInputStream(serialized));
+      Uuid id = new Uuid(input.readLong(), input.readLong());
+      String sensors = input.readUTF();
+      long clockMs = input.readLong();
+      KafkaPartitionSplit split = serializer.deserialize(input.readInt(), input.readAllBytes());
+      return new Saved(id, sensors, clockMs, split);
+    }
+
+    /** A line: partition, next offset, clock, topic, the topic's id, sensors; tabs between. */
+    @Override
+    public String toString() {
+      return String.join(
+          "\t",
+          String.valueOf(split.getPartition()),
+          String.valueOf(split.getStartingOffset()),
+          String.valueOf(clockMs),
+          split.getTopic(),
+          id.toString(),
+          sensors);
+    }
+  }
+
+  /** Reads what this has written; nothing is written with it. */
+  static final class Reader implements SimpleVersionedSerializer<Saved> {
+    @Override
+    public int getVersion() {
+      return VERSION;
+    }
+
+    @Override
+    public byte[] serialize(Saved saved) {
+      throw new UnsupportedOperationException("a split is written by its run");
+    }
+
+    @Override
+    public Saved deserialize(int version, byte[] serialized) throws IOException {
+      return Saved.read(version, serialized, new KafkaPartitionSplitSerializer());
+    }
+  }
+
   @Override
   public KafkaPartitionSplit deserialize(int version, byte[] serialized) throws IOException {
-    if (version != VERSION) {
-      throw new IOException(
-          "the state was saved by an earlier version, without the sensors of its events: start anew"
-              + " with another state");
-    }
-    DataInputStream input = new DataInputStream(new ByteArrayInputStream(serialized));
-    Uuid id = new Uuid(input.readLong(), input.readLong());
-    String sensors = input.readUTF();
-    long clockMs = input.readLong();
-    KafkaPartitionSplit split = serializer.deserialize(input.readInt(), input.readAllBytes());
+    Saved saved = Saved.read(version, serialized, serializer);
+    KafkaPartitionSplit split = saved.split();
     if (!split.getTopic().equals(log.topic())) {
       throw new IOException(
           "the state is of the topic " + split.getTopic() + ", and the run reads " + log.topic());
     }
-    if (!id.equals(log.uuid())) {
+    if (!saved.id().equals(log.uuid())) {
       throw new IOException(
           "the state is of another topic that was named "
               + log.topic()
               + ": it was deleted and made anew, so start anew with another state");
     }
-    if (!sensors.equals(log.sensors())) {
+    if (!saved.sensors().equals(log.sensors())) {
       throw new IOException(
-          "the state is of a run with --sensors " + sensors + ", not " + log.sensors());
+          "the state is of a run with --sensors " + saved.sensors() + ", not " + log.sensors());
     }
-    return new ClockedSplit(log.bounded(split), split.getStartingOffset(), clockMs);
+    return new ClockedSplit(log.bounded(split), split.getStartingOffset(), saved.clockMs());
   }
 }

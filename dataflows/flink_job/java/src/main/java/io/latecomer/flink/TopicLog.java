@@ -21,6 +21,8 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
  * @param untilMs the first record with a later arrival ends its partition; null: none does
  * @param endMs the instant up to which the clock runs once all partitions have ended; null: there
  *     is none
+ * @param clocks the clock of each partition where a split without a state begins, in ms, with
+ *     commas between; -1: it has shown no arrival; null: none has
  * @param endedFile the job makes this file once all partitions have ended, and goes on until it is
  *     stopped with a savepoint; null: it finishes, and leaves no state behind
  */
@@ -34,6 +36,7 @@ public record TopicLog(
     String ends,
     Long untilMs,
     Long endMs,
+    String clocks,
     String endedFile)
     implements Serializable {
 
@@ -48,10 +51,18 @@ public record TopicLog(
   /** The same split, which ends where this run ends. */
   KafkaPartitionSplit bounded(KafkaPartitionSplit split) {
     long end =
-        hasEnd()
-            ? Stream.of(ends.split(",")).mapToLong(Long::parseLong).toArray()[split.getPartition()]
-            : KafkaPartitionSplit.NO_STOPPING_OFFSET;
+        hasEnd() ? number(ends, split.getPartition()) : KafkaPartitionSplit.NO_STOPPING_OFFSET;
     return new KafkaPartitionSplit(split.getTopicPartition(), split.getStartingOffset(), end);
+  }
+
+  /** The clock of a partition before the first record that this run, or the first one, reads. */
+  long firstClockMs(int partition) {
+    long clockMs = clocks == null ? -1 : number(clocks, partition);
+    return clockMs < 0 ? PartitionClock.NOT_BEGUN : clockMs;
+  }
+
+  private static long number(String numbers, int partition) {
+    return Stream.of(numbers.split(",")).mapToLong(Long::parseLong).toArray()[partition];
   }
 
   /** The id as Kafka's Java client has it; librdkafka writes it in the other alphabet of base64. */

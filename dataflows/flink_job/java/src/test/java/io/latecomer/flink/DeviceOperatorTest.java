@@ -4,11 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The contract of the border, on the JVM's side: docs/flink-bridge.md. */
 final class DeviceOperatorTest {
@@ -233,6 +241,48 @@ final class DeviceOperatorTest {
     assertOutOfTurn("hold of a", begun().python().holds("a").holds("a"));
     assertOutOfTurn("timer of a", begun().python().holds("a").releases("a", "state").sets("a", 5));
     assertOutOfTurn("a message of kind 7", begun().python().answers(7, "a"));
+  }
+
+  /** The key of the second device is no ASCII: a key is text of one character a byte. */
+  @Test
+  void aJobBeginsWithTheDevicesOfAnExportedStateOnceAndNotWhereItIsRestored(@TempDir Path folder)
+      throws Exception {
+    Path export = folder.resolve("export");
+    Files.write(export, exported("{}", Map.of("a", "state of a", "\u00e4", "state of \u00e4")));
+    List<String> handed = new ArrayList<>();
+    OperatorSubtaskState state = null;
+    for (int index = 0; index < 3; index++) {
+      Subtask subtask = Subtask.opened(null, 3, index, export.toString());
+      opened.add(subtask);
+      subtask.sent();
+      subtask.harness().processWatermark(7);
+      subtask.harness().setProcessingTime(MAX_WAIT_MS);
+      handed.addAll(subtask.sent());
+      state = subtask.harness().snapshot(1, 1);
+    }
+    assertEquals(
+        List.of("FLUSH a!7 with state of a", "FLUSH \u00e4!7 with state of \u00e4"),
+        handed.stream().sorted().toList());
+    Subtask restored = Subtask.opened(state, 1, 0, export.toString());
+    opened.add(restored);
+    restored.sent();
+    restored.harness().processWatermark(8);
+    restored.harness().setProcessingTime(MAX_WAIT_MS);
+    assertEquals(List.of(), restored.sent());
+  }
+
+  /** As {@code portable_file.py} writes it, without what only Python looks at. */
+  private static byte[] exported(String origin, Map<String, String> devices) {
+    ByteBuffer file = ByteBuffer.allocate(1_000).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] head = origin.getBytes(StandardCharsets.UTF_8);
+    file.put(new byte[] {'L', 'C', 'S', 'T', 1, 0}).putInt(head.length).put(head);
+    devices.forEach(
+        (device, state) -> {
+          byte[] key = device.getBytes(StandardCharsets.UTF_8);
+          byte[] value = state.getBytes(StandardCharsets.UTF_8);
+          file.putShort((short) key.length).put(key).putInt(value.length).put(value);
+        });
+    return Arrays.copyOf(file.putShort((short) 0).array(), file.position());
   }
 
   private void assertOutOfTurn(String message, FakePython python) throws Exception {

@@ -14,7 +14,17 @@ final class PartitionClockTest {
   private static PartitionClock clock(Long untilMs, boolean hasProducersClock) {
     TopicLog log =
         new TopicLog(
-            "kafka://b:1/t", "t", null, 1, hasProducersClock, "a", null, untilMs, untilMs, null);
+            "kafka://b:1/t",
+            "t",
+            null,
+            1,
+            hasProducersClock,
+            "a",
+            null,
+            untilMs,
+            untilMs,
+            null,
+            null);
     return new PartitionClock(log, PartitionClock.NOT_BEGUN);
   }
 

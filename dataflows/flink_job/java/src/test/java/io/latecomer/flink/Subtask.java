@@ -17,10 +17,16 @@ record Subtask(
 
   /** One of {@code parallelism} subtasks that share a state; null: there is none. */
   static Subtask opened(OperatorSubtaskState state, int parallelism, int index) throws Exception {
+    return opened(state, parallelism, index, null);
+  }
+
+  /** One that begins with an exported state, if none is restored. */
+  static Subtask opened(OperatorSubtaskState state, int parallelism, int index, String export)
+      throws Exception {
     FakePython python = new FakePython();
     KeyedOneInputStreamOperatorTestHarness<String, Row, Row> harness =
         new KeyedOneInputStreamOperatorTestHarness<>(
-            new DeviceOperatorFactory(python, MAX_ENTRIES, MAX_WAIT_MS),
+            new DeviceOperatorFactory(python, MAX_ENTRIES, MAX_WAIT_MS, export),
             DeviceOperator.byDevice(),
             Types.STRING,
             MAX_PARALLELISM,

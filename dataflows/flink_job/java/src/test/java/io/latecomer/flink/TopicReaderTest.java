@@ -36,7 +36,7 @@ final class TopicReaderTest {
 
   private static TopicLog log(String id, Long untilMs, Long endMs, String endedFile) {
     return new TopicLog(
-        "kafka://b:1/t", "t", id, 2, true, "a,b?", "100,100", untilMs, endMs, endedFile);
+        "kafka://b:1/t", "t", id, 2, true, "a,b?", "100,100", untilMs, endMs, null, endedFile);
   }
 
   private TopicReader reader(TopicLog log) {
@@ -164,7 +164,7 @@ final class TopicReaderTest {
     Exception name = assertThrows(IOException.class, () -> through(log, log, elsewhere));
     assertEquals("the state is of the topic u, and the run reads t", name.getMessage());
     TopicLog others =
-        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "b,a", null, null, null, null);
+        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "b,a", null, null, null, null, null);
     Exception sensors = assertThrows(IOException.class, () -> through(others, log, split));
     assertEquals("the state is of a run with --sensors b,a, not a,b?", sensors.getMessage());
     KafkaPartitionSplitSerializer old = new KafkaPartitionSplitSerializer();
@@ -181,7 +181,8 @@ final class TopicReaderTest {
   @Test
   void aRestoredSplitEndsWhereItsRunEnds() throws Exception {
     TopicLog next =
-        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "a,b?", "100,300", null, null, "/ended");
+        new TopicLog(
+            "kafka://b:1/t", "t", ID, 2, true, "a,b?", "100,300", null, null, null, "/ended");
     KafkaPartitionSplit restored =
         through(
             log(ID, null, null, null),
@@ -189,6 +190,17 @@ final class TopicReaderTest {
             new KafkaPartitionSplit(new TopicPartition("t", 1), 50, 100));
     assertEquals(300, restored.getStoppingOffset().orElseThrow());
     assertEquals(50, restored.getStartingOffset());
+  }
+
+  @Test
+  void aSplitThatWasNeverReadBeginsWithTheClockOfTheExportedState() throws Exception {
+    TopicLog log =
+        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "a", null, null, null, "700,-1", null);
+    KafkaPartitionSplit first = assigned(log, 0, 50);
+    assertEquals(700, ((ClockedSplit) first).clockMs());
+    assertEquals(PartitionClock.NOT_BEGUN, ((ClockedSplit) assigned(log, 1, 0)).clockMs());
+    KafkaPartitionSplit read = through(log, log, new ClockedSplit(first, 60, 900));
+    assertEquals(900, ((ClockedSplit) read).clockMs());
   }
 
   /** What the connector's reader does, step by step. */
