@@ -32,7 +32,6 @@ class DeviceWindows:
             InputError: the file is of another format.
         """
         self._settings = Replay(settings, (), say).settings
-        self._say = say
         self._lock = Lock()
         self._device_id: str | None = None
         self._evaluations: dict[str, tuple[Evaluation, str | None]] = {}
@@ -84,7 +83,7 @@ class DeviceWindows:
             SettingsError: the log does not have it.
         """
         with self._lock:
-            history = found_moment(Replay(self._settings, (), self._say), moment_of(evaluation_id, None))
+            history = found_moment(Replay(self._settings), moment_of(evaluation_id, None))
         return list(explanation_lines(explained(history, self._settings.log.layout.sensors, None)))
 
     def _shown(self, evaluation: Evaluation, late: set[int | None]) -> dict[str, Any]:
@@ -102,7 +101,7 @@ class DeviceWindows:
 
     def _read(self, device_id: str) -> None:
         self._device_id, self._evaluations = None, {}
-        for output in Replay(self._settings, {device_id}, self._say).outputs():
+        for output in Replay(self._settings, {device_id}).outputs():
             if isinstance(output, OutputRecord):
                 continue  # an INVALID record is of no device
             evaluation, position = output
