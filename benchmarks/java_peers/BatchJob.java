@@ -1,5 +1,5 @@
-import com.google.common.util.concurrent.FutureCallback;
 import com.google.common.util.concurrent.Futures;
+import com.google.common.util.concurrent.ListenableFuture;
 import com.google.common.util.concurrent.MoreExecutors;
 import io.grpc.ManagedChannel;
 import io.latecomer.v1.FeatureServiceGrpc;
@@ -63,28 +63,12 @@ public final class BatchJob {
 
     @Override
     public void asyncInvoke(Batch.Asked batch, ResultFuture<String> result) throws Exception {
-      WindowBatch message = WindowBatch.parseFrom(batch.message);
-      Futures.addCallback(
+      ListenableFuture<PredictionBatch> predictions =
           Futures.transformAsync(
-              features.engineerFeatures(message),
+              features.engineerFeatures(WindowBatch.parseFrom(batch.message)),
               inference::predict,
-              MoreExecutors.directExecutor()),
-          new FutureCallback<>() {
-            @Override
-            public void onSuccess(PredictionBatch found) {
-              try {
-                result.complete(lines(batch, found));
-              } catch (Exception error) {
-                result.completeExceptionally(error);
-              }
-            }
-
-            @Override
-            public void onFailure(Throwable error) {
-              result.completeExceptionally(error);
-            }
-          },
-          MoreExecutors.directExecutor());
+              MoreExecutors.directExecutor());
+      Job.complete(result, predictions, found -> lines(batch, found));
     }
 
     @Override

@@ -1,6 +1,11 @@
+import com.google.common.util.concurrent.FutureCallback;
+import com.google.common.util.concurrent.Futures;
+import com.google.common.util.concurrent.ListenableFuture;
+import com.google.common.util.concurrent.MoreExecutors;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
@@ -15,6 +20,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectRea
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.json.JsonMapper;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.async.ResultFuture;
 
 /**
  * What both peers share: a topic in, a topic out, checkpoints every 10 s, two slots, objects passed
@@ -80,6 +86,34 @@ final class Job {
         .usePlaintext()
         .maxInboundMessageSize(64 << 20)
         .build();
+  }
+
+  /** Gives on what an answer becomes, or its failure. */
+  static <T> void complete(
+      ResultFuture<String> result, ListenableFuture<T> answer, Lines<T> lines) {
+    Futures.addCallback(
+        answer,
+        new FutureCallback<>() {
+          @Override
+          public void onSuccess(T found) {
+            try {
+              result.complete(lines.of(found));
+            } catch (Exception error) {
+              result.completeExceptionally(error);
+            }
+          }
+
+          @Override
+          public void onFailure(Throwable error) {
+            result.completeExceptionally(error);
+          }
+        },
+        MoreExecutors.directExecutor());
+  }
+
+  /** The lines that an answer becomes. */
+  interface Lines<T> {
+    List<String> of(T answer) throws Exception;
   }
 
   /** JSON by the library that most jobs use. */

@@ -1,4 +1,3 @@
-import com.google.common.util.concurrent.FutureCallback;
 import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.common.util.concurrent.MoreExecutors;
@@ -110,24 +109,8 @@ public final class UnaryJob {
               features.engineerFeatures(message(window)),
               inference::predict,
               MoreExecutors.directExecutor());
-      Futures.addCallback(
-          prediction,
-          new FutureCallback<>() {
-            @Override
-            public void onSuccess(Prediction found) {
-              try {
-                result.complete(List.of(json.writeValueAsString(line(window, found))));
-              } catch (Exception error) {
-                result.completeExceptionally(error);
-              }
-            }
-
-            @Override
-            public void onFailure(Throwable error) {
-              result.completeExceptionally(error);
-            }
-          },
-          MoreExecutors.directExecutor());
+      Job.complete(
+          result, prediction, found -> List.of(json.writeValueAsString(line(window, found))));
     }
 
     @Override
