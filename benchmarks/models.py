@@ -1,7 +1,7 @@
 """Our own model beside models in ONNX files, and one on a real MLServer: windows a second through both services.
 
 The same windows, full ones of many devices, are asked about on streams. MLServer is measured where
-``LATECOMER_TEST_MLSERVER`` is set, as for the tests.
+``LATECOMER_TEST_TRIALS`` is set, as for the tests.
 """
 
 import os
@@ -54,7 +54,7 @@ def main() -> dict[str, float]:
             with embedded_service("inference", "--model", str(_FOLDER / f"{name}.onnx")) as inference:
                 rates[name] = _rate(features, inference, evaluations)
             _show(f"ONNX: {text}", rates[name], rates["own"])
-        if "LATECOMER_TEST_MLSERVER" in os.environ:
+        if "LATECOMER_TEST_TRIALS" in os.environ:
             with _ml_server() as address:
                 rates["mlserver"] = _rate(features, f"oip://{address}/drift", evaluations)
             _show("MLServer: our regression in NumPy", rates["mlserver"], rates["own"])
