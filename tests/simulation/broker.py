@@ -1,6 +1,5 @@
 """A Kafka broker: partitions with transactions and their markers, retention, topics that are made anew."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, NamedTuple
@@ -40,7 +39,7 @@ class Partition:
         entries: all that was ever written; an offset is an index.
         start: the first offset that retention has left.
         open: transactions that have neither committed nor aborted, by their first offset.
-        aborted: transactions that were.
+        aborted: the offsets of records of transactions that were aborted.
     """
 
     entries: list[Entry | Marker] = field(default_factory=list)
@@ -64,17 +63,18 @@ class Partition:
 
     def finish(self, transaction: int, *, commits: bool) -> None:
         """End a transaction, if it has written here."""
-        if self.open.pop(transaction, None) is not None:
-            self.entries.append(Marker(transaction))
-            if not commits:
-                self.aborted.add(transaction)
+        first = self.open.pop(transaction, None)
+        if first is None:
+            return
+        if not commits:
+            written = enumerate(self.entries[first:], first)
+            self.aborted.update(offset for offset, entry in written if entry.transaction == transaction)
+        self.entries.append(Marker(transaction))
 
-    def committed(self, start: int, end: int) -> Iterator[tuple[int, Entry]]:
-        """The records between two offsets that a reader of what is committed sees, with their offsets."""
-        for offset in range(max(start, self.start), min(end, self.stable_end)):
-            entry = self.entries[offset]
-            if isinstance(entry, Entry) and entry.transaction not in self.aborted:
-                yield offset, entry
+    def record(self, offset: int) -> Entry | None:
+        """The record at an offset below the stable end, if there is one and it was committed."""
+        entry = self.entries[offset]
+        return entry if isinstance(entry, Entry) and offset not in self.aborted else None
 
 
 class Topic:
@@ -93,4 +93,5 @@ class Topic:
 
     def values(self) -> list[bytes]:
         """All committed values, partition by partition."""
-        return [entry.value or b"" for one in self.partitions for _, entry in one.committed(0, one.end)]
+        records = (one.record(offset) for one in self.partitions for offset in range(one.stable_end))
+        return [record.value or b"" for record in records if record is not None]

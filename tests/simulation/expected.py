@@ -14,7 +14,7 @@ from tests.reference import DeviceOutputs, Outputs, answered, encoded_json, reje
 from tests.simulation.log import Log, Said, is_time, sensors_of
 from window_core import Columns, Evaluation, Rejection, Sensors
 
-__all__ = ["Whole", "expected_outputs", "first_cut", "written_outputs"]
+__all__ = ["Whole", "each_once", "expected_outputs", "first_cut", "written_outputs"]
 
 
 class Whole(NamedTuple):
@@ -134,6 +134,11 @@ def written_outputs(lines: Iterable[bytes], *, may_repeat: bool) -> Outputs:
         ).append(line)
     outputs[None] = DeviceOutputs([], [], sorted(outputs[None].rejected))
     return dict(outputs)
+
+
+def each_once(sequences: DeviceOutputs) -> DeviceOutputs:
+    """The sequences without lines that stood there before."""
+    return DeviceOutputs(*(list(dict.fromkeys(lines)) for lines in sequences))
 
 
 def _lines(located: Iterable[tuple[OracleOutput, str | None]], device_id: str, sensors: Sensors) -> DeviceOutputs:

@@ -181,8 +181,8 @@ class _Job:
             partition.stable_end, position + self._process.random.randint(0, 6), partition.end if end is None else end
         )
         while position < stop:
-            entry = partition.entries[position]
-            if isinstance(entry, Entry) and entry.transaction not in partition.aborted:
+            entry = partition.record(position)
+            if entry is not None:
                 frame = clock.frame(number, position, entry)
                 if frame is None:
                     self._end(number)

@@ -122,8 +122,8 @@ class _Consumer:
             position = log.start
         messages = []
         while position < end and len(messages) < most:
-            entry = log.entries[position]
-            if isinstance(entry, Entry) and not (self._is_committed and entry.transaction in log.aborted):
+            entry = log.record(position) if self._is_committed else log.entries[position]
+            if isinstance(entry, Entry):
                 messages.append(_Message(one.partition, position, entry))
             position += 1
         self._positions[one] = position

@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Final, NamedTuple
 
 from tests.simulation.broker import Entry, Topic
-from tests.simulation.plan import Append, Setup
+from tests.simulation.plan import Append, Setup, drawn_record
 from window_core import DEMO_SENSORS, MAX_TIME_MS, Event, Sensors
 
 __all__ = ["DEVICES", "Log", "Said", "sensors_of"]
@@ -89,8 +90,18 @@ class Log:
             if len(said) < partition.end:
                 said.append(None)
 
-    def write_file(self, path: Path) -> None:
-        path.write_bytes(b"".join(self.lines))
+    def grow(self, random: Random) -> None:
+        """A record comes to the topic, or a transaction ends, while somebody reads."""
+        open_now = {transaction for partition in self.topic.partitions for transaction in partition.open}
+        if open_now and random.random() < 0.5:
+            self.finish(random.choice(sorted(open_now)), commits=random.random() < 0.7)
+        else:
+            self.append(drawn_record(random, self.setup, open_now))
+
+    def write_file(self, path: Path, *, ends_line: bool) -> None:
+        """Write the file; the end of its last line may be still to come."""
+        lines = b"".join(self.lines)
+        path.write_bytes(lines if ends_line else lines.removesuffix(b"\n"))
 
     def committed(self, partition: int, start: int, end: int) -> list[tuple[int, Said]]:
         """The records of a partition between two offsets, without those of transactions that are open or aborted."""
@@ -112,8 +123,7 @@ class Log:
         return [partition.stable_end for partition in self.topic.partitions]
 
     def _is_committed(self, partition: int, offset: int) -> bool:
-        entry = self.topic.partitions[partition].entries[offset]
-        return isinstance(entry, Entry) and entry.transaction not in self.topic.partitions[partition].aborted
+        return self.topic.partitions[partition].record(offset) is not None
 
     def _stamp_ms(self, step: Append, number: int) -> int:
         if step.stamp == "no time":

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from window_core import WindowSpec
 
-__all__ = ["Append", "End", "Older", "Plan", "Recreate", "Retain", "Run", "Setup", "Step", "drawn"]
+__all__ = ["Append", "End", "Older", "Plan", "Recreate", "Retain", "Run", "Setup", "Step", "drawn", "drawn_record"]
 
 Kind: TypeAlias = Literal["event", "same", "broken", "other key", "heartbeat", "no value"]
 Stamp: TypeAlias = Literal["now", "goes back", "jumps", "no time"]
@@ -72,6 +72,7 @@ class Run(NamedTuple):
         kill_kind: how these begin; empty: any counts.
         trouble: how much goes wrong around it, from 0 to 1.
         has_rival: a second run tries to take the state meanwhile.
+        grows: records come, and transactions end, while it reads a topic.
     """
 
     seed: int
@@ -82,6 +83,7 @@ class Run(NamedTuple):
     kill_kind: str = ""
     trouble: float = 0.0
     has_rival: bool = False
+    grows: bool = False
 
 
 Step: TypeAlias = Append | End | Retain | Recreate | Older | Run
@@ -138,7 +140,7 @@ def drawn(seed: int, engine: Literal["bytewax", "flink"] = "bytewax") -> Plan:
     open_now: set[int] = set()
     for _ in range(random.randint(2, 5)):
         for _ in range(random.randint(1, 12)):
-            steps.append(_append(random, setup, open_now))
+            steps.append(drawn_record(random, setup, open_now))
             if setup.reads_topic and open_now and random.random() < 0.2:
                 transaction = random.choice(sorted(open_now))
                 open_now.discard(transaction)
@@ -149,7 +151,7 @@ def drawn(seed: int, engine: Literal["bytewax", "flink"] = "bytewax") -> Plan:
         elif chance < 0.18:
             steps.append(Older())
         steps.append(_run(random, setup))
-    if setup.reads_topic and random.random() < 0.05:
+    if setup.reads_topic and random.random() < 0.12:
         steps += [Recreate(), Run(random.randrange(1 << 30))]
     return Plan(setup, tuple(steps))
 
@@ -183,7 +185,8 @@ def _setup(random: Random, engine: Literal["bytewax", "flink"]) -> Setup:
     )
 
 
-def _append(random: Random, setup: Setup, open_now: set[int]) -> Append:
+def drawn_record(random: Random, setup: Setup, open_now: set[int]) -> Append:
+    """A record, maybe of one of the transactions that are open."""
     transaction = None
     if setup.reads_topic and random.random() < 0.25:
         transaction = (
@@ -237,4 +240,5 @@ def _run(random: Random, setup: Setup) -> Run:
         kill_kind=kill_kind,
         trouble=random.choice((0.0, 0.0, 0.3, 1.0)),
         has_rival=random.random() < 0.1,
+        grows=setup.reads_topic and random.random() < 0.3,
     )

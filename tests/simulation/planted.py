@@ -29,7 +29,10 @@ def engine_of(error: PlantedError) -> Engine:
 
 @contextmanager
 def planted(error: PlantedError) -> Iterator[None]:
-    """Inside, the functions of a module do what they would do with the error in its source, whoever holds them."""
+    """Inside, a module has the functions and constants that it would have with the error in its source.
+
+    Whoever holds one of its functions has the wrong one, too.
+    """
     module = import_module(error.file.removesuffix(".py").replace("/", "."))
     source = Path(ROOT / error.file).read_text(encoding="utf-8")
     assert source.count(error.find) == 1, f"{error.name} does not apply"
@@ -37,15 +40,22 @@ def planted(error: PlantedError) -> Iterator[None]:
     wrong.__dict__.update(module.__dict__)
     exec(compile(source.replace(error.find, error.replace), error.file, "exec"), wrong.__dict__)
     changed: list[tuple[FunctionType, CodeType]] = []
+    constants = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, str | int | frozenset) and not name.startswith("__") and vars(wrong)[name] != value
+    }
     try:
+        vars(module).update({name: vars(wrong)[name] for name in constants})
         for name, function in _functions(module, module.__name__):
             other = dict(_functions(wrong, module.__name__)).get(name)
             if other is not None and other.__code__ != function.__code__:
                 changed.append((function, function.__code__))
                 function.__code__ = other.__code__
-        assert changed, f"{error.name} changes no function"
+        assert changed or constants, f"{error.name} changes nothing that can be changed"
         yield
     finally:
+        vars(module).update(constants)
         for function, code in changed:
             function.__code__ = code
 

@@ -42,6 +42,10 @@ class Progress:
         self.whole.append(whole)
         self.sure = list(map(max, self.sure or whole.ends, whole.ends))
 
+    def stopped(self) -> None:
+        """A run without an end was stopped; it may have read all that there is by now."""
+        self._tried[-1] = self._tried[-1]._replace(ends=self._log.ends())
+
     def rewind(self, sure: list[int]) -> None:
         """The state was put back to what had read so far."""
         self.sure = sure
