@@ -77,7 +77,7 @@ def explain(moment: str, **options: Any) -> None:
     that the run left beside its predictions, unless options say otherwise.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
-    messages = Terminal(stderr=True)
+    messages = Terminal(stderr=True, quiet=options["quiet"])
     own = taken(ExplainSettings, options)
     asked = moment_of(moment, own.at_ms)
     if own.rows is not None and (Path(own.rows).is_dir() or not Path(own.rows).parent.is_dir()):

@@ -54,7 +54,7 @@ def retry(**options: Any) -> int:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     own = taken(RetrySettings, options)
-    messages, console = Terminal(stderr=True), Terminal()
+    messages, console = Terminal(stderr=True, quiet=options["quiet"]), Terminal(quiet=options["quiet"])
     settings = RunSettings.of_replay(**settings_of_run(options, own.run_predictions, messages.tell))
     place = settings.outputs.rejections or rejections_beside(settings.outputs.predictions)
     read = [place, Replay(settings).settings.log.input or ""]

@@ -109,13 +109,13 @@ def verify(**options: Any) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     for number in (signal.SIGINT, signal.SIGTERM):  # both end it, also one in the background
         signal.signal(number, signal.default_int_handler)
-    messages = Terminal(stderr=True)
+    messages = Terminal(stderr=True, quiet=options["quiet"])
     own = taken(VerifySettings, options)
     settings = RunSettings.of_replay(**recorded(options, messages.warn))
     if own.follow:
         return _follow(settings, own, messages)
     found = verified(settings, own, messages)
-    _show(found, own)
+    _show(found, own, quiet=settings.quiet)
     return int(not found.is_clean)
 
 
@@ -164,15 +164,15 @@ def _follow(settings: RunSettings, own: VerifySettings, messages: Terminal) -> i
                     messages.tell(f"{sum(found.seen.values()):,} outputs: {told}")
                     shown = told
                 sleep(own.every_ms / 1000)
-    _show(found, own)
+    _show(found, own, quiet=settings.quiet)
     return int(not found.is_clean)
 
 
-def _show(found: Verification, own: VerifySettings) -> None:
+def _show(found: Verification, own: VerifySettings, *, quiet: bool) -> None:
     if own.as_json:
         sys.stdout.write(_json(found) + "\n")
     else:
-        _tell(found, Terminal())
+        _tell(found, Terminal(quiet=quiet))
 
 
 def _watched(values: Iterable[One], what: str, messages: Terminal) -> Iterator[One]:

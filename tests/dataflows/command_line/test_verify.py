@@ -163,6 +163,12 @@ def test_the_first_fault_is_named_with_what_is_wrong(ended: Path, tmp_path: Path
     assert f"events is 1{fourth['events']}, should be {fourth['events']}" in said
 
 
+def test_quiet_leaves_the_exit_status(ended: Path, tmp_path: Path) -> None:
+    copied(ended, tmp_path, a_prediction_removed)
+    finished = latecomer_here("verify", "--output", "p.jsonl", "--quiet", cwd=tmp_path)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (1, b"", b"")
+
+
 def test_some_devices_or_a_sample_of_them_are_looked_at_alone(ended: Path, tmp_path: Path) -> None:
     copied(ended, tmp_path, a_prediction_removed)
     counts = [verified(tmp_path, "--devices", f"device-000{number}")[1]["holes"]["count"] for number in range(3)]
