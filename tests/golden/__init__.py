@@ -1,0 +1,1 @@
+"""States that released versions have saved: this one has to continue them."""
