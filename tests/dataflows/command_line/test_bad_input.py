@@ -209,3 +209,19 @@ def test_services_for_other_sensors_end_a_run_before_its_first_event(tmp_path: P
         "are sensor1, sensor2?: see --sensors"
     )
     assert not (tmp_path / "p.jsonl").exists() or (tmp_path / "p.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "command", [("run",), ("serve", "features"), ("parity",), ("produce",), ("heartbeat", "kafka://a:1/t")]
+)
+def test_a_key_of_a_settings_file_that_is_no_setting_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "wrong.toml").write_text("colour = 1\n")
+    finished = latecomer_here(*command, "--config", "wrong.toml", cwd=tmp_path)
+    assert finished.returncode == 2
+    assert one_line(finished.stderr) == "latecomer: --config wrong.toml: there is no setting colour"
+
+
+def test_a_fleet_is_set_by_a_file_and_the_command_line_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text('devices = 2\nduration = "1h"\nevents = 9\noutput = "fleet.jsonl"\n')
+    finished = latecomer_here("produce", "--config", "fleet.toml", "--events", "7", cwd=tmp_path)
+    assert one_line(finished.stderr) == "7 events in fleet.jsonl"
