@@ -4,13 +4,10 @@
 forces a fifth as many deaths, and prints what became of the outputs and how long it took to go on.
 """
 
-import os
 import subprocess
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from statistics import median
 from time import monotonic
 
 import pytest
@@ -19,8 +16,7 @@ from tests.dataflows.bytewax_flow.states import epochs, refusing
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC, SPEC_OPTIONS, fleet_lines
 from tests.dataflows.connectors.kafka.topics import Topics, records_of, values_of
-
-KILLS = int(os.environ.get("LATECOMER_KILLS", "3"))
+from tests.dataflows.kills import KILLS, report
 
 DEATHS = max(2, KILLS // 5)
 
@@ -116,13 +112,3 @@ def test_snapshots_that_a_death_leaves_behind_are_not_taken_for_those_of_a_later
     run()
     report("death between snapshots and frontier", DEATHS, expected, lines(*files), recovered_s)
     assert lines(*files) == expected
-
-
-def report(fault: str, times: int, expected: list[bytes], written: list[bytes], recovered_s: list[float]) -> None:
-    """Print what became of the outputs."""
-    lost, wrong = len(set(expected) - set(written)), len(set(written) - set(expected))
-    repeated = sum(Counter(written).values()) - len(set(written))
-    print(
-        f"\n{fault}: {times} times, {len(expected)} outputs expected, {lost} lost, {wrong} wrong, {repeated} repeated, "
-        f"{median(recovered_s):.1f} s to recover (longest {max(recovered_s):.1f} s)"
-    )
