@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataflows.pipeline.record import LoggedEvent
-from window_core import Columns, Evaluation, WindowSpec
+from grpc_services.python.row_ranges import Int64s
+from window_core import Columns, WindowSpec
 
 __all__ = ["EventTimes", "columns_in_time_order"]
-
-_Int64s = NDArray[np.int64]
 
 
 class EventTimes:
@@ -37,10 +36,11 @@ class EventTimes:
         self._arrivals.append(logged.arrival_ms)
         self._rows += event.row
 
-    def windows(self, spec: WindowSpec, instants_ms: _Int64s) -> list[Evaluation | None]:
-        """The window as it should have been at each instant; ``None`` before the first event.
+    def windows(self, spec: WindowSpec, instants_ms: Int64s) -> tuple[Columns, Int64s, Int64s]:
+        """The window as it should have been at each instant: columns, and of each window its first row and its end.
 
-        It ends with the newest event at the instant or before it, and reaches back from there as a window does.
+        It ends with the newest event at the instant or before it, and reaches back from there as a window does. Before
+        the first event it is empty: its end is 0.
         """
         times = np.frombuffer(self._times, np.int64)
         rows = np.frombuffer(self._rows, np.uint8).reshape(len(times), -1)
@@ -49,13 +49,10 @@ class EventTimes:
         times = np.frombuffer(columns.times, np.int64)
         ends = np.searchsorted(times, instants_ms, "right")
         starts = np.searchsorted(times, times[np.maximum(ends - 1, 0)] - spec.interval_ms) if len(times) else ends
-        return [
-            Evaluation("tick", None, instant_ms, 0, columns, start, end) if end else None
-            for instant_ms, start, end in zip(instants_ms.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        ]
+        return columns, starts, ends
 
 
-def columns_in_time_order(device_id: str, times: _Int64s, rows: NDArray[np.uint8]) -> Columns:
+def columns_in_time_order(device_id: str, times: Int64s, rows: NDArray[np.uint8]) -> Columns:
     """Events as the columns of a window: by time, those of the same time as they are given, repeats left out.
 
     Args:

@@ -21,10 +21,11 @@ from dataflows.replay.labels import Instants, Labels
 from dataflows.replay.replay import Replay
 from dataflows.services.answers import Refusal
 from dataflows.services.errors import ServiceError
-from dataflows.services.feature_client import FeatureClient
+from dataflows.services.feature_client import FeatureClient, FeatureMatrix
 from dataflows.services.own_means import OwnMeans
+from grpc_services.python.row_ranges import Int64s
 from runtime.errors import SettingsError
-from window_core import Evaluation
+from window_core import Columns, Evaluation
 
 __all__ = ["FeatureSource", "TrainingSet", "training_set"]
 
@@ -68,12 +69,17 @@ def training_set(replay: Replay, labels: Labels, features: FeatureSource, *, as_
         BrokerError: the records are gone meanwhile, or the broker is away.
     """
     windows = _Windows(replay, labels)
-    filled = _Filled(labels, features)
-    found = windows.as_of() if as_of else windows.as_known()
-    while batch := list(islice(found, _AT_ONCE)):
-        filled.fill(batch)
-    filled.missing |= Counter({"no device or no time": labels.without, "unknown device": windows.unknown()})
-    return TrainingSet(filled.table(), +filled.missing, windows.behind_the_end, filled.refusal)
+    filled = _Filled(labels, features.check())
+    if as_of:
+        for rows, columns, starts, ends in windows.as_of():
+            filled.fill(rows[ends > 0], features.features_of(columns, starts[ends > 0], ends[ends > 0]))
+    else:
+        known = windows.as_known()
+        while batch := list(islice(known, _AT_ONCE)):
+            evaluations = [window for _, window in batch if window is not None]
+            rows = np.array([row for row, window in batch if window is not None], np.int64)
+            filled.fill(rows, features.features(evaluations))
+    return TrainingSet(filled.table(), filled.missing(windows.unknown()), windows.behind_the_end, filled.refusal)
 
 
 class _Windows:
@@ -99,7 +105,7 @@ class _Windows:
                 if device_id not in devices:
                     devices[device_id] = Device(spec, self._replay.metrics), _waiting(self._labels[device_id])
                 device, waiting = devices[device_id]
-                while waiting and waiting[-1][0] < logged.arrival_ms:
+                while waiting and waiting[-1][0] < logged.arrival_ms:  # an event at the very instant comes first
                     at_ms, row = waiting.pop()
                     yield row, device.evaluated_at(at_ms)
                 if waiting:
@@ -110,8 +116,8 @@ class _Windows:
                     self.behind_the_end += end_ms is not None and at_ms > end_ms
                     yield row, device.evaluated_at(at_ms)
 
-    def as_of(self) -> Iterator[_Found]:
-        """Each window as it should have been at the instant."""
+    def as_of(self) -> Iterator[tuple[Int64s, Columns, Int64s, Int64s]]:
+        """Each window as it should have been at the instant, device by device: rows of labels, and ``windows``."""
         for partition in self._partitions_to_read():
             devices: dict[str, EventTimes] = {}
             for logged in self._events(partition):
@@ -125,7 +131,7 @@ class _Windows:
                 rows, times_ms = self._labels[device_id]
                 if end_ms is not None:
                     self.behind_the_end += int((times_ms > end_ms).sum())
-                yield from zip(rows.tolist(), device.windows(self._replay.spec, times_ms), strict=True)
+                yield rows, *device.windows(self._replay.spec, times_ms)
 
     def _partitions_to_read(self) -> range:
         return range(self._replay.log.partitions if self._labels else 0)
@@ -155,46 +161,51 @@ def _waiting(labels: Instants) -> _Waiting:
 
 
 class _Filled:
-    """Asks for features, and puts each row where its label stands."""
+    """Puts the features of each window where its label stands."""
 
-    def __init__(self, labels: Labels, features: FeatureSource) -> None:
-        self._labels = labels.table
-        self._source = features
+    def __init__(self, labels: Labels, names: list[str]) -> None:
+        self._labels = labels
         self._names: list[str] = []
         self._matrix = np.zeros((len(labels.table), 0), np.float32)
         self._has = np.zeros(len(labels.table), bool)
-        self.missing: Counter[str] = Counter()
+        self._refused = 0
         self.refusal: Refusal | None = None
-        self._name(features.check())
+        self._name(names)
 
-    def fill(self, batch: list[_Found]) -> None:
-        """Fill in the rows of some windows."""
-        rows = np.array([row for row, window in batch if window is not None], np.int64)
-        self.missing["no window at the time"] += len(batch) - len(rows)
-        start = 0
-        for part in self._source.features([window for _, window in batch if window is not None]):
-            size = len(part.rows) + len(part.refusals)
-            of_part = rows[start : start + size]
-            start += size
-            for refusal in part.refusals.values():
-                self.missing["refused by the feature service"] += 1
-                self.refusal = self.refusal or refusal
-            if part.refusals:
-                of_part = np.delete(of_part, list(part.refusals))
-            if len(of_part):
-                self._name(list(part.rows.names))
-                self._matrix[of_part] = np.frombuffer(part.rows.values, "<f4").reshape(len(of_part), -1)
-                self._has[of_part] = True
+    def fill(self, rows: Int64s, found: FeatureMatrix) -> None:
+        """Fill in some rows."""
+        values = found.values
+        if found.refusals:
+            self._refused += len(found.refusals)
+            self.refusal = self.refusal or found.refusals[min(found.refusals)]
+            rows = np.delete(rows, list(found.refusals))
+            values = np.delete(values, list(found.refusals), axis=0)
+        if len(rows):
+            self._name(found.names)
+            self._matrix[rows] = values
+            self._has[rows] = True
+
+    def missing(self, unknown: int) -> Counter[str]:
+        """How many rows have no features, by why.
+
+        Args:
+            unknown: those of devices without a record.
+        """
+        found = Counter({"no device or no time": self._labels.without, "unknown device": unknown})
+        found["refused by the feature service"] = self._refused
+        found["no window at the time"] = len(self._has) - int(self._has.sum()) - found.total()
+        return +found
 
     def table(self) -> pl.DataFrame:
         """The labels with their features."""
         has = pl.Series(self._has)
-        columns = [
-            pl.Series(name, np.ascontiguousarray(values))
-            for name, values in zip(self._names, self._matrix.T, strict=True)
-        ]
-        features = pl.DataFrame(columns).select(pl.when(has).then(pl.all())) if columns else pl.DataFrame()
-        return pl.concat([self._labels, features], how="horizontal")
+        features = pl.DataFrame(
+            [
+                pl.Series(name, np.ascontiguousarray(values))
+                for name, values in zip(self._names, self._matrix.T, strict=True)
+            ]
+        )
+        return pl.concat([self._labels.table, features.select(pl.when(has).then(pl.all()))], how="horizontal")
 
     def _name(self, names: list[str]) -> None:
         """Take the names of the features, which stay the same."""
@@ -202,7 +213,7 @@ class _Filled:
             return
         if self._names:
             raise ServiceError(f"the feature service has changed: it had {self._names}, and now {names}")
-        if taken := [name for name in names if name in self._labels.columns]:
+        if taken := [name for name in names if name in self._labels.table.columns]:
             raise SettingsError(f"--at: a column of the labels is named as a feature, {taken[0]}; rename it")
         self._names = names
-        self._matrix = np.zeros((len(self._labels), len(names)), np.float32)
+        self._matrix = np.zeros((len(self._has), len(names)), np.float32)
