@@ -62,7 +62,7 @@ def simulated(plan: Plan) -> Verdict:
         world.play()
     except AssertionError as error:
         verdict.failure = str(error) or repr(error)
-    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError) as error:
         verdict.failure = f"{type(error).__name__}: {error}"
     finally:
         world.close()
