@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dataflows.connectors.log import Log
-from dataflows.saved_state.origin import Origin, check_fits
+from dataflows.saved_state.fitting import check_fits
+from dataflows.saved_state.origin import Origin
 from dataflows.saved_state.portable_file import read_devices, read_origin, write_portable_file
 from dataflows.state_folder import IMPORTED_FILE, check_unclaimed, identity_in, locked
 from runtime.errors import SettingsError
