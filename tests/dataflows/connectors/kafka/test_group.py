@@ -1,12 +1,12 @@
 """Progress under a consumer group: what Kafka's own tools see of a run, and what a run never looks at."""
 
 import signal
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 
 from dataflows.connectors.kafka.client import kafka_location
 from tests.dataflows.commands import latecomer, started
@@ -17,19 +17,25 @@ GIVE_UP_S = 120
 LINES = fleet_lines(devices=5, minutes=30)
 
 
-def committed(log: str, group: str) -> dict[int, int]:
-    """The offset of each partition under a group."""
-    brokers, _ = kafka_location("--input", log)
-    admin = AdminClient({"bootstrap.servers": brokers})
-    found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result(30)
-    return {place.partition: place.offset for place in found.topic_partitions}
+class Group:
+    """A consumer group as Kafka's own tools see it."""
 
+    def __init__(self, log: str, name: str) -> None:
+        brokers, self._topic = kafka_location("--input", log)
+        settings = {"bootstrap.servers": brokers, "group.id": name, "enable.auto.commit": False, "log_level": 2}
+        self._consumer = Consumer(settings)
 
-def commit(log: str, group: str, offset: int) -> None:
-    brokers, topic = kafka_location("--input", log)
-    admin = AdminClient({"bootstrap.servers": brokers})
-    places = [TopicPartition(topic, number, offset) for number in range(2)]
-    admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group].result(30)
+    def committed(self) -> list[int]:
+        """The offset of each partition; below 0: none."""
+        places = [TopicPartition(self._topic, number) for number in range(2)]
+        return [place.offset for place in self._consumer.committed(places, timeout=30)]
+
+    def commit(self, offset: int) -> None:
+        places = [TopicPartition(self._topic, number, offset) for number in range(2)]
+        self._consumer.commit(offsets=places, asynchronous=False)
+
+    def close(self) -> None:
+        self._consumer.close()
 
 
 def of_events(topics: Topics, output: str) -> list[bytes]:
@@ -50,21 +56,22 @@ def test_a_run_commits_how_far_it_has_read_and_never_reads_it_back(
         request.getfixturevalue("has_flink")
     log = topics.made(2)
     topics.fill(log, records_of(LINES))
-    ends = dict(enumerate(topics.readable_ends(log, IsolationLevel.READ_COMMITTED)))
-    group = f"latecomer-{engine}"
+    ends = topics.readable_ends(log, IsolationLevel.READ_COMMITTED)
+    name = f"latecomer-{engine}"
     services = ["--features", features_address, "--inference", inference_address]
-    options = ["--engine", engine, "--input", log, *services, "--epoch", "1s", "--group", group]
+    options = ["--engine", engine, "--input", log, *services, "--epoch", "1s", "--group", name]
     first, second = topics.made(), topics.made()
     live = ["--output", first, "--rejections", topics.made(), "--state", tmp_path / "live"]
-    with started("run", *options, *live, cwd=tmp_path) as process:
-        give_up_s = monotonic() + GIVE_UP_S
-        while committed(log, group) != ends and process.poll() is None and monotonic() < give_up_s:
-            sleep(0.1)
-        assert committed(log, group) == ends
-        process.send_signal(signal.SIGINT)
-        assert process.wait(GIVE_UP_S) == 0, process.stderr.read()
+    with closing(Group(log, name)) as group:
+        with started("run", *options, *live, cwd=tmp_path) as process:
+            give_up_s = monotonic() + GIVE_UP_S
+            while group.committed() != ends and process.poll() is None and monotonic() < give_up_s:
+                sleep(0.1)
+            assert group.committed() == ends
+            process.send_signal(signal.SIGINT)
+            assert process.wait(GIVE_UP_S) == 0, process.stderr.read()
+        group.commit(1)
 
-    commit(log, group, 1)
     bounded = ["--bounded", "--output", second, "--rejections", topics.made(), "--state", tmp_path / "bounded"]
     run = latecomer("run", *options, *bounded, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -78,7 +85,8 @@ def test_a_run_without_a_group_commits_nothing(
     topics.fill(log, records_of(LINES))
     services = ["--features", features_address, "--inference", inference_address]
     assert latecomer("run", "--input", log, "--bounded", *services, cwd=tmp_path).returncode == 0
-    assert log not in str(committed(log, "latecomer"))
+    with closing(Group(log, "latecomer")) as group:
+        assert max(group.committed()) < 0
 
 
 def test_a_group_is_for_topics(tmp_path: Path) -> None:
