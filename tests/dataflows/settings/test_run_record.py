@@ -39,7 +39,7 @@ def looked_at(outputs: Path, *arguments: str) -> tuple[dict[str, Any], list[str]
     found: dict[str, Any] = {}
 
     @click.command()
-    @replay_options("LATECOMER_TEST_")
+    @replay_options("LATECOMER_LOOK_")
     def look(**options: Any) -> None:
         found.update(recorded(options, told.append))
 
@@ -95,7 +95,7 @@ def test_a_record_is_a_file_of_settings_for_another_run(outputs: Path) -> None:
     found: dict[str, Any] = {}
 
     @click.command()
-    @replay_options("LATECOMER_TEST_")
+    @replay_options("LATECOMER_LOOK_")
     def look(**options: Any) -> None:
         found.update(options)
 
