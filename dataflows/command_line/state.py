@@ -1,5 +1,6 @@
 """``latecomer state``: what a state holds, and its way from one engine to the other."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -53,7 +54,7 @@ def show_(place: str, device: str | None, as_json: bool) -> None:
                 raise SettingsError(f"--device {device}: --state {place} has no such device")
             [found] = matching
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
         show(*(_device_lines(found) if isinstance(found, DeviceOverview) else _state_lines(found)))
 
