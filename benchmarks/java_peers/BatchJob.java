@@ -12,13 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectWriter;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.json.JsonMapper;
 import org.apache.flink.streaming.api.datastream.AsyncDataStream;
 import org.apache.flink.streaming.api.functions.async.ResultFuture;
-import org.apache.flink.streaming.api.functions.async.RichAsyncFunction;
 
 /**
  * A job on {@code latecomer.v1}: batches in which the windows of a device share their rows. No
@@ -36,29 +32,24 @@ public final class BatchJob {
                 .keyBy(event -> event.device_id)
                 .transform(
                     "windows", Types.POJO(Batch.Asked.class), new BatchOperator(job.intervalMs)),
-            new Ask(job.features, job.inference),
+            new Ask(job),
             60,
             TimeUnit.SECONDS,
             IN_FLIGHT));
   }
 
-  private static final class Ask extends RichAsyncFunction<Batch.Asked, String> {
-    private final String[] addresses;
-    private transient List<ManagedChannel> channels;
+  private static final class Ask extends Asking<Batch.Asked> {
     private transient FeatureServiceFutureStub features;
     private transient InferenceServiceFutureStub inference;
-    private transient ObjectWriter json;
 
-    Ask(String... addresses) {
-      this.addresses = addresses;
+    Ask(Job job) {
+      super(job);
     }
 
     @Override
-    public void open(OpenContext context) {
-      channels = List.of(Job.channelTo(addresses[0]), Job.channelTo(addresses[1]));
-      features = FeatureServiceGrpc.newFutureStub(channels.get(0));
-      inference = InferenceServiceGrpc.newFutureStub(channels.get(1));
-      json = JsonMapper.builder().build().writer();
+    void connect(ManagedChannel toFeatures, ManagedChannel toInference) {
+      features = FeatureServiceGrpc.newFutureStub(toFeatures);
+      inference = InferenceServiceGrpc.newFutureStub(toInference);
     }
 
     @Override
@@ -69,11 +60,6 @@ public final class BatchJob {
               inference::predict,
               MoreExecutors.directExecutor());
       Job.complete(result, predictions, found -> lines(batch, found));
-    }
-
-    @Override
-    public void close() {
-      channels.forEach(ManagedChannel::shutdownNow);
     }
 
     private List<String> lines(Batch.Asked batch, PredictionBatch found) throws Exception {

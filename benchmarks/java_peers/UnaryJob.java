@@ -16,13 +16,10 @@ import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectWriter;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.json.JsonMapper;
 import org.apache.flink.streaming.api.datastream.AsyncDataStream;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.functions.async.ResultFuture;
-import org.apache.flink.streaming.api.functions.async.RichAsyncFunction;
 import org.apache.flink.util.Collector;
 
 /**
@@ -39,9 +36,7 @@ public final class UnaryJob {
     Job job = new Job(arguments);
     DataStream<Asked> windows =
         job.events().keyBy(event -> event.device_id).process(new Windows(job.intervalMs));
-    job.run(
-        AsyncDataStream.orderedWait(
-            windows, new Ask(job.features, job.inference), 60, TimeUnit.SECONDS, IN_FLIGHT));
+    job.run(AsyncDataStream.orderedWait(windows, new Ask(job), 60, TimeUnit.SECONDS, IN_FLIGHT));
   }
 
   /** A window as it was: arrays, which Flink copies fast. */
@@ -83,23 +78,18 @@ public final class UnaryJob {
     }
   }
 
-  private static final class Ask extends RichAsyncFunction<Asked, String> {
-    private final String[] addresses;
-    private transient List<ManagedChannel> channels;
+  private static final class Ask extends Asking<Asked> {
     private transient FeatureEngineeringServiceFutureStub features;
     private transient PredictionServiceFutureStub inference;
-    private transient ObjectWriter json;
 
-    Ask(String... addresses) {
-      this.addresses = addresses;
+    Ask(Job job) {
+      super(job);
     }
 
     @Override
-    public void open(OpenContext context) {
-      channels = List.of(Job.channelTo(addresses[0]), Job.channelTo(addresses[1]));
-      features = FeatureEngineeringServiceGrpc.newFutureStub(channels.get(0));
-      inference = PredictionServiceGrpc.newFutureStub(channels.get(1));
-      json = JsonMapper.builder().build().writer();
+    void connect(ManagedChannel toFeatures, ManagedChannel toInference) {
+      features = FeatureEngineeringServiceGrpc.newFutureStub(toFeatures);
+      inference = PredictionServiceGrpc.newFutureStub(toInference);
     }
 
     @Override
@@ -111,11 +101,6 @@ public final class UnaryJob {
               MoreExecutors.directExecutor());
       Job.complete(
           result, prediction, found -> List.of(json.writeValueAsString(line(window, found))));
-    }
-
-    @Override
-    public void close() {
-      channels.forEach(ManagedChannel::shutdownNow);
     }
 
     private static RawEventList message(Asked window) {

@@ -1,7 +1,7 @@
 """Asks a schema registry for schemas, by the methods that all registries took over from Confluent's.
 
-A registry that is away, or does not let us in, is waited for: no record is rejected for what it may say later. Only one
-that says of an id that it has no such schema is believed.
+A registry that is unavailable, or where authentication failed, is retried: no record is rejected for what the registry
+may answer later. Only its own answer that there is no schema of an id makes a record INVALID.
 """
 
 import base64
@@ -105,12 +105,12 @@ class SchemaRegistry:
         return made
 
     def check(self, say: Callable[[str], None]) -> None:
-        """See whether it is there and lets us in.
+        """Check that it is available and that authentication succeeds.
 
         Args:
             say: takes a line for the user.
         Raises:
-            SettingsError: something else answers there, or it does not let us in.
+            SettingsError: it is no schema registry, or authentication failed.
             RegistryError: it stays away.
         """
         try:

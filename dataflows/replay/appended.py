@@ -22,7 +22,7 @@ class _Known(msgspec.Struct, gc=False):
 
 
 class Appended:
-    """A file of lines, or a topic, that is gone on with.
+    """A file of lines, or a topic, that is appended to.
 
     Attributes:
         ids: the evaluations that it holds already.

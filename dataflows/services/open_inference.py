@@ -14,7 +14,7 @@ from dataflows.services.calls import Service
 from dataflows.services.chunks import FeatureRows
 from dataflows.services.errors import AskAgainError, MisfitError, RefusedError, ServiceError, UnimplementedError
 from dataflows.services.methods import Method, decoded, divided
-from dataflows.services.open_tensors import InputError, ModelTensors, read_outputs
+from dataflows.services.open_tensors import ModelTensors, TensorError, read_outputs
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import InferenceServiceDescription
 from grpc_services.python.stubs.open_inference_pb2 import (
     ModelMetadataRequest,
@@ -123,7 +123,7 @@ class OpenInference:
         try:
             metadata = self.service.tried(self._metadata)
             tensors = ModelTensors.of(metadata)
-        except InputError as error:
+        except TensorError as error:
             raise MisfitError(f"the model {name} at {self.service.name_of_all} cannot be asked: {error}") from None
         except UnimplementedError:
             raise self._unknown() from None

@@ -21,7 +21,7 @@ from dataflows.services.methods import decoded
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import RowError
 from grpc_services.python.stubs.open_inference_pb2 import ModelInferRequest, ModelInferResponse, ModelMetadataResponse
 
-__all__ = ["InputError", "ModelTensors", "read_outputs"]
+__all__ = ["ModelTensors", "TensorError", "read_outputs"]
 
 _INPUT_DTYPES: Final = {"FP32": "<f4", "FP64": "<f8"}
 
@@ -44,7 +44,7 @@ _UNNAMED: Final = "input"
 Value = bool | int | float | bytes
 
 
-class InputError(Exception):
+class TensorError(Exception):
     """A model takes something else than rows of numbers; the message says what."""
 
 
@@ -79,7 +79,7 @@ class ModelTensors(NamedTuple):
         """Those of a model, by what its server says.
 
         Raises:
-            InputError: it takes something else.
+            TensorError: it takes something else.
         """
         outputs = [one.name for one in metadata.outputs]
         if not metadata.inputs:
@@ -89,14 +89,14 @@ class ModelTensors(NamedTuple):
         for one in metadata.inputs:
             shape = list(one.shape)
             if len(shape) not in (1, 2) or shape[0] not in (-1, 1) or shape[-1] == 0:
-                raise InputError(f"input {one.name} has the shape {shape}, not [-1, features]")
+                raise TensorError(f"input {one.name} has the shape {shape}, not [-1, features]")
             if one.datatype not in _INPUT_DTYPES:
-                raise InputError(f"input {one.name} is {one.datatype}, not FP32 or FP64")
+                raise TensorError(f"input {one.name} is {one.datatype}, not FP32 or FP64")
             takes_many = takes_many and shape[0] == -1
             width = 1 if len(shape) == 1 else shape[1]
             inputs.append(_Input(one.name, one.datatype, None if width < 0 else width, is_flat=len(shape) == 1))
         if len(inputs) > 1 and any(one.width != 1 for one in inputs):
-            raise InputError("it has several inputs, and not each is for one feature")
+            raise TensorError("it has several inputs, and not each is for one feature")
         return cls(inputs, outputs, takes_many)
 
     def is_each(self, features: Sequence[str]) -> bool:

@@ -38,7 +38,7 @@ _REQUESTS: Final = {
 
 
 class Blocked(BaseException):
-    """A thread would wait here; it goes on from this place when somebody waits for it."""
+    """A thread would wait here; it resumes when somebody waits for it."""
 
 
 class _RpcError(grpc.RpcError):

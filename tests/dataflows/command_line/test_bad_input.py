@@ -21,11 +21,6 @@ def events(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def services(features_address: str, inference_address: str) -> tuple[str, ...]:
-    return "--features", features_address, "--inference", inference_address
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

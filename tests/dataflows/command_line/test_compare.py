@@ -7,19 +7,7 @@ import pytest
 
 from tests.dataflows.commands import latecomer_here, one_line
 
-SMALL = Path(__file__).parents[1] / "replay" / "small.jsonl"
-
-
-@pytest.fixture(autouse=True)
-def events(tmp_path: Path) -> Path:
-    path = tmp_path / "events.jsonl"
-    path.write_bytes(SMALL.read_bytes())
-    return path
-
-
-@pytest.fixture
-def services(features_address: str, inference_address: str) -> tuple[str, ...]:
-    return "--features", features_address, "--inference", inference_address
+pytestmark = pytest.mark.usefixtures("small_log")
 
 
 def test_a_table_of_many_settings_needs_no_service(tmp_path: Path):

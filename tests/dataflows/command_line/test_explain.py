@@ -13,11 +13,6 @@ T = 1_587_920_400_000
 
 
 @pytest.fixture(scope="module")
-def services(features_address: str, inference_address: str) -> tuple[str, ...]:
-    return ("--features", features_address, "--inference", inference_address)
-
-
-@pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory, services: tuple[str, ...]) -> Path:
     """The folder of a run that has ended."""
     folder = tmp_path_factory.mktemp("explain")

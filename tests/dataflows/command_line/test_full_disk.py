@@ -17,11 +17,6 @@ Resize = Callable[[int], None]
 
 
 @pytest.fixture(scope="module")
-def services(features_address: str, inference_address: str) -> tuple[str, ...]:
-    return "--features", features_address, "--inference", inference_address
-
-
-@pytest.fixture(scope="module")
 def log() -> bytes:
     return sample_log(devices=10, hours=6)
 

@@ -10,7 +10,7 @@ import pytest
 from dataflows.services.answers import Prediction, Refusal
 from dataflows.services.chunks import Chunk, FeatureRows
 from dataflows.services.errors import WrongAnswerError
-from dataflows.services.open_tensors import InputError, ModelTensors, read_outputs
+from dataflows.services.open_tensors import ModelTensors, TensorError, read_outputs
 from grpc_services.python.stubs.open_inference_pb2 import ModelInferRequest, ModelInferResponse, ModelMetadataResponse
 from tests.dataflows.asking import EVALUATIONS
 from tests.dataflows.open_server import tensor
@@ -83,7 +83,7 @@ def test_a_model_for_other_features_is_told(inputs: list[Any], says: str) -> Non
     ],
 )
 def test_a_model_of_something_else_is_refused(inputs: list[Any], says: str) -> None:
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(TensorError, match=says):
         tensors_of(*inputs)
 
 
