@@ -1,82 +1,78 @@
-"""The command ``latecomer``: one module a subcommand. What is wrong is said in one line, with its exit status."""
+"""The command ``latecomer``: one module a subcommand, imported only when it is used, for their libraries take long.
+
+What is wrong is said in one line, with its exit status.
+"""
 
 import sys
 from errno import EDQUOT, EFBIG, ENOSPC
+from importlib import import_module
 from typing import Final
 
 import click
 
 from dataflows import __version__
-from dataflows.command_line.ask import ask
-from dataflows.command_line.bench import bench
-from dataflows.command_line.broker import broker
-from dataflows.command_line.compare import compare
-from dataflows.command_line.deploy import deploy
-from dataflows.command_line.explain import explain
-from dataflows.command_line.heartbeat import heartbeat
-from dataflows.command_line.new import new
-from dataflows.command_line.page import page
-from dataflows.command_line.parity import parity
-from dataflows.command_line.produce import produce
-from dataflows.command_line.report import report
-from dataflows.command_line.retry import retry
-from dataflows.command_line.revise import revise
-from dataflows.command_line.run import run
-from dataflows.command_line.serve import serve
-from dataflows.command_line.state import state
-from dataflows.command_line.test import test
-from dataflows.command_line.training_set import training_set_command
-from dataflows.command_line.verify import verify
-from dataflows.connectors.kafka.client import BrokerError
-from dataflows.connectors.schema_registry import RegistryError
-from dataflows.deployment.kubectl import DeployError
-from dataflows.flink_job.run import JobError
-from dataflows.pipeline.first_records import InputError
-from dataflows.services.errors import ServiceError
+from runtime.errors import CommandError
 from runtime.terminal import drop_unwritten, say
 from window_core import SnapshotError
 
-__all__ = ["latecomer", "main"]
+__all__ = ["COMMANDS", "latecomer", "main"]
+
+COMMANDS: Final = {
+    "ask": "Ask both services for the prediction of a window.",
+    "bench": "Measure the core, the services and the whole pipeline.",
+    "broker": "Run Apache Kafka on this machine, to try things out.",
+    "compare": "Compare settings on one log, or the predictions of two runs.",
+    "deploy": "Deploy the pipeline to a Kubernetes cluster, with kubectl.",
+    "explain": "Explain an evaluation, a record, or a device at a time.",
+    "heartbeat": "Keep the clock of a topic running.",
+    "new": "Write a small project with a feature and a model.",
+    "page": "Show a run in a browser, as it goes on.",
+    "parity": "Compare Bytewax, Flink and a plain loop, byte by byte.",
+    "produce": "Write the events of a simulated fleet.",
+    "report": "Write a report of a run as one HTML file.",
+    "retry": "Ask again about what was refused; read INVALID records.",
+    "revise": "Ask again about predictions that miss later events.",
+    "run": "Turn events into predictions.",
+    "serve": "Serve features or inference.",
+    "state": "Look at the state of a run, or move it.",
+    "test": "Check format, lint and types, then run all tests.",
+    "training-set": "Write features for training, at the times of labels.",
+    "verify": "Compare the outputs of a run with what the log gives.",
+}
+"""Each is the function of its name in the module of its name, and what the list of commands says of it."""
 
 _FULL: Final = frozenset({ENOSPC, EDQUOT, EFBIG})
 """Whatever writes a file names it; an error of these that names none is about standard output."""
 
 
+class _Commands(click.Group):
+    """Knows its commands by name, until one is used."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None:
+            module = name.replace("-", "_")
+            command = getattr(import_module(f"{__name__}.{module}"), module)
+        return name, command, rest
+
+
 @click.group(
+    cls=_Commands,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 110,
         "auto_envvar_prefix": "LATECOMER",
-    }
+    },
 )
 @click.version_option(__version__, message="latecomer %(version)s")
 def latecomer() -> None:
     """The exact window of each device's last hours, late readings included, turned into predictions."""
 
 
-for command in (
-    run,
-    report,
-    page,
-    serve,
-    ask,
-    explain,
-    verify,
-    revise,
-    retry,
-    compare,
-    training_set_command,
-    produce,
-    heartbeat,
-    broker,
-    deploy,
-    parity,
-    state,
-    bench,
-    test,
-    new,
-):
-    latecomer.add_command(command)
+for name, text in COMMANDS.items():
+    latecomer.add_command(click.Command(name, short_help=text))
 
 
 def main() -> None:
@@ -96,7 +92,7 @@ def main() -> None:
         _exit(f"{error.format_message()} (see {command} --help)", 2)
     except (click.Abort, KeyboardInterrupt):
         _exit("interrupted; what was written so far is whole lines", 1)
-    except (BrokerError, DeployError, InputError, JobError, RegistryError, ServiceError, SnapshotError) as error:
+    except (CommandError, SnapshotError) as error:
         _exit(str(error), 1)
     except OSError as error:
         place = error.filename or ("standard output" if error.errno in _FULL else None)

@@ -23,7 +23,7 @@ from runtime.terminal import Terminal
 if TYPE_CHECKING:
     from dataflows.replay.training_set import FeatureSource
 
-__all__ = ["training_set_command"]
+__all__ = ["training_set"]
 
 _PREFIX: Final = "LATECOMER_TRAINING_SET_"
 
@@ -77,7 +77,7 @@ _UNUSED: Final = ("predictions", "rejections", "time_zone", "inference", "model"
 
 @click.command("training-set", cls=GroupedCommand)
 @replay_options(_PREFIX, TrainingSetSettings, _UNUSED)
-def training_set_command(**options: Any) -> None:
+def training_set(**options: Any) -> None:
     """Write features for training: those of each device at the time of each label.
 
     The features are byte for byte those that a run would have computed at that moment, so nothing that came later can
@@ -86,7 +86,7 @@ def training_set_command(**options: Any) -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     from dataflows.replay.labels import Labels  # polars is loaded when it is needed
-    from dataflows.replay.training_set import training_set
+    from dataflows.replay.training_set import training_set as features_at
 
     own = taken(TrainingSetSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])
@@ -104,7 +104,7 @@ def training_set_command(**options: Any) -> None:
     )
     replay = Replay(settings, labels.by_device(), messages.tell)
     with _features(replay) as features, messages.status("reading the log"):
-        found = training_set(replay, labels, features, as_of=own.as_of)
+        found = features_at(replay, labels, features, as_of=own.as_of)
     write_table(found.table, own.output)
     missing = sum(found.missing.values())
     messages.tell(f"{len(found.table):,} rows, {len(found.table) - missing:,} with features, in {own.output}")

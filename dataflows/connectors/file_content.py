@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, get_args
 
-import zstandard
-
 from dataflows.connectors.locations import STANDARD
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import InputError
@@ -104,12 +102,17 @@ def _gzip_parts(path: str) -> Iterator[bytes]:
 
 def _zstd_parts(path: str) -> Iterator[bytes]:
     """One frame after the other. The library's own reader takes a file that was cut for one that has ended."""
+    import zstandard  # loaded when it is needed
+
     unpacker = None
     with Path(path).open("rb") as file:
         while packed := file.read(_ZSTD_BYTES):
             while packed:
                 unpacker = unpacker or zstandard.ZstdDecompressor().decompressobj()
-                yield unpacker.decompress(packed)
+                try:
+                    yield unpacker.decompress(packed)
+                except zstandard.ZstdError as error:
+                    raise EOFError(str(error)) from None
                 packed = b""
                 if unpacker.eof:
                     packed, unpacker = unpacker.unused_data, None
@@ -137,7 +140,7 @@ class _Parts(io.RawIOBase):
         while not self._part:
             try:
                 part = next(self._parts, None)
-            except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise InputError(f"--input {self._path} is damaged or cut: {error}") from None
             if part is None:
                 return 0

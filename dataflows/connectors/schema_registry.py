@@ -22,7 +22,7 @@ from dataflows.connectors.kafka.client import properties_in
 from runtime.addresses import is_loopback
 from runtime.bounded_http import BoundedHttp
 from runtime.durations import duration_text
-from runtime.errors import SettingsError
+from runtime.errors import CommandError, SettingsError
 
 __all__ = ["RegisteredSchema", "RegistryError", "SchemaRegistry"]
 
@@ -44,7 +44,7 @@ _PROPERTIES: Final = ("basic.auth.user.info", "bearer.auth.token", "ssl.ca.locat
 """In the names of Confluent's own clients."""
 
 
-class RegistryError(RuntimeError):
+class RegistryError(CommandError):
     """The schema registry cannot be asked. The message says in one line why, and what to do."""
 
 

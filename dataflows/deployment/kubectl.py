@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import Any, Final
 
-from runtime.errors import SettingsError
+from runtime.errors import CommandError, SettingsError
 
 __all__ = ["DeployError", "Kubectl"]
 
@@ -13,7 +13,7 @@ _ANSWER_WITHIN_S: Final = 60
 """Above what a cluster that is there needs for anything but a deletion, which has a timeout of its own."""
 
 
-class DeployError(RuntimeError):
+class DeployError(CommandError):
     """The cluster could not do it. The message says in one line which part failed, and why."""
 
 

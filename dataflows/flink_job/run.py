@@ -29,7 +29,7 @@ from dataflows.saved_state.portable_file import read_origin
 from dataflows.services.client import Services, check_services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import claim, held, identity_of, is_claimed, note_settings
-from runtime.errors import SettingsError
+from runtime.errors import CommandError, SettingsError
 from runtime.python_process import python_environment
 from runtime.settings import arguments_of, changed, options_of, values_of
 from runtime.terminal import say
@@ -48,7 +48,7 @@ _COUNTED_BY_READING: Final = ("latecomer_arrivals_clamped_total", "latecomer_arr
 """What the job does not see of a file, which is given to it with its arrivals clamped."""
 
 
-class JobError(RuntimeError):
+class JobError(CommandError):
     """The job failed; the message is the first cause that it gave."""
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from dataflows.pipeline.framing import SCHEMA_ID, is_framed, unframed
 from dataflows.pipeline.record import Record
+from runtime.errors import CommandError
 from runtime.printable import printable
 from window_core import MAX_TIME_MS, EventError
 
@@ -19,7 +20,7 @@ _SHOWN: Final = 80
 _SHOWN_FIELDS: Final = 12
 
 
-class InputError(RuntimeError):
+class InputError(CommandError):
     """The input holds something else than events, or is damaged; the message says what."""
 
 

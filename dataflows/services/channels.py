@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
 
@@ -18,8 +18,10 @@ from dataflows.services.errors import another_server_may_answer
 from dataflows.services.turns import Turn, Turns
 from dataflows.settings import ChannelSettings
 from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
-from runtime.tls import TlsFiles, watched_tls_files
 from runtime.watched_files import WatchedFiles
+
+if TYPE_CHECKING:
+    from runtime.tls import TlsFiles
 
 __all__ = ["Addresses", "Connection", "Hold"]
 
@@ -44,7 +46,7 @@ _OPTIONS: Final = (
 class Connection:
     """A channel, and the methods that were called on it; they take and give serialised messages."""
 
-    def __init__(self, host_port: str, files: TlsFiles | None, channel: ChannelSettings) -> None:
+    def __init__(self, host_port: str, files: "TlsFiles | None", channel: ChannelSettings) -> None:
         self.files = files
         self.users = 0
         gzip = channel.compression == "gzip"
@@ -86,6 +88,8 @@ class Addresses:
         self._settings = channel
         self._files: WatchedFiles[TlsFiles] | None = None
         if channel.tls_ca is not None:
+            from runtime.tls import watched_tls_files  # its library is loaded when it is needed
+
             self._files = watched_tls_files(channel.tls_cert, channel.tls_key, channel.tls_ca)
         self._lock = Lock()
         self._all = [Turn(f"{host}:{port}") for host, port in pairs]
@@ -162,10 +166,10 @@ class Addresses:
             turn = self._turns.next(monotonic())
             return turn, self._held(turn, files)
 
-    def _current_files(self) -> TlsFiles | None:
+    def _current_files(self) -> "TlsFiles | None":
         return None if self._files is None else self._files.current()
 
-    def _held(self, turn: Turn, files: TlsFiles | None) -> Connection:
+    def _held(self, turn: Turn, files: "TlsFiles | None") -> Connection:
         """The connection to an address, which has one user more. The lock is held."""
         connection = self._connections.get(turn.host_port)
         if connection is None or connection.files is not files:

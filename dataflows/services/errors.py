@@ -13,6 +13,7 @@ from typing import Final
 import grpc
 
 from dataflows.services.answers import Refusal
+from runtime.errors import CommandError
 
 __all__ = [
     "AskAgainError",
@@ -38,7 +39,7 @@ _MAY_PASS: Final = frozenset(
 _STATUS_BY_NUMBER: Final = {status.value[0]: status for status in grpc.StatusCode}
 
 
-class ServiceError(RuntimeError):
+class ServiceError(CommandError):
     """A service cannot be used: the run fails, and resumes from its state when it is started again."""
 
 

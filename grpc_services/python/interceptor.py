@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -21,7 +21,9 @@ from grpc_services.python.call_gate import CallGate, Place
 from grpc_services.python.errors import RequestError, UnavailableError, status_of
 from grpc_services.python.message_bytes import check_fields, unpacked
 from grpc_services.python.service_metrics import ServiceMetrics
-from grpc_services.python.tokens import TokenCheck
+
+if TYPE_CHECKING:
+    from grpc_services.python.tokens import TokenCheck
 
 __all__ = ["CallInterceptor", "HealthInterceptor"]
 
@@ -37,7 +39,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
     """Admits calls by their tokens and by the gate, and translates errors by the table in ``errors``."""
 
     def __init__(
-        self, gate: CallGate, metrics: ServiceMetrics, token_check: TokenCheck | None, max_message_bytes: int
+        self, gate: CallGate, metrics: ServiceMetrics, token_check: "TokenCheck | None", max_message_bytes: int
     ) -> None:
         self._gate = gate
         self._metrics = metrics

@@ -4,7 +4,7 @@ import resource
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -22,10 +22,11 @@ from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
-from grpc_services.python.tokens import TokenCheck
 from runtime.addresses import address_of
-from runtime.tls import server_credentials, watched_tls_files
 from window_core import Sensors
+
+if TYPE_CHECKING:
+    from grpc_services.python.tokens import TokenCheck
 
 __all__ = ["ListenError", "RunningServer", "start"]
 
@@ -131,7 +132,7 @@ def start(settings: ServerSettings) -> RunningServer:
         ListenError: the port is taken, or there is no such address.
     """
     credentials = _credentials(settings)
-    token_check = None if settings.tokens.jwks is None else TokenCheck(settings)
+    token_check = _token_check(settings)
     threads = 2 * settings.limits.max_concurrent_calls + _SPARE_THREADS
     gate = CallGate(settings.limits.max_concurrent_calls, threads, settings.limits.message_timeout_ms / 1000)
     health_calls = HealthInterceptor(settings.limits.max_message_bytes)
@@ -177,10 +178,20 @@ def _connections_max() -> int:
     return _CONNECTIONS_MAX if files == resource.RLIM_INFINITY else max(min(_CONNECTIONS_MAX, files - _OTHER_FILES), 1)
 
 
+def _token_check(settings: ServerSettings) -> "TokenCheck | None":
+    if settings.tokens.jwks is None:
+        return None
+    from grpc_services.python.tokens import TokenCheck  # its library is loaded when it is needed
+
+    return TokenCheck(settings)
+
+
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
     tls = settings.tls
     if tls.tls_cert is None:
         return None
+    from runtime.tls import server_credentials, watched_tls_files  # its library is loaded when it is needed
+
     return server_credentials(watched_tls_files(tls.tls_cert, tls.tls_key, tls.tls_client_ca))
 
 

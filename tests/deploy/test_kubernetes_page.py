@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dataflows.command_line import latecomer
+from dataflows.command_line.deploy import deploy
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
@@ -52,7 +52,6 @@ def test_each_block_has_an_expectation_and_what_is_not_run_says_why() -> None:
 
 
 def test_every_command_and_flag_of_ours_exists() -> None:
-    deploy = latecomer.commands["deploy"]
     for command, flags in re.findall(r"\./latecomer deploy (\w+)((?: --[a-z-]+(?: [\w./=-]+)?)*)", PAGE):
         known = {option for parameter in deploy.commands[command].params for option in parameter.opts}  # type: ignore[attr-defined]
         assert set(re.findall(r"--[a-z-]+", flags)) <= known

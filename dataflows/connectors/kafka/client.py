@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dataflows.settings import KAFKA_SCHEME
-from runtime.errors import SettingsError
+from runtime.errors import CommandError, SettingsError
 
 __all__ = [
     "BrokerError",
@@ -35,7 +35,7 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-class BrokerError(RuntimeError):
+class BrokerError(CommandError):
     """A Kafka broker failed. The message says in one line why, and what to do."""
 
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dataflows.connectors.kafka.client import KafkaLocation, kafka_location, read_properties
-from dataflows.connectors.kafka.committed_records import committed_messages
-from dataflows.connectors.kafka.topic import BROKERS_CLOCK, BoundedLog, TopicReader, TopicTraits
-from dataflows.connectors.schemas import opened_schema
 from dataflows.pipeline.event_codec import EventFormat
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.first_records import FirstRecords
@@ -17,6 +14,9 @@ from dataflows.pipeline.record import Record
 from dataflows.pipeline.schema import Schema
 from dataflows.settings import RunSettings
 from runtime.settings import changed
+
+if TYPE_CHECKING:
+    from dataflows.connectors.kafka.topic import BoundedLog
 
 __all__ = ["TOPIC_ID", "KafkaLog", "KafkaTarget", "opened_target", "opened_topic"]
 
@@ -62,7 +62,7 @@ class KafkaLog:
     layout: EventLayout
     partitions: int
     first_offsets: tuple[int, ...]
-    bounded: BoundedLog | None
+    bounded: "BoundedLog | None"
     until_ms: int | None
     has_producers_clock: bool
     topic_id: str | None
@@ -93,6 +93,8 @@ class KafkaLog:
         Raises:
             BrokerError: the broker gives no records, or retention removes them meanwhile.
         """
+        from dataflows.connectors.kafka.committed_records import committed_messages  # Kafka's client: when it is needed
+
         assert self.bounded is not None
         bounds = {number: (self.first_offsets[number], self.bounded.end_offsets[number])}
         for messages in committed_messages(self.location, self.properties, bounds, self.wait_ms):
@@ -138,6 +140,9 @@ class KafkaTarget:
 
 def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callable[[str], None]) -> KafkaLog:
     """The topic that a run reads. Raises as ``opened_log`` does."""
+    from dataflows.connectors.kafka.topic import BROKERS_CLOCK, TopicReader  # Kafka's client: when it is needed
+    from dataflows.connectors.schemas import opened_schema
+
     location = kafka_location("--input", text)
     properties = read_properties(settings.broker.kafka_properties)
     read = settings.log
@@ -170,7 +175,9 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
 
 def opened_target(flag: str, text: str, settings: RunSettings, say: Callable[[str], None]) -> KafkaTarget:
     """The topic of an output. Raises as ``opened_log`` does."""
+    from dataflows.connectors.kafka.topic import TopicReader  # Kafka's client: when it is needed
+
     location = kafka_location(flag, text)
     properties = read_properties(settings.broker.kafka_properties)
-    traits: TopicTraits = TopicReader(flag, location, properties, settings.broker.wait_for_broker_ms, say).traits()
+    traits = TopicReader(flag, location, properties, settings.broker.wait_for_broker_ms, say).traits()
     return KafkaTarget(location, properties, traits.max_message_bytes)
