@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from dataflows.browser.device_windows import DeviceWindows
-from dataflows.browser.followed_outputs import FollowedOutputs
 from dataflows.browser.live_fleet import LiveFleet
 from dataflows.connectors.kafka.client import BrokerError
 from dataflows.pipeline.first_records import InputError
+from dataflows.replay.written_outputs import FollowedOutputs
 
 __all__ = ["PageServer", "followed"]
 

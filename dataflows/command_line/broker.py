@@ -1,6 +1,5 @@
 """``latecomer broker``: a real Kafka for trying things out."""
 
-import os
 import signal
 import threading
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ import click
 
 from runtime.errors import SettingsError
 from runtime.options import DURATION
+from runtime.python_process import end_with_input
 from runtime.terminal import Terminal, show
 
 __all__ = ["broker"]
@@ -58,15 +58,9 @@ def broker(folder: str | None, port: int, partitions: int, retention: int, stop_
             make_topics(running.address, TRIAL_TOPICS, partitions, retention or None)
         show(f"broker: listening on {running.address}, topics {', '.join(TRIAL_TOPICS)}")
         if stop_with_input:
-            threading.Thread(target=_interrupt_after_input, daemon=True).start()
+            end_with_input()
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # it is ending
-
-
-def _interrupt_after_input() -> None:
-    while os.read(0, 65_536):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -48,10 +48,10 @@ def page(**options: Any) -> None:
     settings = RunSettings.of_replay(**recorded(options, messages.warn))
     # Loaded when they are needed: polars is behind them.
     from dataflows.browser.device_windows import DeviceWindows
-    from dataflows.browser.followed_outputs import FollowedOutputs
     from dataflows.browser.live_fleet import LiveFleet
     from dataflows.browser.page import page_html
     from dataflows.browser.page_server import PageServer, followed
+    from dataflows.replay.written_outputs import FollowedOutputs
 
     outputs, fleet, windows = (
         FollowedOutputs(settings, messages.tell),

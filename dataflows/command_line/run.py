@@ -56,6 +56,10 @@ def run(**options: Any) -> None:
         messages.warn(f"not the versions that are tested: {moved}; install with -c requirements/constraints.txt")
     metrics = Metrics(None if settings.log.has_end else messages.warn)  # what ends soon tells it in its summary
     log = opened_log(settings, locations, metrics, messages.tell)
+    if settings.amendments.amend is not None:
+        from dataflows.replay.amending_process import amended, check_amended  # numpy is loaded when it is needed
+
+        check_amended(settings, messages.tell)
     with ExitStack() as stack:
         if locations.makes_sample:
             write_events(
@@ -71,6 +75,8 @@ def run(**options: Any) -> None:
             stack.enter_context(Heartbeats(topic, properties, log.partitions, settings.log.heartbeat_ms))
         if settings.metrics_port is not None and settings.engine == "bytewax":  # Flink's job serves its own
             messages.tell(f"metrics: {_served_metrics(metrics, settings, stack)}")
+        if settings.amendments.amend is not None:
+            stack.enter_context(amended(settings, services, messages.warn))
         start = perf_counter()
         with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
             _run_engine(settings, files, services, metrics, log)

@@ -99,5 +99,9 @@ def _check_for_a_cluster(settings: RunSettings) -> None:
         raise SettingsError(
             "--state is for runs on one machine: on a cluster, Flink's configuration says where checkpoints go"
         )
+    if settings.amendments.amend is not None:
+        raise SettingsError(
+            "--amend is for runs on one machine: beside the job on a cluster, run `latecomer revise --follow`"
+        )
     if settings.log.heartbeat_ms is not None:
         raise SettingsError("--heartbeat is not for the job on a cluster: add the component heartbeats")

@@ -15,7 +15,7 @@ from dataflows.settings import RunSettings
 from runtime.addresses import PLAIN
 from runtime.python_process import python_environment
 
-__all__ = ["embedded_service", "feature_service_of", "services_here", "services_of"]
+__all__ = ["embedded_process", "embedded_service", "feature_service_of", "services_here", "services_of"]
 
 _STOP_WITHIN_S: Final = 10
 
@@ -32,18 +32,25 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
     Raises:
         ServiceError: it did not start.
     """
+    with embedded_process("serve", name, "--port", "0", *options) as process:
+        assert process.stdout is not None
+        first_line = process.stdout.readline()
+        _, listening, address = first_line.strip().partition("listening on ")
+        if not listening:
+            raise ServiceError(f"the {name} service of this run did not start")
+        yield address
+
+
+@contextmanager
+def embedded_process(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command in a process of its own, which ends with the context, and with us if we are killed.
+
+    Args:
+        arguments: of a command that knows ``--stop-with-input``.
+        variables: what differs in its environment.
+    """
     # Its standard input is a pipe from us: it ends when we do, also if we are killed.
-    command = [
-        sys.executable,
-        "-m",
-        "dataflows.command_line",
-        "serve",
-        name,
-        "--port",
-        "0",
-        "--stop-with-input",
-        *options,
-    ]
+    command = [sys.executable, "-m", "dataflows.command_line", *arguments, "--stop-with-input"]
     with ExitStack() as stack:
         with _without_interrupts():  # one in the midst of a start would leave a process that nobody stops
             process = subprocess.Popen(
@@ -51,16 +58,11 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env=python_environment(),
+                env=python_environment() | variables,
                 start_new_session=True,
             )
             stack.callback(_stop, process)
-        assert process.stdout is not None
-        first_line = process.stdout.readline()
-        _, listening, address = first_line.strip().partition("listening on ")
-        if not listening:
-            raise ServiceError(f"the {name} service of this run did not start")
-        yield address
+        yield process
 
 
 @contextmanager

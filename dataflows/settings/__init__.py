@@ -3,6 +3,7 @@
 from dataflows.settings.calls import CallSettings, ChannelSettings
 from dataflows.settings.log import KAFKA_SCHEME, BrokerSettings, EventFormat, LogSettings, check_sensors
 from dataflows.settings.run import (
+    AMEND_EVERY_MS,
     VARIABLE_PREFIX,
     OutputSettings,
     RunSettings,
@@ -14,6 +15,7 @@ from dataflows.settings.run_record import RUN_PREDICTIONS, record_beside, record
 from dataflows.settings.window import WindowSettings
 
 __all__ = [
+    "AMEND_EVERY_MS",
     "KAFKA_SCHEME",
     "RUN_PREDICTIONS",
     "VARIABLE_PREFIX",

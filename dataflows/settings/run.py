@@ -14,6 +14,7 @@ from runtime.settings import composed, flag_of, group, setting
 from window_core import DEMO_SENSORS
 
 __all__ = [
+    "AMEND_EVERY_MS",
     "OF_A_LIVE_RUN",
     "VARIABLE_PREFIX",
     "OutputSettings",
@@ -25,6 +26,9 @@ __all__ = [
 
 VARIABLE_PREFIX: Final = "LATECOMER_RUN_"
 """How the variable of a setting begins in the environment; its option follows."""
+
+AMEND_EVERY_MS: Final = 60_000
+"""A device that comes back sends what it kept within seconds: one amendment then tells of all of it."""
 
 _LONGEST_EPOCH_MS: Final = 86_400_000
 """A day. Bytewax overflows far above."""
@@ -60,6 +64,28 @@ class OutputSettings:
         kind="choice",
         choices=("at-least-once", "exactly-once"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AmendmentSettings:
+    """Whether predictions are amended while a run goes on."""
+
+    amend: str | None = setting(
+        None,
+        "Also amend each prediction that a late event puts in doubt, in a process of its own: JSON lines, or a Kafka "
+        "topic. Default: none is amended.",
+        shows="FILE|kafka://...",
+    )
+    amend_every_ms: int = setting(
+        AMEND_EVERY_MS,
+        "Pause between two amendments of one prediction, by the clock of the log.",
+        flag="--amend-every",
+        kind="duration",
+    )
+
+    def __post_init__(self) -> None:
+        if self.amend_every_ms < 1:
+            raise SettingsError("--amend-every must be above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +140,7 @@ class RunSettings:
     quiet: bool = setting(False, "Print errors only: no progress and no summary.", kind="switch")
     log: LogSettings = group(LogSettings, "Input")
     outputs: OutputSettings = group(OutputSettings, "Output")
+    amendments: AmendmentSettings = group(AmendmentSettings, "Amendments")
     broker: BrokerSettings = group(BrokerSettings, "Kafka brokers")
     window: WindowSettings = group(WindowSettings, "Window")
     state: StateSettings = group(StateSettings, "State")
@@ -186,7 +213,7 @@ run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
 OF_A_LIVE_RUN: Final = (
     "engine", "parallelism", "metrics_port", "metrics_host", "web_port",
     "start", "bounded", "heartbeat_ms", "group", "source_records", "source_wait_ms",
-    "delivery", "folder", "epoch_ms", "state_backend", "batch_wait_ms",
+    "delivery", "amend", "amend_every_ms", "folder", "epoch_ms", "state_backend", "batch_wait_ms",
 )  # fmt: skip
 """What a replay has no use for: it reads a log to its end, without an engine and a state."""
 

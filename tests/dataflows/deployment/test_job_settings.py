@@ -91,6 +91,7 @@ def test_a_variable_of_no_setting_is_named() -> None:
         ("INFERENCE", None, "--inference"),
         ("STATE", "/state", "--state"),
         ("HEARTBEAT", "5s", "--heartbeat"),
+        ("AMEND", "amendments.jsonl", "--amend is for runs on one machine"),
     ],
 )
 def test_what_is_wrong_or_makes_no_sense_on_a_cluster_is_named(name: str, value: str | None, says: str) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from dataflows.browser.followed_outputs import FollowedOutputs
 from dataflows.pipeline.output_codec import encoded_row
+from dataflows.replay.written_outputs import FollowedOutputs
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from tests.dataflows.browser.test_fleet import prediction, rejection
@@ -30,12 +30,12 @@ def test_a_line_is_taken_once_and_when_it_is_whole(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(ONE + b"\n" + TWO[:20])
         file.flush()
-        assert list(outputs.new()) == [("predictions", ONE + b"\n")]
+        assert list(outputs.new()) == [("predictions", ONE)]
         assert list(outputs.new()) == []
         file.write(TWO[20:] + b"\n")
         file.flush()
         (tmp_path / "rejections.jsonl").write_bytes(REJECTED + b"\n")
-        assert list(outputs.new()) == [("predictions", TWO + b"\n"), ("rejections", REJECTED + b"\n")]
+        assert list(outputs.new()) == [("predictions", TWO), ("rejections", REJECTED)]
     assert not outputs.are_anew()
 
 
@@ -53,7 +53,7 @@ def test_outputs_that_are_written_anew_are_read_from_the_start(tmp_path: Path, r
         path.write_bytes(THREE + b"\n")
     assert outputs.are_anew()
     assert not outputs.are_anew()
-    assert [line for _, line in outputs.new()][:: 3 if replaced else 1] == [THREE + b"\n", REJECTED + b"\n"]
+    assert [line for _, line in outputs.new()][:: 3 if replaced else 1] == [THREE, REJECTED]
 
 
 def test_parquet_is_read_once_it_is_there(tmp_path: Path) -> None:
