@@ -17,6 +17,7 @@ import pytest
 
 from dataflows.command_line.deploy import deploy
 from tests.conftest import ROOT
+from window_core import DeviceWindow, Sensors, WindowSpec, checked_event
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -49,6 +50,24 @@ def test_each_block_has_an_expectation_and_what_is_not_run_says_why() -> None:
         ["docker and kind", "your image", "the images, and a quarter of an hour", *operator]
     )
     assert len(WITH_OPERATOR) == 3
+
+
+def state_of(sensors: Sensors, events: int) -> int:
+    """Bytes of the snapshot of one device."""
+    window, start_ms = DeviceWindow(WindowSpec(), "device-000001"), 1_587_920_555_000
+    for at_ms in range(start_ms, start_ms + events * 500, 500):
+        window.on_event(checked_event(sensors, "device-000001", at_ms, [0.5] * len(sensors.names), at_ms), at_ms)
+    return len(window.snapshot())
+
+
+def test_the_sizes_of_states_are_those_that_the_page_has() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([\d,]+) \| ([\d.]+) ([kM])B \| ([\d.]+) GB \|", PAGE, re.MULTILINE)
+    assert len(rows) == 5
+    for number, events, size, unit, of_20_000 in rows:
+        sensors = Sensors.of([f"sensor{index}" for index in range(int(number))])
+        found = state_of(sensors, int(events.replace(",", "")))
+        assert found == pytest.approx(float(size) * {"k": 1e3, "M": 1e6}[unit], rel=0.02)
+        assert found * 20_000 == pytest.approx(float(of_20_000) * 1e9, rel=0.05)
 
 
 def test_every_command_and_flag_of_ours_exists() -> None:

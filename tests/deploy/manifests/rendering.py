@@ -26,8 +26,10 @@ ORDER = (
     "mutual-tls",
     "tokens",
     "monitoring",
+    "autoscaling",
     "operator-in-namespace",
     "without-operator",
+    "autoscaled-task-managers",
 )
 """All components, in an order in which they can be listed."""
 
@@ -41,11 +43,12 @@ COUNTED_ON = {
 
 def _combinations() -> list[tuple[str, ...]]:
     """None, each alone, every pair, and all together; with the operator, which may be beside the job, and without."""
-    features = [name for name in ORDER if name not in ("without-operator", "operator-in-namespace")]
+    features = list(ORDER[: ORDER.index("operator-in-namespace")])
     chosen = {frozenset(pair) for size in (0, 1, 2) for pair in combinations(features, size)} | {frozenset(features)}
     whole = {names | {NEEDS[name] for name in names if name in NEEDS} for names in chosen}
     whole |= {names | {"without-operator"} for names in whole}
-    whole |= {frozenset({"operator-in-namespace"}), frozenset(ORDER[:-1])}
+    whole |= {frozenset({"operator-in-namespace"}), frozenset({*features, "operator-in-namespace"})}
+    whole |= {frozenset({"without-operator", "autoscaled-task-managers"}), frozenset({*features, *ORDER[-2:]})}
     return sorted((tuple(name for name in ORDER if name in names) for names in whole), key=lambda one: (len(one), one))
 
 

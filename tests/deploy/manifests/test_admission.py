@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,9 @@ def namespace(cluster: list[str], flink_crd: dict[str, Any]) -> Iterator[str]:
     assert applied.returncode == 0, applied.stderr
     if not has_crd:
         run(cluster, "wait", "--for=condition=Established", f"crd/{flink_crd['metadata']['name']}", "--timeout=60s")
+        give_up_s = monotonic() + 60
+        while run(cluster, "get", flink_crd["metadata"]["name"]).returncode and monotonic() < give_up_s:
+            sleep(0.5)  # established, and not known to all yet
     yield NAMESPACE
     run(cluster, "delete", "--filename=-", "--wait=false", given=listed(given))
 

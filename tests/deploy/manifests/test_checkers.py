@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.deploy.manifests.rendering import COMBINATIONS, rendered_combination
 
-CHECKED = [("local",), ("production",), *COMBINATIONS[-2:]]
+CHECKED = [("local",), ("production",), *COMBINATIONS[-3:]]
 """The overlays, and all components together, with the operator and without."""
 
 ACCEPTED = {

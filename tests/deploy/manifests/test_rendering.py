@@ -189,6 +189,30 @@ def test_every_pod_may_resolve_names_and_no_pod_is_open_to_all(manifests: Manife
             assert rule.get("from"), f"{name} lets everybody in"
 
 
+def test_what_is_scaled_is_there_and_its_number_is_left_to_the_scaler(manifests: Manifests) -> None:
+    deployments = {one["metadata"]["name"]: one["spec"] for one in manifests.of("Deployment")}
+    scalers = {one["metadata"]["name"]: one["spec"] for one in manifests.of("HorizontalPodAutoscaler")}
+    for name, scaler in scalers.items():
+        assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        assert "cpu" in deployments[name]["template"]["spec"]["containers"][0]["resources"]["requests"]
+    for name, spec in deployments.items():
+        assert ("replicas" in spec) == (name not in scalers), name
+
+
+def test_nothing_scales_the_job_above_the_partitions_of_the_components_topic(manifests: Manifests) -> None:
+    [topics] = [one for one in rendered_combination(("kafka",)).of("Job") if one["metadata"]["name"] == "kafka-topics"]
+    command = topics["spec"]["template"]["spec"]["containers"][0]["command"]
+    partitions = int(command[command.index("--partitions") + 1])
+    for scaler in manifests.of("HorizontalPodAutoscaler"):
+        if scaler["metadata"]["name"] == "latecomer-taskmanager":
+            assert scaler["spec"]["maxReplicas"] <= partitions
+    for job in manifests.of("FlinkDeployment"):
+        options = job["spec"]["flinkConfiguration"]
+        if options.get("job.autoscaler.enabled") == "true":
+            assert int(options["job.autoscaler.vertex.max-parallelism"]) <= partitions
+            assert options["jobmanager.scheduler"] == "adaptive"
+
+
 def test_images_are_those_of_the_release(manifests: Manifests) -> None:
     from dataflows import __version__
 
