@@ -133,7 +133,8 @@ def test_the_last_amendment_of_an_evaluation_is_what_revise_tells(tmp_path: Path
         for found in (amendments(replay, 1), doubts(replay, Counter()))
     )
     assert len(told) > 500
-    assert last == told
+    assert last.keys() == told.keys()
+    assert [key for key, one in told.items() if last[key] != one] == []
 
 
 def test_a_state_belongs_to_one_log_and_one_output_and_a_damaged_one_is_refused(tmp_path: Path):
