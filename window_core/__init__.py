@@ -14,7 +14,7 @@ Standard library only, and no engine, clock, thread, socket or logger; ``device_
 
 from window_core.columns import Columns, Origin
 from window_core.device_window import DeviceWindow, next_wakeup_ms
-from window_core.event import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, checked_event
+from window_core.event import EVENT_ERRORS, MAX_DEVICE_ID_BYTES, MAX_TIME_MS, Event, EventError, checked_event
 from window_core.outputs import CAUSES, REASONS, Cause, Evaluation, Output, Reason, Rejection
 from window_core.sensors import DEMO_SENSORS, Sensors, SensorsError
 from window_core.snapshot import SNAPSHOT_MAGIC, Snapshot, SnapshotError, decoded_snapshot
@@ -24,6 +24,7 @@ __all__ = [
     "CAUSES",
     "DEMO_SENSORS",
     "EVENT_ERRORS",
+    "MAX_DEVICE_ID_BYTES",
     "MAX_TIME_MS",
     "REASONS",
     "SNAPSHOT_MAGIC",

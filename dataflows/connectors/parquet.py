@@ -1,9 +1,12 @@
 """Writes finished lines of JSON as Parquet, a column for each field, nested ones as structs; and reads Parquet."""
 
 import io
+import json
 import os
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +19,9 @@ __all__ = ["lines_of_parquet", "os_error_in", "rows_of_outputs", "written_as_par
 
 _ROWS: Final = 20_000
 """Read at once."""
+
+_AHEAD: Final = 2
+"""Pieces that are made while an earlier one is read: a few MB."""
 
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
@@ -44,25 +50,31 @@ def os_error_in(error: Exception, path: str) -> Exception:
 
 
 def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:
-    """The rows as lines of JSON, many at once. A date or a timestamp, as time or arrival, is a number in its unit.
+    """The rows as lines of JSON, many at once, made ahead of who reads them.
+
+    A date or a timestamp, as time or arrival, is a number in its unit; a decimal is a number. Where a reading may be
+    absent, NaN is null: pandas writes it so.
 
     Raises:
-        InputError: it is damaged, or a timestamp says no zone and none was given.
+        InputError: it cannot be read, or a timestamp says no zone and none was given.
     """
     try:
         table = pl.scan_parquet(path)
-        times = [
-            _instants(path, layout, column, dtype)
-            for column, dtype in table.collect_schema().items()
-            if column in (layout.path("time"), layout.path("arrival")) and dtype.is_temporal()
-        ]
-        table = table.with_columns(times)
-        for first in range(0, table.select(pl.len()).collect().item(), _ROWS):
-            lines = io.BytesIO()
-            table.slice(first, _ROWS).collect().write_ndjson(lines)
-            yield lines.getvalue()
+        table = table.select(_written(path, layout, table.collect_schema()))
+        rows = table.select(pl.len()).collect().item()
+        with ThreadPoolExecutor(1, thread_name_prefix="parquet") as ahead:
+            following: deque[Future[bytes]] = deque()
+            try:
+                for first in range(0, rows, _ROWS):
+                    following.append(ahead.submit(_lines, table.slice(first, _ROWS), layout))
+                    if len(following) > _AHEAD:
+                        yield following.popleft().result()
+                while following:
+                    yield following.popleft().result()
+            finally:
+                ahead.shutdown(wait=False, cancel_futures=True)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"--input {path} is damaged or cut: {' '.join(str(error).split())}") from None
+        raise InputError(f"--input {path} cannot be read as Parquet: {' '.join(str(error).split())}") from None
 
 
 def rows_of_outputs(path: str) -> Iterator[dict[str, Any]]:
@@ -79,21 +91,94 @@ def rows_of_outputs(path: str) -> Iterator[dict[str, Any]]:
         raise InputError(f"{path} is damaged or cut: {' '.join(str(error).split())}") from None
 
 
-def _instants(path: str, layout: EventLayout, column: str, dtype: pl.DataType) -> pl.Expr:
+def _written(path: str, layout: EventLayout, schema: pl.Schema) -> list[pl.Expr]:
+    """The columns as they are written; those that JSON cannot hold are left out, unless they are texts as bytes."""
+    columns: list[pl.Expr] = []
+    for column, dtype in schema.items():
+        if dtype == pl.Binary and column in _named(layout):
+            columns.append(pl.col(column).map_elements(_text, return_dtype=pl.String))
+        elif dtype.is_decimal():
+            columns.append(pl.col(column).cast(pl.Float64))
+        elif column in _times(layout) and dtype.is_temporal():
+            columns.append(_instants(path, layout, pl.col(column), column, dtype))
+        elif not _has_bytes(dtype):
+            columns.append(pl.col(column))
+    for place in set(_times(layout)) - set(schema):
+        names = place.split(".")
+        nested: Any = schema.get(names[0])
+        instants = pl.col(names[0])
+        for name in names[1:]:
+            nested = dict(nested).get(name) if isinstance(nested, pl.Struct) else None
+            instants = instants.struct.field(name)
+        if nested is not None and nested.is_temporal():
+            columns.append(_instants(path, layout, instants, place, nested).alias(place))  # found before the nested one
+    return columns
+
+
+def _named(layout: EventLayout) -> list[str | None]:
+    return [layout.path(name) for name in layout.own_fields]
+
+
+def _times(layout: EventLayout) -> tuple[str, str]:
+    return layout.paths.get("time", "time"), layout.paths.get("arrival", "arrival")
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _has_bytes(dtype: Any) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return any(_has_bytes(field.dtype) for field in dtype.fields)
+    return dtype == pl.Binary or dtype == pl.Object or (hasattr(dtype, "inner") and _has_bytes(dtype.inner))
+
+
+def _lines(rows: pl.LazyFrame, layout: EventLayout) -> bytes:
+    table = rows.collect()
+    written = io.BytesIO()
+    table.write_ndjson(written)
+    sensors = {
+        layout.paths.get(name, name): optional
+        for name, optional in zip(layout.sensors.names, layout.sensors.optional, strict=True)
+    }
+    wrong = [
+        pl.col(name).is_infinite() | (pl.lit(not sensors[name]) & pl.col(name).is_nan())
+        for name, dtype in table.schema.items()
+        if name in sensors and dtype.is_float()
+    ]
+    numbers = table.select(pl.arg_where(pl.any_horizontal(wrong))).to_series() if wrong else ()
+    if not len(numbers):
+        return written.getvalue()
+    lines = written.getvalue().splitlines(keepends=True)
+    for number in numbers:  # JSON has no word for them but Python's, which says what is wrong; polars writes null
+        row = table.row(number, named=True)
+        found = {name: row[name] for name in sensors if type(row.get(name)) is float}
+        lines[number] = json.dumps(json.loads(lines[number]) | found, ensure_ascii=False).encode() + b"\n"
+    return b"".join(lines)
+
+
+def _instants(path: str, layout: EventLayout, instants: pl.Expr, place: str, dtype: Any) -> pl.Expr:
     """A column of timestamps in the unit that the events of the log have."""
-    instants = pl.col(column)
     if dtype == pl.Time or dtype == pl.Duration:
-        raise InputError(f"--input {path}: column {column} holds no instants, but {dtype}")
+        raise InputError(f"--input {path}: column {place} holds no instants, but {dtype}")
     if dtype == pl.Date:
         instants = instants.cast(pl.Datetime("us"))
     if getattr(dtype, "time_zone", None) is None:
         if layout.zone is None:
-            raise InputError(
-                f"--input {path}: column {column} names no zone: give --time-unit iso --time-zone UTC, say"
-            )
-        instants = instants.dt.replace_time_zone(str(layout.zone), ambiguous="earliest", non_existent="null")
+            raise InputError(f"--input {path}: column {place} names no zone: give --time-unit iso --time-zone UTC, say")
+        instants = _in_zone(instants, str(layout.zone))
     if layout.time_unit == "iso":
         return instants.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     if layout.time_unit == "s":
         return instants.dt.epoch("ms") / 1000
     return instants.dt.epoch(layout.time_unit)
+
+
+def _in_zone(local: pl.Expr, zone: str) -> pl.Expr:
+    """Local times as Python reads them: of a time that is there twice the first, of one that was skipped as before."""
+    before = local.dt.offset_by("-1d").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    there = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return pl.coalesce(there, before.dt.offset_by("24h"))

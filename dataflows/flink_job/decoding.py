@@ -12,7 +12,7 @@ import msgspec
 from pyflink.datastream import ProcessFunction, RuntimeContext
 
 from dataflows.flink_job.frames import RecordFrame, decoded_frame, encoded_frame
-from dataflows.flink_job.python_worker import process_metrics
+from dataflows.flink_job.python_worker import first_records_of, process_metrics
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.reader import PartitionReader
@@ -41,6 +41,7 @@ class DecodingFunction(ProcessFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._metrics = process_metrics(self._settings)  # the devices count what was read, and this adds the causes
         self._readers: dict[int, PartitionReader] = {}
+        self._first_records = first_records_of(self._settings)
         self._encoded = EventCodec(EventLayout(self._settings.log.layout.sensors)).encoded
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
@@ -64,6 +65,7 @@ class DecodingFunction(ProcessFunction):
                 layout=log.layout,
                 schema=self._schema,
                 ignores_key=True,
+                first_records=self._first_records,
             )
         return reader
 

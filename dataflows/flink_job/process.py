@@ -9,7 +9,7 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 
 from dataflows.flink_job.frames import Message, RecordFrame, WakeUp, decoded_batch, encoded_answer
 from dataflows.flink_job.held_devices import HeldDevices
-from dataflows.flink_job.python_worker import process_metrics
+from dataflows.flink_job.python_worker import first_records_of, process_metrics
 from dataflows.flink_job.report import report_now, stop_file_of
 from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.event_layout import EventLayout
@@ -59,6 +59,7 @@ class PipelineFunction(ProcessFunction):
         last_timer_ms = log.last_instant_ms if self._finishes else None
         self._devices = HeldDevices(self._settings.window.spec, self._metrics, last_timer_ms)
         self._readers: dict[int, PartitionReader] = {}
+        self._first_records = first_records_of(self._settings)
 
     def process_element(self, value: bytes, ctx: ProcessFunction.Context) -> Iterator[bytes]:
         batch = decoded_batch(value)
@@ -117,7 +118,14 @@ class PipelineFunction(ProcessFunction):
         log = self._settings.log
         if log.key == "ignore":  # then each event comes in our own form, under its device id: see decoding.py
             return PartitionReader(partition, "json", self._metrics, layout=EventLayout(log.layout.sensors))
-        return PartitionReader(partition, log.event_format, self._metrics, layout=log.layout, schema=self._schema)
+        return PartitionReader(
+            partition,
+            log.event_format,
+            self._metrics,
+            layout=log.layout,
+            schema=self._schema,
+            first_records=self._first_records,
+        )
 
     def _now_ms(self, watermark_ms: int) -> int | None:
         """The arrival watermark, up to where the clock may run; of a drained job none: no record stands behind it."""

@@ -5,11 +5,12 @@ from threading import Lock
 from typing import Final
 
 from dataflows.flink_job.report import begin_reports
+from dataflows.pipeline.first_records import FirstRecords
 from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings
 from runtime.metrics_server import MetricsServer
 
-__all__ = ["process_metrics"]
+__all__ = ["first_records_of", "process_metrics"]
 
 _MAKING: Final = Lock()
 
@@ -18,6 +19,12 @@ def process_metrics(settings: RunSettings) -> Metrics:
     """The metrics of this process, a task manager: one for all functions, served where ``--metrics-port`` says."""
     with _MAKING:  # subtasks are opened at once
         return _made_metrics(settings)
+
+
+def first_records_of(settings: RunSettings) -> FirstRecords:
+    """Where a subtask looks at the first records of a topic; whoever started the job stops it if they hold no event."""
+    log = settings.log
+    return FirstRecords(str(log.input), is_framed=log.schema_registry is not None, stops=False)
 
 
 @cache

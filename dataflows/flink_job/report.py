@@ -8,6 +8,7 @@ from threading import Lock, Thread
 from time import sleep
 from typing import Final
 
+from dataflows.pipeline.first_records import LOOKED_AT, InputError, no_event
 from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings
 
@@ -15,6 +16,7 @@ __all__ = [
     "REPORT_VARIABLE",
     "add_report",
     "begin_reports",
+    "begins_without_event",
     "has_read_all",
     "report_file",
     "report_now",
@@ -40,6 +42,21 @@ def report_file(folder: Path) -> Path:
 def add_report(metrics: Metrics, folder: Path) -> None:
     """Count what the job counted."""
     metrics.add(json.loads(report_file(folder).read_text()))
+
+
+def begins_without_event(folder: Path, name: str) -> bool:
+    """Whether no record that the job has counted so far holds an event.
+
+    Raises:
+        InputError: neither do as many as are enough to stop a run.
+    """
+    metrics = Metrics()
+    with suppress(FileNotFoundError):  # it has not reported yet
+        add_report(metrics, folder)
+    records = metrics.records_without_event()
+    if records >= LOOKED_AT and metrics.first_look is not None:
+        raise InputError(no_event(name, metrics.first_look))
+    return records == metrics.total("latecomer_records_total")
 
 
 def stop_file_of(settings: RunSettings) -> Path | None:

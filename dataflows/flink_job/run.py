@@ -18,8 +18,8 @@ from dataflows.connectors.log import Log
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
-from dataflows.flink_job.report import REPORT_VARIABLE, add_report, has_read_all, report_file
-from dataflows.flink_job.stopping import SAVEPOINTS, stop_with_savepoint
+from dataflows.flink_job.report import REPORT_VARIABLE, add_report, begins_without_event, has_read_all, report_file
+from dataflows.flink_job.stopping import SAVEPOINTS, newest_state, stop_with_savepoint
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.metrics import Metrics
@@ -76,6 +76,7 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
         elif from_export is not None:
             fitting_origin(Path(from_export), log, f"--from-export {from_export}")
         settings = changed(settings, from_export=from_export)
+        resumes = from_export is not None or bool(settings.state.folder and newest_state(Path(settings.state.folder)))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="latecomer-", ignore_cleanup_errors=True)))
         job = changed(
             settings,
@@ -96,10 +97,12 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
             if job.metrics_port is not None:
                 say(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics")
         try:
-            _run_job(job, folder)
+            _run_job(job, folder, looks=not resumes)
         except JobError as error:  # Flink tells of a full disk in other words, or in none
             raise _write_error(locations, settings) or error from None
         add_report(metrics, folder)
+        if resumes:
+            metrics.first_look = None
 
 
 def _check_places(settings: RunSettings, locations: Locations) -> None:
@@ -186,11 +189,13 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     found_here = [count for count in report["counts"] if count[0] in _COUNTED_BY_READING]
     log.metrics.add({**report, "counts": found_here})
     until_ms = reader.clock_ms if log.until_ms is None else log.until_ms
-    own_form: dict[str, Any] = {"format": None, "fields": (), "time_unit": "ms", "time_zone": None, "lenient": False}
+    own_form: dict[str, Any] = {
+        "format": None, "fields": (), "time_unit": "ms", "time_zone": None, "lenient": False, "device_id": None,
+    }  # fmt: skip
     return changed(job, input=str(frames), until_ms=until_ms, **own_form)
 
 
-def _run_job(settings: RunSettings, folder: Path) -> None:
+def _run_job(settings: RunSettings, folder: Path, *, looks: bool) -> None:
     output = folder / "job.txt"
     with output.open("wb") as written:
         process = subprocess.Popen(
@@ -202,7 +207,7 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
             start_new_session=True,
         )
         try:
-            status = _status_of(process, settings, folder)
+            status = _status_of(process, settings, folder, looks=looks)
         except BaseException:
             process.terminate()
             process.wait(_STOP_WITHIN_S)
@@ -211,19 +216,25 @@ def _run_job(settings: RunSettings, folder: Path) -> None:
         raise JobError(f"the job failed: {first_cause(output.read_text(errors='replace'))}")
 
 
-def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path) -> int:
+def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path, *, looks: bool) -> int:
     """Wait for the end of the job: one that has read all of a bounded log and has a state is stopped with a savepoint.
 
     An interrupt stops one without an end in that way, a second one ends it at once.
 
+    Args:
+        process: the job's.
+        settings: of the job.
+        folder: where it reports.
+        looks: whether its first records have to hold an event.
     Raises:
         JobError: the state could not be saved.
+        InputError: the first records hold no event.
     """
     address = f"http://127.0.0.1:{settings.web_port}"
     savepoints = (folder if settings.state.folder is None else Path(settings.state.folder)) / SAVEPOINTS
     try:
         while (status := _status_within(_LOOK_EVERY_S, process)) is None and not has_read_all(folder):
-            pass
+            looks = looks and begins_without_event(folder, f"--input {settings.log.input}")
         if status is None:
             _save_and_stop(process, address, savepoints)
     except KeyboardInterrupt:

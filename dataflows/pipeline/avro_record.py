@@ -78,7 +78,7 @@ class AvroDecoder:
             SchemaError: one does not, or a time names no zone and none was given.
         """
         layout = self._layout
-        for name in ("device_id", "time", *layout.sensors.names):
+        for name, _ in layout.needed_fields:
             path = layout.path(name)
             if not any(_is_value(one) for one in self._at(name)):
                 there = listed(sorted({path for record in self._records() for path in self._paths(record)}))

@@ -16,10 +16,16 @@ OTHER_FIELDS: Final = ("device_id", "time", "arrival")
 
 TimeUnit = Literal["ms", "s", "us", "ns", "iso"]
 
-_REQUIRED: Final = (("device_id", False), ("time", False))
 _ARRIVAL: Final = (("arrival", True),)
 
 _MS: Final[dict[str, Decimal]] = {"ms": Decimal(1), "s": Decimal(1_000), "us": Decimal("1e-3"), "ns": Decimal("1e-6")}
+
+_OTHER_ISO: Final = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+    r"(?P<fraction>[.,][0-9]+)?(?: ?(?P<zone>[Zz]|UTC|[+-][0-9]{2}:?[0-9]{2})(\[[A-Za-z0-9_/+-]+\])?)?"
+)
+"""What ISO 8601, RFC 3339 and RFC 9557 also allow, and Python does not read: small letters, the end of a day as 24:00,
+a leap second, the name of a zone behind the offset; and UTC in words, as databases export it."""
 
 
 class Instant(int):
@@ -28,6 +34,10 @@ class Instant(int):
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_MS: Final = timedelta(milliseconds=1)
+_NO_TIME: Final = timedelta()
+_DAY: Final = timedelta(days=1)
+_LEAP_AT: Final = timedelta(hours=23, minutes=59)
+"""The minute that a leap second ends, by UTC."""
 
 
 class EventLayout(NamedTuple):
@@ -39,6 +49,7 @@ class EventLayout(NamedTuple):
         time_unit: of the time and of an arrival: a number since the Unix epoch, or ``iso``, a text of ISO 8601.
         is_lenient: a number may be written as a text.
         zone: that of texts without one; ``None``: such a text is ``wrong_type``.
+        device_id: that of every event, where the log is of one device and does not name it.
     """
 
     sensors: Sensors = DEMO_SENSORS
@@ -46,6 +57,7 @@ class EventLayout(NamedTuple):
     time_unit: TimeUnit = "ms"
     zone: tzinfo | None = None
     is_lenient: bool = False
+    device_id: str | None = None
 
     @property
     def own_fields(self) -> tuple[str, ...]:
@@ -55,7 +67,13 @@ class EventLayout(NamedTuple):
     @property
     def is_own(self) -> bool:
         """Whether events have our own names of fields and times in ms."""
-        return not self.paths and self.time_unit == "ms" and not self.is_lenient
+        return not self.paths and self.time_unit == "ms" and not self.is_lenient and self.device_id is None
+
+    @property
+    def needed_fields(self) -> tuple[tuple[str, bool], ...]:
+        """What a record holds of an event under our names, each with whether it may be missing; without an arrival."""
+        sensors = zip(self.sensors.names, self.sensors.optional, strict=True)
+        return (*((("device_id", False),) if self.device_id is None else ()), ("time", False), *sensors)
 
     def values(self, found: Mapping[str, Any], *, has_arrival: bool = True) -> dict[str, Any]:
         """The fields of an object, gathered and converted.
@@ -80,9 +98,8 @@ class EventLayout(NamedTuple):
         Raises:
             EventError: one is missing.
         """
-        values: dict[str, Any] = {}
-        sensors = zip(self.sensors.names, self.sensors.optional, strict=True)
-        for name, is_optional in (*_REQUIRED, *sensors, *_ARRIVAL[:has_arrival]):
+        values: dict[str, Any] = {} if self.device_id is None else {"device_id": self.device_id}
+        for name, is_optional in (*self.needed_fields, *_ARRIVAL[:has_arrival]):
             path = self.paths.get(name)  # only one that was given leads into nested objects
             value = found.get(name, _MISSING) if path is None else _at(found, path)
             if value is not _MISSING:
@@ -121,6 +138,8 @@ class EventLayout(NamedTuple):
             return self._ms_of_text(value, name)
         if self.time_unit == "ms" or type(value) not in (int, float):
             return value
+        if self.time_unit == "s" and type(value) is int:
+            return value * 1_000
         number = Decimal(repr(value))
         if not number.is_finite():
             return value
@@ -130,14 +149,40 @@ class EventLayout(NamedTuple):
         if type(value) is not str:
             raise EventError("wrong_type", self.path(name))
         try:
-            instant = datetime.fromisoformat(value)
+            instant, more = datetime.fromisoformat(value), _NO_TIME
         except ValueError:
-            raise EventError("wrong_type", self.path(name)) from None
+            try:
+                instant, more = _instant_of(value)
+            except ValueError:
+                raise EventError("wrong_type", self.path(name)) from None
         if instant.tzinfo is None:
             if self.zone is None:
                 raise EventError("wrong_type", self.path(name))
             instant = instant.replace(tzinfo=self.zone)
-        return (instant - _EPOCH) // _ONE_MS
+        return (instant - _EPOCH + more) // _ONE_MS
+
+
+def _instant_of(text: str) -> tuple[datetime, timedelta]:
+    """An instant in a form that Python does not read, as one that it can hold and what is to be added.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _OTHER_ISO.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    hour, minute, second, more = found["hour"], found["minute"], found["second"], _NO_TIME
+    if (hour, minute, second) == ("24", "00", "00") and not (found["fraction"] or "").strip(".,0"):
+        hour, more = "00", _DAY
+    elif second == "60":  # Unix time has no such second: it is the one that follows
+        second, more = "59", timedelta(seconds=1)
+    zone = (found["zone"] or "").upper().replace("UTC", "Z")
+    instant = datetime.fromisoformat(f"{found['day']}T{hour}:{minute}:{second}{found['fraction'] or ''}{zone}")
+    if second != found["second"]:
+        into_day = timedelta(hours=instant.hour, minutes=instant.minute) - (instant.utcoffset() or _NO_TIME)
+        if into_day % _DAY != _LEAP_AT:
+            raise ValueError(text)
+    return instant, more
 
 
 def field_names(sensors: Sensors) -> dict[str, str]:

@@ -1,27 +1,38 @@
 """Looks at the first records of a log: one that holds no events is told to the user, with the option that may fit."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from dataflows.pipeline.event_layout import number_of_text
 from dataflows.pipeline.framing import SCHEMA_ID, is_framed, unframed
 from dataflows.pipeline.record import Record
 from runtime.errors import CommandError
 from runtime.printable import printable
 from window_core import MAX_TIME_MS, EventError
 
-__all__ = ["FirstRecords", "InputError"]
+__all__ = ["LOOKED_AT", "FirstRecords", "InputError", "no_event"]
 
-_LOOKED_AT: Final = 1_000
+LOOKED_AT: Final = 1_000
+"""Records without an event from the first on that are enough to stop a run."""
 
 _SHOWN: Final = 80
 """Characters of a record that is no JSON."""
 
 _SHOWN_FIELDS: Final = 12
 
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
+
 
 class InputError(CommandError):
     """The input holds something else than events, or is damaged; the message says what."""
+
+
+def no_event(name: str, hint: str, records: int | None = None) -> str:
+    """The line for a log of which so many records hold no event; by default as many as are enough."""
+    among = f"the first {LOOKED_AT:,} records" if records is None else f"its {records:,} record{'s'[: records - 1]}"
+    return f"{name}: no event among {among}; {hint}"
 
 
 class FirstRecords:
@@ -31,72 +42,74 @@ class FirstRecords:
         has_event: whether there was one, in any of them.
     """
 
-    def __init__(self, name: str, *, is_framed: bool = False) -> None:
+    def __init__(self, name: str, *, is_framed: bool = False, stops: bool = True) -> None:
         """
         Args:
             name: of the log, as messages name it.
             is_framed: its values are read in the framing of a schema registry.
+            stops: whoever reads it is stopped where there is no event; else it is for the hint alone.
         """
         self._is_framed = is_framed
+        self._stops = stops
         self._name = name
         self._invalid = 0
-        self._first: tuple[Record, EventError, Sequence[str] | None] | None = None
+        self._first: tuple[Record, EventError, Mapping[str, Any] | None] | None = None
         self.has_event = False
 
-    def see(self, record: Record, error: EventError, columns: Sequence[str] | None = None) -> None:
+    def see(self, record: Record, error: EventError, cells: Mapping[str, Any] | None = None) -> None:
         """Take a record that holds no event.
 
         Args:
             record: as it stands.
             error: why it holds none.
-            columns: of the table that it is a row of.
+            cells: of a row of a table, by their columns.
 
         Raises:
-            InputError: it is the thousandth, and there was none before.
+            InputError: it is the thousandth, and there was none before, if that stops the run.
         """
         if self.has_event:
             return
-        self._first = self._first or (record, error, columns)
+        self._first = self._first or (record, error, cells)
         self._invalid += 1
-        if self._invalid >= _LOOKED_AT:
-            raise InputError(f"{self._name}: no event among the first {_LOOKED_AT:,} records; {self.hint()}")
+        if self._stops and self._invalid >= LOOKED_AT:
+            raise InputError(no_event(self._name, self.hint()))
 
     def hint(self) -> str:
         """What the first record looks like, and what would fit it."""
         assert self._first is not None
-        record, error, columns = self._first
+        record, error, cells = self._first
         where = "" if error.field is None else f" in {error.field}"
-        return f"the first is {error.error}{where}: {self._looks(record.value or b'', error, columns)}"
+        return f"the first is {error.error}{where}: {self._looks(record.value or b'', error, cells)}"
 
-    def _looks(self, value: bytes, error: EventError, columns: Sequence[str] | None) -> str:
+    def _looks(self, value: bytes, error: EventError, cells: Mapping[str, Any] | None) -> str:
         if not self._is_framed:
-            if columns is None and is_framed(value):
+            if cells is None and is_framed(value):
                 return "it begins as a schema registry frames values; give --schema-registry"
-            return _looks(value, error, columns)
+            return _looks(value, error, cells)
         if not is_framed(value):
             return "it does not begin as a schema registry frames values; leave --schema-registry out"
         schema_id, payload = unframed(value)
         if error.field == SCHEMA_ID:
             return f"the registry has no schema {schema_id}, or one of another --format, or none that can be read"
-        return _looks(payload, error, columns)
+        return _looks(payload, error, cells)
 
 
-def _looks(value: bytes, error: EventError, columns: Sequence[str] | None) -> str:
-    if columns is not None and error.error == "not_an_event" and error.field is not None:
-        return _where(columns, error.field)
+def _looks(value: bytes, error: EventError, cells: Mapping[str, Any] | None) -> str:
     try:
-        found = json.loads(value)
+        found = json.loads(value) if cells is None else cells
     except (ValueError, RecursionError):
         found = None
-    if type(found) is not dict:
+    if not isinstance(found, Mapping) or (cells is not None and error.field is None):
         text = printable(value[:_SHOWN].decode(errors="replace"))
+        if value[:1] == b"[" or value.strip() == b"{":
+            return f"it begins {text!r}; an event is one line: jq -c '.[]' makes lines of an array, jq -c . of objects"
         names = text.count(",") >= 2 and "{" not in text
-        return f"it begins {text!r}" + ("; a table? --format csv" if names and columns is None else "")
+        return f"it begins {text!r}" + ("; a table? --format csv" if names and cells is None else "")
     if error.error == "key":
         return "the key of the record is not the device id"
     field = error.field or ""
     if error.error == "not_an_event":
-        return _where(list(found), field)
+        return f"{field} is empty, or not there" if field in found else _where(list(found), field)
     return _of_value(found.get(field), field)
 
 
@@ -110,6 +123,10 @@ def _of_value(value: Any, field: str) -> str:
     shown = printable(json.dumps(value)[:_SHOWN])
     if isinstance(value, str) and value[4:5] == "-":
         return f"{field} is {shown}; a time? --time-unit iso, and --time-zone if it names none"
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value):
+        return f"{field} is {shown}; a decimal comma? --lenient reads it in a table separated by semicolons"
+    if isinstance(value, str) and number_of_text(value) != value:
+        return f"{field} is {shown}; a number? --lenient"
     if isinstance(value, int | float) and value > MAX_TIME_MS:
         return f"{field} is {shown}; --time-unit {'us' if value < 1_000 * MAX_TIME_MS else 'ns'}?"
     return f"{field} is {shown}"

@@ -38,7 +38,12 @@ class CauseCount(NamedTuple):
 
 
 class Metrics:
-    """The counters of one run, in a registry of their own."""
+    """The counters of one run, in a registry of their own.
+
+    Attributes:
+        warnings: by their kind.
+        first_look: of a log that did not begin with an event: what its first record looks like.
+    """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         """Count nothing yet.
@@ -102,6 +107,7 @@ class Metrics:
             "latecomer_arrival_jumps_total": self.jumps,
         }
         self.warnings: dict[str, str] = {}
+        self.first_look: str | None = None
         self._causes: dict[tuple[str, str], CauseCount] = {}
         self._causes_lock = Lock()  # batches are answered in several threads
         self._say = say
@@ -151,17 +157,23 @@ class Metrics:
         ]
         with self._causes_lock:
             causes = list(self._causes.values())
-        return {"counts": counts, "warnings": self.warnings, "causes": causes}
+        return {"counts": counts, "warnings": self.warnings, "causes": causes, "first_look": self.first_look}
 
     def add(self, report: dict[str, Any]) -> None:
         """Count what another process counted, and warn of what it warned of."""
         for name, labels, number in report["counts"]:
             counter = self._counters[name]
             (counter.labels(**labels) if labels else counter).inc(number)
+        self.first_look = self.first_look or report["first_look"]
         for kind, warning in report["warnings"].items():
             self.warn(kind, warning)
         for reason, cause, number, example in report["causes"]:
             self.caused(reason, cause, example, number)
+
+    def records_without_event(self) -> int:
+        """How many records were read, if none of them held an event; else 0."""
+        records = self.total("latecomer_records_total")
+        return records if records == self.value("latecomer_rejections_total", reason="INVALID") else 0
 
     def value(self, name: str, **labels: str) -> int:
         """What a counter stands at."""

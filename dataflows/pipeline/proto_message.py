@@ -17,6 +17,11 @@ __all__ = ["MessageDecoder", "MessageType"]
 
 _TIMESTAMP: Final = "google.protobuf.Timestamp"
 
+_WRAPPERS: Final = frozenset(
+    f"google.protobuf.{kind}Value" for kind in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "String")
+)
+"""Messages around a single value, which may be missing so."""
+
 
 class MessageType(NamedTuple):
     """A message type, with all that it is made of.
@@ -109,10 +114,7 @@ class MessageDecoder:
         self._class = message_class
         self._descriptor: Any = message_class.DESCRIPTOR  # of the C implementation, which the types know by halves
         self._layout = layout
-        sensors = zip(layout.sensors.names, layout.sensors.optional, strict=True)
-        self._places = [
-            self._place(name, optional) for name, optional in (("device_id", False), ("time", False), *sensors)
-        ]
+        self._places = [self._place(name, is_optional) for name, is_optional in layout.needed_fields]
 
     def check(self) -> None:
         """See whether each field of an event stands somewhere in the message.
@@ -133,7 +135,7 @@ class MessageDecoder:
             message = self._class.FromString(value)
         except DecodeError:
             raise EventError("not_an_event") from None
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {} if self._layout.device_id is None else {"device_id": self._layout.device_id}
         for name, is_optional, steps, is_instant in self._places:
             found: Any = message if steps else None
             for step, has_presence in steps:
@@ -159,6 +161,9 @@ class MessageDecoder:
             steps.append((step, field.has_presence))
             message = field.message_type
         is_instant = name == "time" and message is not None and message.full_name == _TIMESTAMP
+        if message is not None and message.full_name in _WRAPPERS:
+            steps.append(("value", False))
+            message = None
         if message is not None and not is_instant:
             return _Place(name, is_optional, (), False)
         return _Place(name, is_optional, tuple(steps), is_instant)

@@ -163,7 +163,8 @@ class PartitionReader:
         self._invalid += 1
         where = "" if error.field is None else f" in {error.field}"
         if self._first_records is not None:
-            self._first_records.see(record, error, None if self._rows is None else self._rows.names)
+            self._first_records.see(record, error, None if self._rows is None else self._rows.cells(value or b""))
+            self._metrics.first_look = self._metrics.first_look or self._first_records.hint()
         self._metrics.caused("INVALID", error.error + where, record.position)
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))

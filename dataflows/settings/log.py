@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dataflows.pipeline.event_layout import OTHER_FIELDS, EventLayout, TimeUnit
 from runtime.errors import SettingsError
 from runtime.settings import setting
-from window_core import DEMO_SENSORS, MAX_TIME_MS, Sensors, SensorsError
+from window_core import DEMO_SENSORS, MAX_DEVICE_ID_BYTES, MAX_TIME_MS, Sensors, SensorsError
 
 __all__ = ["KAFKA_SCHEME", "BrokerSettings", "EventFormat", "LogSettings", "check_sensors"]
 
@@ -113,6 +113,9 @@ class LogSettings:
         kind="names",
         shows="NAME=FIELD[,...]",
     )
+    device_id: str | None = setting(
+        None, "Device id of every event, for the file or topic of one device, which does not name it.", shows="ID"
+    )
     time_unit: TimeUnit = setting(
         "ms", "Unit of times and arrivals: a number since the Unix epoch, or iso for a text of ISO 8601.",
         kind="choice", choices=get_args(TimeUnit),
@@ -209,7 +212,7 @@ class LogSettings:
         """Which readings an event has, where its fields stand, and what its times are."""
         zone = None if self.time_zone is None else ZoneInfo(self.time_zone)
         paths = dict(field.split("=", 1) for field in self.fields)
-        return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone, self.lenient)
+        return EventLayout(Sensors.of(self.sensors), paths, self.time_unit, zone, self.lenient, self.device_id)
 
     @property
     def event_format(self) -> EventFormat:
@@ -240,10 +243,15 @@ class LogSettings:
                 raise SettingsError(f"--fields must be NAME=FIELD, NAME one of {', '.join(own)}, not {field!r}")
             if names.count(name) > 1:
                 raise SettingsError(f"--fields names {name} twice")
-        if is_raw_event and (self.fields or self.time_unit != "ms" or self.lenient):
+        if self.device_id is not None:
+            if "device_id" in names:
+                raise SettingsError("--device-id cannot be used with device_id in --fields")
+            if not 0 < len(self.device_id.encode(errors="replace")) <= MAX_DEVICE_ID_BYTES:
+                raise SettingsError(f"--device-id must be 1 to {MAX_DEVICE_ID_BYTES} bytes of UTF-8")
+        if is_raw_event and (self.fields or self.time_unit != "ms" or self.lenient or self.device_id is not None):
             raise SettingsError(
-                "--fields, --time-unit and --lenient are not for --format protobuf without --proto: a RawEvent message "
-                "is as it is"
+                "--fields, --time-unit, --lenient and --device-id are not for --format protobuf without --proto: a "
+                "RawEvent message is as it is"
             )
         if self.time_zone is not None:
             if self.time_unit != "iso":

@@ -24,8 +24,8 @@ from tests.interop.page import like_a_checkout
 PAGE = (ROOT / "docs" / "events.md").read_text()
 MODELS = re.findall(r"^`((?:quake|glucose)\.json)`:\n\n```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 COMMANDS = {
-    "quakes": re.findall(r"^```\n(\./latecomer run --input \$data.*?)^```", PAGE, re.DOTALL | re.MULTILINE),
-    "glucose": re.findall(r"^```\n(gzip -dc \$data.*?)^```", PAGE, re.DOTALL | re.MULTILINE),
+    "quakes": re.findall(r"^```\n(\./latecomer run --input \$data/hv.*?)^```", PAGE, re.DOTALL | re.MULTILINE),
+    "glucose": re.findall(r"^```\n(\./latecomer run --input \$data/bokeh.*?)^```", PAGE, re.DOTALL | re.MULTILINE),
 }
 
 Reading = tuple[str, str, list[str]]

@@ -2,10 +2,13 @@
 
 import gzip
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as parquet_file
 import pytest
 import zstandard
 
@@ -13,7 +16,7 @@ from dataflows.connectors.file_content import FileFormat, check_content, format_
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout, TimeUnit
 from dataflows.pipeline.first_records import InputError
-from window_core import Sensors
+from window_core import EventError, Sensors
 
 LINES = b"".join(b'{"device_id":"d","time":%d}\n' % number for number in range(50_000))
 CHECKED = zstandard.ZstdCompressor(write_checksum=True)  # as the zstd command writes it
@@ -95,10 +98,63 @@ def test_a_timestamp_without_a_zone_needs_one(tmp_path: Path) -> None:
     assert event.time_ms == 1_772_352_000_123 - 3_600_000
 
 
+def found(path: Path, layout: EventLayout) -> list[object]:
+    """The events of a Parquet file, each without its bytes, or what is wrong with it."""
+    rows: list[object] = []
+    for line in content(path, "parquet", layout).splitlines():
+        try:
+            event, _ = EventCodec(layout).line(line)
+            rows.append((event.device_id, event.time_ms, *layout.sensors.readings(event.row)))
+        except EventError as error:
+            rows.append((error.error, error.field))
+    return rows
+
+
+def test_a_time_that_no_clock_showed_is_read_as_in_other_files(tmp_path: Path) -> None:
+    layout = EventLayout(SENSORS, time_unit="iso", zone=ZoneInfo("Europe/Berlin"))
+    for local in (datetime(2026, 3, 29, 2, 30), datetime(2026, 10, 25, 2, 30)):  # noqa: DTZ001 - a clock on a wall
+        file = parquet(tmp_path, {"device_id": ["d"], "time": [local], "celsius": [1]})
+        typed = found(file, layout)
+        columns = {"device_id": ["d"], "time": [local.isoformat()], "celsius": [1]}
+        assert str(typed) == str(found(parquet(tmp_path, columns), layout))
+
+
+def test_columns_of_other_types_are_what_they_hold(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "device_id": pa.array([b"d", b"\xff"]),  # texts that their writer did not mark as such
+            "at": pa.array([{"ts": INSTANT}] * 2, pa.struct([("ts", pa.timestamp("ns", "Europe/Berlin"))])),
+            "celsius": pa.array([Decimal("2.50"), Decimal("0.10")]),
+            "door": pa.array([1, 0]).dictionary_encode(),
+            "picture": pa.array([b"\xff\xd8", None]),
+            "raw": pa.array([{"bytes": b"\xff"}] * 2),
+        }
+    )
+    file = tmp_path / "events.parquet"
+    parquet_file.write_table(table, file)
+    layout = EventLayout(SENSORS, {"time": "at.ts"})
+    assert found(file, layout) == [("d", 1_772_352_000_123, 2.5, 1.0), ("wrong_type", "device_id")]
+    parquet_file.write_table(table.set_column(0, "device_id", pa.array(["d", "e"]).dictionary_encode()), file)
+    assert [row[0] for row in found(file, layout)] == ["d", "e"]  # type: ignore[index]
+
+
+def test_what_is_not_finite_is_not_absent(tmp_path: Path) -> None:
+    nan, inf = float("nan"), float("inf")
+    columns = {
+        "device_id": ["ü"] * 4,
+        "time": [1, 2, 3, 4],
+        "celsius": [1.0, nan, 1.0, -inf],
+        "door": [nan, 0, inf, None],
+    }
+    first, *others = found(parquet(tmp_path, columns), EventLayout(SENSORS))
+    assert str(first) == "('ü', 1, 1.0, nan)"
+    assert others == [("sensor", "celsius"), ("sensor", "door"), ("sensor", "celsius")]
+
+
 def test_a_damaged_parquet_file_is_said_to_be(tmp_path: Path) -> None:
     file = parquet(tmp_path, {"time": range(9)})
     file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(InputError, match="is damaged or cut"):
+    with pytest.raises(InputError, match=r"cannot be read as Parquet: .* must end with PAR1"):
         content(file, "parquet")
     file.write_bytes(LINES)
     with pytest.raises(InputError, match="is no Parquet file"):

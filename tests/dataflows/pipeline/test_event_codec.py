@@ -13,7 +13,7 @@ from dataflows.pipeline import event_codec
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
-from window_core import EVENT_ERRORS, MAX_TIME_MS, Event, EventError, Sensors
+from window_core import DEMO_SENSORS, EVENT_ERRORS, MAX_TIME_MS, Event, EventError, Sensors
 
 CODEC = EventCodec()
 
@@ -176,6 +176,36 @@ def test_of_a_repeated_field_the_last_one_counts() -> None:
 def test_an_arrival_that_is_written_as_a_float_is_a_whole_number() -> None:
     _, arrival_ms = CODEC.line(with_field('"arrival":1587920555000.0'))
     assert repr(arrival_ms) == "1587920555000"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"sensor1":"x","sensor1":5', 5.0),  # of names that are there twice the last one counts, as in most parsers
+        ('"sensor1":-0.0', -0.0),
+        ('"sensor1":1e-400', 0.0),
+        ('"sensor1":9007199254740993', 9007199254740992.0),
+        ('"sensor1":1,"more":1e400', 1.0),
+        ('"sensor1":1,"more":"\\ud83d"', 1.0),
+        ('"sensor1":1,', "not_an_event"),
+        ('"sensor1":01', "not_an_event"),
+        ('"sensor1":1e400', "sensor"),
+        ('"sensor1":1,"device_id":"\\ud83d"', "device_id"),
+        ('"sensor1":1,"time":9007199254740993', "time"),
+    ],
+)
+def test_what_parsers_of_json_disagree_about(text: str, found: object) -> None:
+    rest = '"device_id":"d","time":5,"sensor2":2,"sensor3":3,"sensor4":4'
+    value = f"{{{rest},{text}}}".encode()
+    for codec in (CODEC, EventCodec(EventLayout(is_lenient=True))):  # the fast decoder, and the one that looks again
+        assert str(_first_reading(codec, value)) == str(found)
+
+
+def _first_reading(codec: EventCodec, line: bytes) -> object:
+    try:
+        return DEMO_SENSORS.readings(codec.line(line)[0].row)[0]
+    except EventError as error:
+        return error.error
 
 
 @pytest.mark.parametrize("name", list(VALID))

@@ -62,6 +62,46 @@ def test_times_of_each_unit_are_ms_rounded_down(text: str, unit: TimeUnit, ms: i
     assert time_of(text, unit) == ms
 
 
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-03-01t08:00:00z", 1_772_352_000_000),
+        ("2026-03-01 08:00:00 UTC", 1_772_352_000_000),
+        (" 2026-03-01T08:00:00Z ", 1_772_352_000_000),
+        ("2026-03-01T09:00:00+0100", 1_772_352_000_000),
+        ("2026-03-01T09:00:00,5+01", 1_772_352_000_500),
+        ("2026-03-01T09:00:00+01:00[Europe/Berlin]", 1_772_352_000_000),
+        ("2026-02-28T24:00:00Z", 1_772_323_200_000),
+        ("2026-02-28T24:00:00.000Z", 1_772_323_200_000),
+        ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+        ("2017-01-01T00:59:60.5+01:00", 1_483_228_800_500),
+    ],
+)
+def test_forms_of_iso_that_python_does_not_read_are_times(text: str, ms: int) -> None:
+    assert time_of(f'"{text}"', "iso") == ms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T12:00:60Z", "2026-03-01T23:59:61Z", "2026-02-28T24:00:01Z", "2026-02-28T24:00:00.5Z",
+        "2026-02-30t08:00:00z", "2026-03-01T08:00:00[Europe/Berlin]", "2026-03-01T08:00:00 CET", "2026-03-01Z",
+        "01/03/2026 08:00", "0001-01-01t00:00:60+14:00",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_of_iso_is_none(text: str) -> None:
+    with pytest.raises(EventError, match=r"^wrong_type$"):
+        time_of(f'"{text}"', "iso", timezone(timedelta(0)))
+
+
+def test_a_log_of_one_device_need_not_name_it() -> None:
+    codec = EventCodec(EventLayout(device_id="pump-7"))
+    assert codec.line(json.dumps({"time": 5, **READINGS}).encode())[0].device_id == "pump-7"
+    assert codec.line(json.dumps({"device_id": 7, "time": 5, **READINGS}).encode())[0].device_id == "pump-7"
+    with pytest.raises(EventError, match=r"^key$"):
+        codec.event(json.dumps({"time": 5, **READINGS}).encode(), b"another", "json")
+
+
 def test_a_text_without_a_zone_is_of_the_zone_that_was_given() -> None:
     assert time_of('"2020-04-26T19:02:35"', "iso", timezone(timedelta(hours=2))) == 1_587_920_555_000
     assert time_of('"2020-04-26T17:02:35Z"', "iso", timezone(timedelta(hours=2))) == 1_587_920_555_000

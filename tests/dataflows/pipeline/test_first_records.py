@@ -53,7 +53,9 @@ def lines(**changes: Any) -> list[bytes]:
         ),
         (lines(time=1_587_920_555_000_000), "time is 1587920555000000; --time-unit us?"),
         (lines(time=1_587_920_555_000_000_000), "time is 1587920555000000000; --time-unit ns?"),
-        (lines(sensor2="21.5"), 'the first is wrong_type in sensor2: sensor2 is "21.5"'),
+        (lines(sensor2="21.5"), 'the first is wrong_type in sensor2: sensor2 is "21.5"; a number? --lenient'),
+        (lines(sensor2="high"), 'the first is wrong_type in sensor2: sensor2 is "high"'),
+        ([b"[", *[b"{}"] * 999], "it begins '['; an event is one line: jq -c '.[]' makes lines of an array"),
     ],
 )
 def test_the_hint_says_what_the_first_record_looks_like(values: list[bytes], hint: str) -> None:
@@ -62,6 +64,17 @@ def test_the_hint_says_what_the_first_record_looks_like(values: list[bytes], hin
 
 def test_a_table_is_told_by_its_columns_and_a_topic_by_its_key() -> None:
     assert "there are asset, ts; say where each" in told([b"asset,ts", *[b"d,5"] * 1_000], "csv")
+    header = b"device_id;time;sensor1;sensor2;sensor3;sensor4"
+    for row, says in (
+        (b"d;5;1,5;2;3;4", 'sensor1 is "1,5"; a decimal comma? --lenient reads it in a table separated by semicolons'),
+        (b"d;2026-03-01 08:00:00;1;2;3;4", "a time? --time-unit iso, and --time-zone if it names none"),
+        (b"d;1587920555000000;1;2;3;4", "time is 1587920555000000; --time-unit us?"),
+        (b"d;5;1;2;3", "sensor4 is empty, or not there"),
+        (b"d;5;1;2;3;4;5", "it begins 'd;5;1;2;3;4;5'"),
+    ):
+        assert told([header, *[row] * 1_000], "csv").endswith(says)
+    twice = header.replace(b"sensor3", b"sensor1")
+    assert "there are device_id, time, sensor1 (twice), sensor2" in told([twice, *[b"d;5;1;2;3;4"] * 1_000], "csv")
     assert told(lines(), "json", b"another") == "the first is key: the key of the record is not the device id"
 
 

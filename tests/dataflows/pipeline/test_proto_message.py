@@ -19,6 +19,7 @@ PROTO = """
 syntax = "proto3";
 package plant.v1;
 import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
 
 message Reading {
   message Clock { sint64 s = 1; string text = 2; google.protobuf.Timestamp stamp = 3; }
@@ -31,6 +32,7 @@ message Reading {
   map<string, float> more = 7;
   bool is_open = 8;
   oneof kind { int32 valve = 9; Reading inner = 10; }
+  google.protobuf.DoubleValue humidity = 11;
 }
 message Other { string asset = 1; }
 """
@@ -83,6 +85,18 @@ def test_what_is_not_set_is_zero_but_missing_where_one_can_tell(files: bytes) ->
     assert refused(files, layout(celsius="door"), message_of(files, asset="d1", at={})) == ("not_an_event", "door")
     of_one = layout(Sensors.of(["celsius", "valve"]))
     assert refused(files, of_one, message_of(files, asset="d1", at={})) == ("not_an_event", "valve")
+
+
+def test_a_wrapper_is_its_value_and_missing_where_it_is_not_set(files: bytes) -> None:
+    of_wrapper = layout(Sensors.of(["humidity?"]))
+    for value, reading in (({"value": 0.5}, 0.5), ({}, 0.0), (None, None)):
+        message = message_of(files, asset="d1", at={}, humidity=value)
+        assert event_of(files, of_wrapper, message).row == Sensors.of(["humidity?"]).row([reading])
+
+
+def test_messages_of_one_device_need_not_name_it(files: bytes) -> None:
+    of_one = EventLayout(Sensors.of(["celsius"]), {"time": "at.s"}, "s", device_id="d1")
+    assert event_of(files, of_one, message_of(files, at={"s": 7}, celsius=1)).device_id == "d1"
 
 
 def test_an_instant_of_protobuf_needs_no_unit(files: bytes) -> None:

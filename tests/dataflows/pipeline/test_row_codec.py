@@ -1,6 +1,8 @@
 """Rows of CSV and TSV: the cells as events, and each way in which a row is none."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.row_codec import RowCodec
@@ -29,7 +31,7 @@ def test_columns_may_stand_in_any_order_under_other_names_and_with_others_betwee
     assert event.row.hex() == "000000000000c07f"
 
 
-@pytest.mark.parametrize("cell", ["", "NA", "nan", "NaN", "null", "None"])
+@pytest.mark.parametrize("cell", ["", "  ", "NA", "N/A", "#N/A", "nan", "NaN", "null", "None", "\\N", "unavailable"])
 def test_a_cell_may_say_that_an_optional_reading_is_absent(cell: str) -> None:
     assert codec().row(f"d,1,2,{cell},".encode())[0].row.hex() == "000000400000c07f"
 
@@ -82,3 +84,41 @@ def test_without_a_column_for_each_field_no_row_is_an_event(header: bytes) -> No
 def test_times_may_be_texts() -> None:
     layout = EventLayout(SENSORS, time_unit="iso")
     assert codec(layout=layout).row(b"d,1970-01-01T00:00:01Z,2")[0].time_ms == 1_000
+
+
+CELLS = (
+    b"d", b"1", b"1000", b"2.5", b"-0", b"-0.0", b"", b" 5 ", b"+5", b"1.", b".5", b"1_0", b"1e3", b"1e400", b"nan",
+    b"NA", b"null", b"true", b'"5"', b"[1]", b"\xff", b"\xd9\xa1", b"9007199254740993", b"9" * 30,
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(CELLS), min_size=5, max_size=5))
+def test_each_way_to_read_a_row_gives_the_same(cells: list[bytes]) -> None:
+    found = []
+    for header, more in ((HEADER, ()), (HEADER + b",note", (b"x",)), (HEADER + b",note", (b'"x"',))):
+        try:
+            found.append(codec(header).row(b",".join((*cells, *more))))
+        except EventError as error:
+            found.append((error.error, error.field))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_delimiter_behind_the_last_cell_is_no_cell() -> None:
+    assert codec().row(b"d,1,2,3,,,")[0] == codec(HEADER + b",").row(b"d,1,2,3,")[0] == codec().row(b"d,1,2,3")[0]
+
+
+def test_semicolons_separate_where_the_header_has_no_comma() -> None:
+    header = HEADER.replace(b",", b";")
+    assert codec(header).row(b"d;1;2.5;;")[0] == codec().row(b"d,1,2.5,,")[0]
+    with pytest.raises(EventError, match=r"^wrong_type$"):
+        codec(header).row(b"d;1;2,5;;")
+    layout = EventLayout(SENSORS, is_lenient=True)
+    assert SENSORS.readings(codec(header, layout).row(b"d;1;2,5;-1,25;")[0].row) == (2.5, -1.25)
+    for thousands in (b"1.234,5", b"1,234,567", b"1 234,5"):
+        with pytest.raises(EventError, match=r"^wrong_type$"):
+            codec(header, layout).row(b"d;1;%b;;" % thousands)
+
+
+def test_a_table_of_one_device_has_no_column_for_it() -> None:
+    event, _ = codec(b"time,celsius", EventLayout(SENSORS, device_id="pump-7")).row(b"1,2")
+    assert (event.device_id, event.time_ms) == ("pump-7", 1)

@@ -54,6 +54,9 @@ BOUNDED = {"input": TOPIC, "bounded": True}
         ({"fields": ("time=",)}, "--fields must be"),
         ({"fields": ("time=a", "time=b")}, "--fields names time twice"),
         ({"time_zone": "UTC"}, "--time-zone needs --time-unit iso"),
+        ({"device_id": ""}, "--device-id must be 1 to 256 bytes of UTF-8"),
+        ({"device_id": "é" * 129}, "--device-id must be 1 to 256 bytes of UTF-8"),
+        ({"device_id": "d", "fields": ("device_id=id",)}, "--device-id cannot be used with device_id in --fields"),
         ({"time_unit": "iso", "time_zone": "Europe/Nowhere"}, "--time-zone Europe/Nowhere"),
     ],
 )
