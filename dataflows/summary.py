@@ -1,5 +1,6 @@
 """The summary that a run prints at its end, for a person."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
@@ -10,6 +11,9 @@ from dataflows.pipeline.metrics import Metrics
 from runtime.terminal import Terminal
 
 __all__ = ["print_summary"]
+
+_SCRIPT: Final = Path(__file__).parents[1] / "latecomer"
+"""The command of a checkout; an installed package has one on the PATH."""
 
 _TOO_LATE_SHARE: Final = 0.1
 """Above, something is wrong with the times or the window, rather than with the network."""
@@ -46,9 +50,17 @@ def _report_command(locations: Locations) -> str | None:
         return None
     folder, names = outputs[0].parent, {path.stem for path in outputs}
     if names == {"predictions", "rejections"} and outputs[1].parent == folder:
-        return f"latecomer report {quote(str(folder))}"
+        return f"{_program()} report {quote(str(folder))}"
     predictions, rejections = (quote(str(path)) for path in outputs)
-    return f"latecomer report --predictions {predictions} --rejections {rejections}"
+    return f"{_program()} report --predictions {predictions} --rejections {rejections}"
+
+
+def _program() -> str:
+    """The command line as the shell of the user finds it."""
+    if not _SCRIPT.is_file():
+        return "latecomer"
+    path = os.path.relpath(_SCRIPT)
+    return quote(path if os.sep in path else f"./{path}")
 
 
 def _warnings(metrics: Metrics) -> Iterator[str]:

@@ -3,6 +3,9 @@
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
+from dataflows import summary
 from dataflows.connectors.locations import Locations
 from dataflows.pipeline.metrics import Metrics
 from dataflows.summary import print_summary
@@ -57,7 +60,18 @@ def test_a_run_of_nothing_and_of_no_time_is_told_too() -> None:
     assert (told["evaluations"], told["rejections"]) == ("0", "0")
 
 
-def test_the_command_that_shows_the_outputs_is_told_where_they_are_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "program"),
+    [("latecomer", "./latecomer"), ("a checkout/latecomer", "'a checkout/latecomer'"), (None, "latecomer")],
+)
+def test_the_command_that_shows_the_outputs_is_told_where_they_are_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, program: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(summary, "_SCRIPT", tmp_path / (script or "none"))
+    if script is not None:
+        (tmp_path / script).parent.mkdir(exist_ok=True)
+        (tmp_path / script).touch()
     folder = tmp_path / "my outputs"
     folder.mkdir()
     outputs = [folder / name for name in ("predictions.parquet", "rejections.parquet", "p.jsonl")]
@@ -65,10 +79,10 @@ def test_the_command_that_shows_the_outputs_is_told_where_they_are_files(tmp_pat
         path.touch()
     predictions, rejections, other = map(str, outputs)
     for locations, command in (
-        (FILES._replace(predictions=predictions, rejections=rejections), f"latecomer report '{folder}'"),
+        (FILES._replace(predictions=predictions, rejections=rejections), f"{program} report '{folder}'"),
         (
             FILES._replace(predictions=other, rejections=rejections),
-            f"latecomer report --predictions '{other}' --rejections '{rejections}'",
+            f"{program} report --predictions '{other}' --rejections '{rejections}'",
         ),
         (FILES._replace(predictions="-", rejections=rejections), None),
         (FILES._replace(predictions="kafka://localhost:9092/predictions", rejections=rejections), None),
