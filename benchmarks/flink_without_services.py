@@ -8,27 +8,13 @@ from typing import Any
 import click
 from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
 
+from benchmarks.unasked import Unasked
 from dataflows.connectors.locations import located
 from dataflows.connectors.log import opened_log
 from dataflows.flink_job.job import build_job, configuration
 from dataflows.flink_job.process import PipelineFunction
-from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.output_codec import encoded_prediction
-from dataflows.pipeline.record import OutputRecord
 from dataflows.settings import RunSettings, run_options
-from window_core import Evaluation
-
-
-class Unasked:
-    """Writes evaluations without features and predictions."""
-
-    def records(self, outputs: list[LocatedOutput]) -> list[OutputRecord]:
-        return [
-            OutputRecord("predictions", output.device_id, encoded_prediction(output, position, {}, "", {}))
-            for output, position in outputs
-            if isinstance(output, Evaluation)
-        ]
 
 
 class WithoutServices(PipelineFunction):

@@ -20,6 +20,7 @@ _PARTS: Final = {
     "languages": "secured_services:languages",
     "security": "secured_services:security",
     "models": "models:main",
+    "replay": "replays:main",
     "training": "training_sets:main",
     "kafka": "kafka:main",
 }

@@ -1,27 +1,19 @@
 """``latecomer training-set``: features at the times of labels, as they were known then."""
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
 from dataflows.connectors.table_files import check_input_table, check_output_table, read_table, write_table
 from dataflows.replay import Replay
-from dataflows.services.embedded import feature_service_of
-from dataflows.services.feature_client import FeatureClient
-from dataflows.services.own_means import OwnMeans
 from dataflows.settings import RUN_PREDICTIONS, RunSettings, replay_options, settings_of_run
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
-
-if TYPE_CHECKING:
-    from dataflows.replay.training_set import FeatureSource
 
 __all__ = ["training_set"]
 
@@ -86,6 +78,7 @@ def training_set(**options: Any) -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     from dataflows.replay.labels import Labels  # polars is loaded when it is needed
+    from dataflows.replay.training_set import feature_source
     from dataflows.replay.training_set import training_set as features_at
 
     own = taken(TrainingSetSettings, options)
@@ -103,7 +96,7 @@ def training_set(**options: Any) -> None:
         zone=None if zone is None else ZoneInfo(zone),
     )
     replay = Replay(settings, labels.by_device(), messages.tell)
-    with _features(replay) as features, messages.status("reading the log"):
+    with feature_source(replay) as features, messages.status("reading the log"):
         found = features_at(replay, labels, features, as_of=own.as_of)
     write_table(found.table, own.output)
     missing = sum(found.missing.values())
@@ -114,17 +107,6 @@ def training_set(**options: Any) -> None:
     if found.refusal is not None:
         messages.tell(f"the first refusal was {found.refusal.status}: {found.refusal.message}")
     if found.behind_the_end:
-        messages.warn(f"{found.behind_the_end:,} labels are later than the log; they have the features of its end")
+        messages.warn(f"labels later than the log, which have the features of its end: {found.behind_the_end:,}")
     for warning in replay.metrics.warnings.values():
         messages.warn(warning)
-
-
-@contextmanager
-def _features(replay: Replay) -> "Iterator[FeatureSource]":
-    """Where features come from: a service, unless they are the default ones, which are computed here."""
-    settings = replay.settings
-    if settings.calls.features is None and settings.calls.features_from is None:
-        yield OwnMeans(settings.log.layout.sensors)
-        return
-    with feature_service_of(settings) as address, closing(FeatureClient(address, settings, replay.metrics)) as client:
-        yield client

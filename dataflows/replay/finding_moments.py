@@ -65,7 +65,7 @@ def _record_at(replay: Replay, moment: AtPosition) -> str | Rejected:
     log = replay.log
     where = replay.settings.log.input
     if partition >= log.partitions:
-        raise MissingError(f"{moment} is not in {where}: it has {log.partitions} partitions, counted from 0")
+        raise MissingError(f"{moment} is not in {where}: its partitions are 0 to {log.partitions - 1}")
     if offset < (first := first_positions(replay)[partition]):
         raise MissingError(f"{moment} is no longer in {where}: its first record there is {partition}/{first}")
     reader, last = log.reader(partition), None

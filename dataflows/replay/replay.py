@@ -1,7 +1,8 @@
 """A log, or a part of its devices, through the pipeline once more: in a plain loop, without an engine and a state."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
@@ -14,7 +15,7 @@ from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord
 from dataflows.services.client import ServiceClient, Services
-from dataflows.services.embedded import services_of
+from dataflows.services.embedded import services_here, services_of
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from runtime.settings import changed
@@ -30,6 +31,8 @@ Replayed: TypeAlias = LocatedOutput | OutputRecord
 
 Step: TypeAlias = tuple[LoggedEvent | OutputRecord | None, list[LocatedOutput]]
 """What was read, or ``None`` for the end of the log, and what a device gave."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _OUTPUTS_AT_ONCE: Final = 8_192
 """Asked about together: several requests, each of a thousand windows."""
@@ -204,6 +207,68 @@ class Replay:
         while batch := list(islice(outputs, _OUTPUTS_AT_ONCE)):
             yield from (one for one in batch if isinstance(one, OutputRecord))
             yield from step.records([one for one in batch if not isinstance(one, OutputRecord)])
+
+    def explained(self, moment: str, at: datetime | None = None) -> dict[str, Any]:
+        """Why a prediction is what it is, as ``latecomer explain --json`` prints it.
+
+        Args:
+            moment: the id of an evaluation, a position, or with ``at`` a device.
+            at: the instant of its window, by the clock of arrivals; it has a zone.
+        Raises:
+            SettingsError: it is no moment.
+            MissingError: the log has no such moment.
+            ServiceError: a service failed.
+
+        >>> explained = Replay.of("tests/dataflows/replay/small.jsonl").explained("0/2")
+        >>> explained["moment"], explained["event"]["behind_newest_ms"], explained["window"]["events"]
+        ('late_event', 60000, 3)
+        >>> [(feature["name"], feature["value"]) for feature in explained["features"]][0]
+        ('sensor_1/v1', 2.0)
+        """
+        from dataflows.replay.explanation import explained
+        from dataflows.replay.finding_moments import found_moment
+        from dataflows.replay.moments import moment_of
+
+        if at is not None and at.tzinfo is None:
+            raise SettingsError(f"at {at.isoformat()} has no time zone")
+        history = found_moment(
+            self, moment_of(moment, None if at is None else (at - _EPOCH) // timedelta(milliseconds=1))
+        )
+        with nullcontext() if history.rejected is not None else self.asking(services_here) as client:
+            return explained(history, self.settings.log.layout.sensors, client)
+
+    def training_set(
+        self,
+        labels: "pl.DataFrame",
+        *,
+        as_of: bool = False,
+        device: str = "device_id",
+        time: str = "time",
+        zone: tzinfo | None = None,
+    ) -> "pl.DataFrame":
+        """Labels with the features of each device at each time, float32; null where there is no window.
+
+        Args:
+            labels: a row for each.
+            as_of: by event time, late events included; default: as known at the time.
+            device: the column with the ids of the devices.
+            time: the column with the instants: numbers of ms since the Unix epoch, datetimes, or texts of ISO 8601.
+            zone: of datetimes and texts without one.
+        Raises:
+            SettingsError: a column is not there, has the name of a feature, or a time is none.
+            ServiceError: a service failed.
+
+        >>> import polars as pl
+        >>> labels = pl.DataFrame({"device_id": ["pump-7"], "time": ["2020-04-26T17:02:10Z"], "failed": [True]})
+        >>> Replay.of("tests/dataflows/replay/small.jsonl").training_set(labels)["sensor_1/v1"].to_list()
+        [2.0]
+        """
+        from dataflows.replay.labels import Labels  # polars is loaded when it is needed
+        from dataflows.replay.training_set import feature_source, training_set
+
+        places = Labels(labels, device=device, time=time, zone=zone)
+        with feature_source(self) as features:
+            return training_set(self, places, features, as_of=as_of).table
 
     def predictions(self) -> "pl.DataFrame":
         """Every prediction as a row; see ``tables.predictions_table``."""

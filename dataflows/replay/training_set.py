@@ -7,6 +7,7 @@ holds what the device had measured by then, whenever it arrived; later readings 
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
@@ -20,6 +21,7 @@ from dataflows.replay.event_time import EventTimes
 from dataflows.replay.labels import Instants, Labels
 from dataflows.replay.replay import Replay
 from dataflows.services.answers import Refusal
+from dataflows.services.embedded import feature_service_of
 from dataflows.services.errors import ServiceError
 from dataflows.services.feature_client import FeatureClient, FeatureMatrix
 from dataflows.services.own_means import OwnMeans
@@ -27,10 +29,26 @@ from grpc_services.python.row_ranges import Int64s
 from runtime.errors import SettingsError
 from window_core import Columns, Evaluation
 
-__all__ = ["FeatureSource", "TrainingSet", "training_set"]
+__all__ = ["FeatureSource", "TrainingSet", "feature_source", "training_set"]
 
 FeatureSource: TypeAlias = FeatureClient | OwnMeans
 """Gives the features of windows."""
+
+
+@contextmanager
+def feature_source(replay: Replay) -> Iterator[FeatureSource]:
+    """Where features come from: a service, unless they are the default ones, which are computed here.
+
+    Raises:
+        ServiceError: a service of its own did not start.
+    """
+    settings = replay.settings
+    if settings.calls.features is None and settings.calls.features_from is None:
+        yield OwnMeans(settings.log.layout.sensors)
+        return
+    with feature_service_of(settings) as address, closing(FeatureClient(address, settings, replay.metrics)) as client:
+        yield client
+
 
 _AT_ONCE: Final = 16_384
 """Windows asked about together: 16 calls."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from dataflows import __version__
 from dataflows.settings.log import KAFKA_SCHEME
 from dataflows.settings.run import OF_A_LIVE_RUN, OutputSettings, RunSettings
+from dataflows.settings.window import WindowSettings
 from runtime.options import converted, is_given
 from runtime.settings import Option, changed, options_of, setting, setting_text, values_of
 from runtime.settings_file import read_settings
@@ -94,15 +95,17 @@ def recorded(values: Mapping[str, Any], say: Callable[[str], None], predictions:
     if version is not None and version[1] != __version__:
         say(f"{record}: the outputs were written by latecomer {version[1]}, this is {__version__}")
     options = {option.name: option for option in options_of(RunSettings)}
+    texts = read_settings(record, options.values())
+    found = {option.name: option.default for option in options_of(WindowSettings)}  # a default is not written
+    found |= {name: converted(options[name], text) for name, text in texts.items()}
     merged = dict(values)
-    for name, text in read_settings(record, options.values()).items():
+    for name, value in found.items():
         if name not in values:
             continue
-        value = converted(options[name], text)
         if is_given(name):
             if value != values[name] and name not in _PATHS:
                 was, now = setting_text(options[name], value), setting_text(options[name], values[name])
-                say(f"{record}: the outputs were written with {options[name].flag} {was}, this compares with {now}")
+                say(f"{record}: the outputs were written with {options[name].flag} {was}, not {now}")
         elif name not in _WITH or not is_given(_WITH[name]):
             merged[name] = value
     return merged

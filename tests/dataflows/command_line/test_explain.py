@@ -1,11 +1,13 @@
 """``latecomer explain`` tells of an evaluation what a run wrote, and what it is made of."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dataflows.pipeline.record import Record
 from tests.dataflows.commands import latecomer, latecomer_here, one_line, sample_log
 
 WINDOW = ("--interval", "1h", "--idle-after", "1h")
@@ -192,17 +194,31 @@ def test_a_person_sees_the_window_drawn(small: Path, services: tuple[str, ...]) 
 
 
 def test_in_a_topic_the_device_is_found_in_its_partition_and_what_is_gone_is_told(
-    ended: Path, tmp_path: Path, topics: Any, services: tuple[str, ...]
+    ended: Path, tmp_path: Path, topics: Any, services: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dataflows.connectors.kafka.log import KafkaLog
     from tests.dataflows.connectors.kafka.topics import records_of
+
+    records = KafkaLog.records
+    read: list[int] = []
+
+    def noted_records(log: KafkaLog, number: int) -> Iterator[Record]:
+        read.append(number)
+        return records(log, number)
+
+    monkeypatch.setattr(KafkaLog, "records", noted_records)
 
     log = topics.made(3)
     topics.fill(log, records_of((ended / "events.jsonl").read_bytes()))
     run = ("--input", log, "--output", "p.jsonl", *services, *WINDOW)
     assert latecomer("run", *run, "--bounded", cwd=tmp_path).returncode == 0
     for device in ("device-0000", "device-0001", "device-0002"):
-        written = [line for line in lines(tmp_path) if line["device_id"] == device][50]
+        of_device = [line for line in lines(tmp_path) if line["device_id"] == device]
+        [partition] = {line["position"].split("/")[0] for line in of_device if line["position"]}
+        written = of_device[50]
+        read.clear()
         shown = explained(tmp_path, written["evaluation_id"])
+        assert read == [int(partition)]
         assert shown["prediction"]["result"] == written["result"]
         if written["position"]:
             assert explained(tmp_path, written["position"]) == shown

@@ -55,9 +55,12 @@ def test_a_command_without_options_has_the_settings_of_the_run(outputs: Path, tm
 
 
 def test_a_given_option_wins_and_the_difference_is_told(outputs: Path) -> None:
-    found, [told] = looked_at(outputs, "--interval", "10h", "--max-events", "7")
+    found, told = looked_at(outputs, "--interval", "10h", "--max-events", "7", "--forget-after", "8d")
     assert (found["interval_ms"], found["max_events"]) == (36_000_000, 7)
-    assert told.endswith("the outputs were written with --interval 90m, this compares with 10h")
+    assert [line.partition(": ")[2] for line in told] == [
+        "the outputs were written with --interval 90m, not 10h",
+        "the outputs were written with --forget-after 7d, not 8d",  # a default is not in the record
+    ]
 
 
 def test_another_input_has_another_end_and_another_service_is_asked_alone(outputs: Path) -> None:
