@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 import polars as pl
 import pytest
@@ -19,13 +20,15 @@ from dataflows.services.embedded import feature_service_of
 from dataflows.services.feature_client import FeatureClient
 from dataflows.services.own_means import OwnMeans
 from dataflows.settings import RunSettings
+from dataflows.simulated_fleet import SimulatedFleet
 from grpc_services.python.server import start
 from grpc_services.python.settings import ServerSettings
 from runtime.errors import SettingsError
 from tests.dataflows.logs import DEVICES, DrawnLog, drawn_logs
 from tests.dataflows.replay.plain_windows import known_windows, means_of_events, records_by_device, true_window
 from tests.reference import reference
-from window_core import DEMO_SENSORS, Sensors
+from window_core import DEMO_SENSORS, Sensors, WindowSpec
+from window_core.outputs import CAUSES, REASONS
 
 DOOR = Sensors.of(["celsius", "door?"])
 SMALL = str(Path(__file__).with_name("small.jsonl"))
@@ -168,3 +171,25 @@ def test_a_label_column_with_the_name_of_a_feature_is_an_error():
     labels = Labels(pl.DataFrame({"device_id": ["d"], "time": [1], "sensor_2/v1": [0.5]}))
     with pytest.raises(SettingsError, match="named as a feature, sensor_2/v1"):
         training_set(Replay.of(SMALL), labels, OwnMeans(DEMO_SENSORS))
+
+
+def test_at_10_000_random_instants_of_a_log_with_every_rule_features_are_those_of_the_run(folder: Path):
+    spec = WindowSpec(3_600_000, 60_000, 600_000, 1_200_000, 300_000, 25)
+    fleet = SimulatedFleet(devices=40, duration_ms=6 * 3_600_000, interval_ms=spec.interval_ms, late=0.1, too_late=0.02)
+    random, lines = Random(16), []
+    for event, ms in fleet.logged_events():
+        is_silent = ms % 7_200_000 < 1_800_000 and event.device_id.endswith("7")  # until the device is forgotten
+        lines += [] if is_silent else [fleet.codec.encoded(event, ms)]
+        lines += [b'{"device_id":7}'] if random.random() < 0.01 else []
+    log = folder / "every-rule.jsonl"
+    log.write_bytes(b"\n".join(lines))
+    outputs = reference(log.read_bytes(), spec)
+    rejected = [json.loads(line)["reason"] for of_device in outputs.values() for line in of_device.rejected]
+    assert {*rejected} == {*REASONS} - {"REFUSED"}
+    evaluations = [json.loads(line) for of_device in outputs.values() for line in of_device.predictions]
+    assert {evaluation["cause"] for evaluation in evaluations} == {*CAUSES}
+    assert len({evaluation["evaluation_id"].rpartition("/")[0] for evaluation in evaluations}) > fleet.devices
+    live = {(one["device_id"], one["as_of_ms"]): list(one["features"].values()) for one in evaluations}
+    labels = random.sample(sorted(live), 10_000)
+    found = trained(Replay.of(str(log), **asdict(spec)), labels)
+    assert features_of(found) == [live[label] for label in labels]
