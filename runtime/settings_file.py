@@ -21,26 +21,30 @@ from runtime.settings import Option
 __all__ = ["check_variables", "read_settings"]
 
 
-def read_settings(file: Path, options: Iterable[Option]) -> dict[str, Any]:
+def read_settings(file: Path, options: Iterable[Option], flag: str = "--config") -> dict[str, Any]:
     """What a file sets, by the names of fields, each as the command line would say it.
 
+    Args:
+        file: the file.
+        options: those that it may set.
+        flag: the option that names it, for errors.
     Raises:
         SettingsError: it cannot be read, or something in it is not a setting.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"--config {file}: {error.strerror}") from None
+        raise SettingsError(f"{flag} {file}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--config {file}: {error}") from None
+        raise SettingsError(f"{flag} {file}: {error}") from None
     named = {option.flag.removeprefix("--"): option for option in options}
     given: dict[str, Any] = {}
     for key, value in content.items():
         if key not in named:
-            raise SettingsError(f"--config {file}: there is no setting {key}{_closest(key, named)}")
+            raise SettingsError(f"{flag} {file}: there is no setting {key}{_closest(key, named)}")
         text = _as_written(value, named[key])
         if text is None:
-            raise SettingsError(f"--config {file}: {key} cannot be {value!r}")
+            raise SettingsError(f"{flag} {file}: {key} cannot be {value!r}")
         given[named[key].name] = text
     return given
 

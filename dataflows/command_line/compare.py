@@ -24,11 +24,20 @@ from dataflows.replay.comparison_text import (
     runs_lines,
 )
 from dataflows.replay.lateness_lab import lateness_lab
-from dataflows.settings import RUN_PREDICTIONS, RunSettings, WindowSettings, replay_options, settings_of_run
+from dataflows.settings import (
+    RUN_PREDICTIONS,
+    CallSettings,
+    ChannelSettings,
+    RunSettings,
+    WindowSettings,
+    replay_options,
+    settings_of_run,
+)
 from runtime.durations import parsed_duration_ms
 from runtime.errors import SettingsError
-from runtime.options import GroupedCommand
-from runtime.settings import changed, flag_of, setting, taken
+from runtime.options import GroupedCommand, converted
+from runtime.settings import changed, flag_of, options_of, setting, taken
+from runtime.settings_file import read_settings
 from runtime.terminal import Terminal, show
 
 __all__ = ["compare"]
@@ -50,6 +59,12 @@ class CompareSettings:
     of_forget_after: tuple[str, ...] = _list("--forget-after", "Silence after which a device expires")
     of_max_ahead: tuple[str, ...] = _list("--max-ahead", "How far the time of an event may be ahead of its arrival")
     of_max_events: tuple[str, ...] = _list("--max-events", "Events that the window of one device may hold")
+    against: str | None = setting(
+        None,
+        "File of the second setting, as latecomer run takes it by --config, such as a run record: its window, services"
+        " and model. The log is that of the first.",
+        shows="FILE",
+    )
     other_model: str | None = setting(None, "Model of the second setting.", shows="FILE|MODULE:NAME")
     other_inference: str | None = setting(None, "Inference service of the second setting.", shows="HOST:PORT[,...]")
     other_features_from: str | None = setting(None, "Features of the second setting.", shows="MODULE:NAME")
@@ -103,6 +118,7 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
     latecomer compare --interval 5h,10h,24h --tick 0,5m     what each would accept, and cost
     latecomer compare --interval 10h,12h                    that, and how predictions move
     latecomer compare --other-model new.json                how predictions move by another model
+    latecomer compare --config a.toml --against b.toml      how they differ under two files of settings
     latecomer compare before.jsonl after.jsonl              how the predictions of two runs differ
 
     Of two settings predictions are compared as well, those of more are counted. FIRST and SECOND are predictions of
@@ -140,6 +156,10 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
 def _all_settings(settings: RunSettings, own: CompareSettings) -> list[RunSettings]:
     """The settings that are compared, two at least."""
     found = [changed(settings, **values) for values in own.windows(settings.window)]
+    if own.against is not None:
+        if own.others or len(found) > 1:
+            raise SettingsError("--against has the second setting whole: it cannot be used with lists or --other-...")
+        found.append(_against(settings, Path(own.against)))
     if own.others:
         if len(found) > 2:
             raise SettingsError(f"--other-... is for two settings, and there are {len(found)} windows")
@@ -148,6 +168,20 @@ def _all_settings(settings: RunSettings, own: CompareSettings) -> list[RunSettin
     if len(found) < 2:
         raise SettingsError("there is nothing to compare: list values, as in --interval 10h,12h, or name --other-model")
     return found
+
+
+def _against(settings: RunSettings, file: Path) -> RunSettings:
+    """The log of these settings under the window, the services and the model of a file."""
+    options = {option.name: option for option in options_of(RunSettings)}
+    given = read_settings(file, options.values(), "--against")
+    names = [entry.name for group in (WindowSettings, CallSettings, ChannelSettings) for entry in fields(group)]
+    try:
+        second = {
+            name: converted(options[name], given[name]) if name in given else options[name].default for name in names
+        }
+    except click.UsageError as error:
+        raise SettingsError(f"--against {file}: {error.format_message()}") from None
+    return changed(settings, **second)
 
 
 def _ask(first: Replay, second: Replay, comparison: Comparison, output: str | None) -> None:

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from dataflows.replay.expected_outputs import expected_outputs, without_answers
+from dataflows.replay.live_verification import LiveVerification
 from dataflows.replay.replay import Replay
 from dataflows.replay.sample import Sample
 from dataflows.replay.verification import FAULTS, Finding, Verification, first_difference
@@ -21,7 +22,7 @@ from dataflows.replay.written_outputs import WrittenOutputs
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
 from runtime.metrics_server import MetricsServer
-from runtime.options import GroupedCommand
+from runtime.options import GroupedCommand, is_given
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
 
@@ -59,7 +60,7 @@ class VerifySettings:
         kind="duration",
     )
     follow: bool = setting(
-        False, "Stay with a topic: read it and its outputs again and again, as a whole, until Ctrl-C.", kind="switch"
+        False, "Stay with a topic until Ctrl-C: read it and its outputs on as they grow.", kind="switch"
     )
     every_ms: int = setting(60_000, "With --follow: pause between two looks.", flag="--every", kind="duration")
     metrics_port: int | None = setting(
@@ -111,9 +112,10 @@ def verify(**options: Any) -> int:
         signal.signal(number, signal.default_int_handler)
     messages = Terminal(stderr=True, quiet=options["quiet"])
     own = taken(VerifySettings, options)
-    settings = RunSettings.of_replay(**recorded(options, messages.warn))
+    values = recorded(options, messages.warn)
     if own.follow:
-        return _follow(settings, own, messages)
+        return _follow(RunSettings.of(**_without_end(values)), own, messages)
+    settings = RunSettings.of_replay(**values)
     found = verified(settings, own, messages)
     _show(found, own, quiet=settings.quiet)
     return int(not found.is_clean)
@@ -132,22 +134,26 @@ def verified(settings: RunSettings, own: VerifySettings, messages: Terminal) -> 
     written = WrittenOutputs(settings, messages.tell)  # before the log, which only grows: all of them are of it
     is_under_way = log.is_topic and log.end_offsets is None and log.until_ms is None
     replay = Replay(settings, own.wanted, messages.tell)
-    found = Verification(own.wanted, is_under_way)
+    found = Verification(own.wanted, is_under_way=is_under_way)
     for kind, line in _watched(written, "outputs read", messages):
         found.see(*(without_answers(kind, line) if own.without_services else (kind, line)))
-    for alike in _watched(expected_outputs(replay, asks=not own.without_services), "outputs compared", messages):
-        found.expect(*alike)
+    with ExitStack() as stack:
+        client = None if own.without_services else stack.enter_context(replay.asking())
+        for alike in _watched(expected_outputs(replay, client), "outputs compared", messages):
+            found.expect(*alike)
     clocks_ms = [clock_ms or 0 for clock_ms in replay.clocks_ms.values()]
     found.finish(written, max(clocks_ms) - own.grace_ms, min(clocks_ms) - own.grace_ms)
     return found
 
 
 def _follow(settings: RunSettings, own: VerifySettings, messages: Terminal) -> int:
-    """Verify again and again, until Ctrl-C; what changes is told."""
+    """Look again and again at what is new, until Ctrl-C; what changes is told."""
     if not settings.log.is_topic:
         raise SettingsError("--follow needs an input from Kafka: a file does not go on")
-    metrics, shown, found = VerifyMetrics(), "", Verification()
+    metrics, shown = VerifyMetrics(), ""
+    live = LiveVerification(settings, own.wanted, own.grace_ms, messages.tell)
     with ExitStack() as stack:
+        client = None if own.without_services else stack.enter_context(live.replay.asking())
         if own.metrics_port is not None:
             try:
                 server = MetricsServer(metrics.registry, own.metrics_host, own.metrics_port)
@@ -157,15 +163,23 @@ def _follow(settings: RunSettings, own: VerifySettings, messages: Terminal) -> i
             messages.tell(f"metrics: {server.url}")
         with suppress(KeyboardInterrupt):
             while True:
-                found = verified(settings, own, messages)
+                found = live.look(client)
                 metrics.tell(found)
                 told = ", ".join(f"{fault} {getattr(found, fault).count:,}" for fault in FAULTS)
                 if told != shown:
                     messages.tell(f"{sum(found.seen.values()):,} outputs: {told}")
                     shown = told
                 sleep(own.every_ms / 1000)
-    _show(found, own, quiet=settings.quiet)
-    return int(not found.is_clean)
+    _show(live.found, own, quiet=settings.quiet)
+    return int(not live.found.is_clean)
+
+
+def _without_end(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run, where its record says at which end it stopped: whoever follows goes on."""
+    ends = ("end_offsets", "end_clock_ms", "until_ms")
+    if any(map(is_given, ends)):
+        raise SettingsError("--follow goes on: --until, --end-offsets and --end-clock cannot be used with it")
+    return {name: value for name, value in values.items() if name not in ends or is_given(name)}
 
 
 def _show(found: Verification, own: VerifySettings, *, quiet: bool) -> None:

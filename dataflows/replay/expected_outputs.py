@@ -9,6 +9,7 @@ from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal,
 from dataflows.pipeline.record import OutputKind, OutputRecord
 from dataflows.replay.replay import Replay
 from dataflows.replay.written_outputs import Output
+from dataflows.services.client import ServiceClient
 from window_core import Rejection
 
 __all__ = ["expected_outputs", "without_answers"]
@@ -16,20 +17,19 @@ __all__ = ["expected_outputs", "without_answers"]
 _OF_THE_SERVICES: Final = ("features", "model_id", "result", "status", "service", "message")
 
 
-def expected_outputs(replay: Replay, *, asks: bool) -> Iterator[tuple[Output, ...]]:
+def expected_outputs(replay: Replay, client: ServiceClient | None) -> Iterator[tuple[Output, ...]]:
     """Each output that should be: the one that it is or, unless the services are asked, those that it may be.
 
     Args:
         replay: of the run.
-        asks: asks the services; otherwise no output has what they say, as ``without_answers`` leaves it.
+        client: of the services; ``None``: no output has what they say, as ``without_answers`` leaves it.
     Raises:
         ServiceError: a service failed.
         BrokerError: the records are gone meanwhile, or the broker is away.
     """
-    if asks:
-        with replay.asking() as client:
-            for record in replay.records(client):
-                yield ((record.kind, record.value),)
+    if client is not None:
+        for record in replay.records(client):
+            yield ((record.kind, record.value),)
         return
     sensors = replay.settings.log.layout.sensors
     for replayed in replay.outputs():

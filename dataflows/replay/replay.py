@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
+from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.locations import STANDARD, Locations, sample_beside
 from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.reader import PartitionReader
-from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord
+from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord, Record
 from dataflows.services.client import ServiceClient, Services
 from dataflows.services.embedded import services_here, services_of
 from dataflows.settings import RunSettings
@@ -75,7 +76,7 @@ class Replay:
         Args:
             settings: of the run that is looked at, as ``RunSettings.of_replay`` gives them. Default of the input: the
                 sample of a run without options.
-            devices: those whose outputs are wanted; empty: all. INVALID records are of no device and always given.
+            devices: those whose outputs are wanted; empty: all, and INVALID records, which are of none.
             say: takes a line for the user.
             own_clocks: of a topic of which no end is given, the clock of each partition runs to just before its own
                 last arrival, and not to the last arrival of all, which may be a long search.
@@ -98,6 +99,7 @@ class Replay:
         self.end_ms: Final[dict[int, int | None]] = {}
         self.clocks_ms: Final[dict[int, int | None]] = {}
         self._devices: Final = devices
+        self._is_keyed: Final = isinstance(self.log, KafkaLog) and not self.log.ignores_key
 
     @classmethod
     def of(cls, log: str, *, devices: Container[str] = (), **settings: Any) -> Self:
@@ -115,16 +117,26 @@ class Replay:
         Raises:
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
-        wanted = self._devices
         reader = self.log.reader(partition)
         for record in self.log.records(partition):
-            found = reader.read(record)
+            found = self.read(reader, record)
             if reader.has_ended:
                 break
-            if found is not None and (not wanted or isinstance(found, OutputRecord) or found.event.device_id in wanted):
+            if found is not None:
                 yield found
         reader.count()
         self.ended(partition, reader)
+
+    def read(self, reader: PartitionReader, record: Record) -> LoggedEvent | OutputRecord | None:
+        """What a record holds, if that is wanted. Where keys are device ids, other devices' records are not decoded."""
+        wanted = self._devices
+        if not wanted:
+            return reader.read(record)
+        if self._is_keyed and record.key is not None and record.key.decode(errors="replace") not in wanted:
+            reader.pass_over(record)
+            return None
+        found = reader.read(record)
+        return found if isinstance(found, LoggedEvent) and found.event.device_id in wanted else None
 
     def ended(self, partition: int, reader: PartitionReader) -> None:
         """A partition was read to its end: note how far its clock runs."""

@@ -5,9 +5,9 @@ fixed order: its predictions, its refused evaluations, and its other rejections.
 """
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,9 @@ __all__ = ["FAULTS", "Finding", "Verification", "first_difference"]
 
 FAULTS: Final = ("holes", "differences", "strangers", "disorder")
 """What no run leaves, however often it was killed."""
+
+_REMEMBERED: Final = 200_000
+"""Names by which repeats are known while outputs are followed, 30 MB: a run repeats what is behind its checkpoint."""
 
 
 class _Name(msgspec.Struct, gc=False):
@@ -58,13 +61,28 @@ class Finding:
             self.first, self.place = first, place
 
 
-@dataclass
+class _Found(NamedTuple):
+    """An output that is there: how many stand before it, a hash of its bytes, and these if they are kept."""
+
+    place: int
+    bytes_hash: int
+    line: bytes | None
+
+
+class _Expected(NamedTuple):
+    """An output that should be: its number, and what it may be, by the hashes of their bytes."""
+
+    name: _Name
+    number: int
+    allowed: dict[int, Output]
+
+
 class Verification:
-    """Takes first every output that is there, then those that should be.
+    """Takes outputs that are there and outputs that should be, in any order of the two.
+
+    What was met on both sides is dropped, but for a hash of the latest, by which repeats are known.
 
     Attributes:
-        devices: those whose outputs are looked at; empty: all.
-        is_under_way: the run may still write what is missing now.
         seen: how many outputs of each kind are there.
         expected: how many should be.
         repeats: outputs that are there once more, byte for byte, as at-least-once delivery allows.
@@ -75,23 +93,27 @@ class Verification:
         disorder: outputs that stand before one that they should follow.
     """
 
-    devices: Container[str] = ()
-    is_under_way: bool = False
-    seen: dict[OutputKind, int] = field(default_factory=lambda: {"predictions": 0, "rejections": 0})
-    expected: int = 0
-    repeats: Finding = field(default_factory=Finding)
-    pending: Finding = field(default_factory=Finding)
-    holes: Finding = field(default_factory=Finding)
-    differences: Finding = field(default_factory=Finding)
-    strangers: Finding = field(default_factory=Finding)
-    disorder: Finding = field(default_factory=Finding)
+    def __init__(self, devices: Container[str] = (), *, is_under_way: bool = False, follows: bool = False) -> None:
+        """Nothing was met.
 
-    def __post_init__(self) -> None:
-        self._found: dict[str, tuple[int, int]] = {}  # the place of each, and a hash of its bytes
-        self._others: dict[str, list[tuple[int, int]]] = {}  # what is there under the same name with other bytes
-        self._last: dict[tuple[str, str], int] = {}  # the place of the last one of each sequence
-        self._missing: list[tuple[bool, int | None, dict[str, Any]]] = []  # whether a tick, and as of when
-        self._places = 0
+        Args:
+            devices: those whose outputs are looked at; empty: all, and what is of no device.
+            is_under_way: the run may still write what is missing now.
+            follows: outputs are seen after others were expected, and cannot be read once more to be shown.
+        """
+        self._devices: Final = devices
+        self._is_under_way: Final = is_under_way
+        self._follows: Final = follows
+        self.seen: Final[dict[OutputKind, int]] = {"predictions": 0, "rejections": 0}
+        self.expected = 0
+        self.repeats, self.pending, self.holes = Finding(), Finding(), Finding()
+        self.differences, self.strangers, self.disorder = Finding(), Finding(), Finding()
+        self._unexpected: dict[str, tuple[_Found, ...]] = {}  # what was not expected so far, each of other bytes
+        self._missing: dict[str, _Expected] = {}
+        self._met: dict[str, int] = {}  # the latest names that were met on both sides, and the hash of their bytes
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}  # of each sequence, number and place of the last
+        self._no_outputs = Finding()  # lines that are none
+        self._places = self._settled_places = 0
 
     @property
     def is_clean(self) -> bool:
@@ -99,75 +121,101 @@ class Verification:
         return not any(getattr(self, fault).count for fault in FAULTS)
 
     def see(self, kind: OutputKind, line: bytes) -> None:
-        """Take an output that is there."""
+        """Take an output that is there, in the order in which they stand."""
         place = self._places
         self._places += 1
         try:
             name = _decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            self.strangers.add({"evaluation_id": None, "position": None}, place)
+            self._no_outputs.add({"evaluation_id": None, "position": None}, place)
             return
-        if self.devices and name.device_id is not None and name.device_id not in self.devices:
+        if self._devices and (name.device_id is None or name.device_id not in self._devices):
             return
         self.seen[kind] += 1
-        found = (place, hash((kind, line)))
-        first = self._found.setdefault(name.key, found)
-        if first is found:
-            return
-        others = self._others.get(name.key, [])
-        if found[1] in {first[1], *(bytes_hash for _, bytes_hash in others)}:
+        found = _Found(place, hash((kind, line)), line if self._follows else None)
+        expected = self._missing.pop(name.key, None)
+        if expected is not None:
+            self._meet(expected, found)
+        elif (met := self._met.get(name.key)) is not None:
+            if met == found.bytes_hash:
+                self.repeats.add(_about(name), place)
+            else:
+                self._differ(name, found, None)
+        elif (others := self._unexpected.get(name.key)) is None:
+            self._unexpected[name.key] = (found,)
+        elif found.bytes_hash in {other.bytes_hash for other in others}:
             self.repeats.add(_about(name), place)
         else:
-            self._others[name.key] = [*others, found]
+            self._unexpected[name.key] = (*others, found)
 
     def expect(self, *alike: Output) -> None:
         """Take an output that should be, in the order of its device: any of these."""
-        self.expected += 1
         name = _decode(alike[0][1])
-        first = self._found.pop(name.key, None)
-        if first is None:
-            if self.is_under_way:
-                as_of_ms = name.as_of_ms if name.arrival_ms is None else name.arrival_ms
-                self._missing.append((name.position is None, as_of_ms, _about(name)))
-            else:
-                self.holes.add(_about(name))
-            return
-        allowed = {hash(output): output for output in alike}
-        for place, bytes_hash in (first, *self._others.pop(name.key, ())):
-            if bytes_hash not in allowed:
-                self.differences.add({**_about(name), "should_be": alike[0][1].decode()}, place)
-            elif name.device_id is not None:
-                self._follow(name, allowed[bytes_hash], place)
+        expected = _Expected(name, self.expected, {hash(output): output for output in alike})
+        self.expected += 1
+        found = self._unexpected.pop(name.key, None)
+        if found is None:
+            self._missing[name.key] = expected
+        for one in found or ():
+            self._meet(expected, one)
 
-    def finish(self, written: Iterable[Output], due_ms: int = 0, ticks_due_ms: int = 0) -> None:
-        """What is there and was not expected is a stranger. The first faults are read once more, to be shown.
+    def settle(self, due_ms: int = 0, ticks_due_ms: int = 0) -> None:
+        """Judge what was met on one side only. What was seen since the last call may still be expected.
 
         Args:
-            written: the outputs that were seen, once more.
             due_ms: of a run under way: it must have written what is as of this instant or before.
             ticks_due_ms: the same for ticks, which wait for the slowest partition.
         """
-        for is_tick, as_of_ms, about in self._missing:
-            is_due = as_of_ms is None or as_of_ms <= (ticks_due_ms if is_tick else due_ms)
-            (self.holes if is_due else self.pending).add(about)
-        left = [*self._found.items(), *((key, other) for key, more in self._others.items() for other in more)]
-        for key, (place, _) in sorted(left, key=lambda entry: entry[1]):
+        self.holes, self.pending = Finding(), Finding()
+        for name, _, _ in self._missing.values():
+            as_of_ms = name.as_of_ms if name.arrival_ms is None else name.arrival_ms
+            last_ms = ticks_due_ms if name.position is None else due_ms
+            is_due = not self._is_under_way or as_of_ms is None or as_of_ms <= last_ms
+            (self.holes if is_due else self.pending).add(_about(name))
+        self.strangers = replace(self._no_outputs)
+        for key, found in self._unexpected.items():
             is_evaluation = key.count("/") > 1
             names = ("evaluation_id", "position") if is_evaluation else ("position", "evaluation_id")
-            self.strangers.add(dict(zip(names, (key, None), strict=True)), place)
+            for one in found:
+                if one.place < self._settled_places or not self._follows:
+                    self.strangers.add(_shown(dict(zip(names, (key, None), strict=True)), one), one.place)
+        self._settled_places = self._places
+        for key in list(islice(self._met, max(0, len(self._met) - _REMEMBERED))):
+            del self._met[key]
+
+    def finish(self, written: Iterable[Output], due_ms: int = 0, ticks_due_ms: int = 0) -> None:
+        """Settle for good. The first faults are read once more, to be shown.
+
+        Args:
+            written: the outputs that were seen, once more.
+            due_ms: as of ``settle``.
+            ticks_due_ms: as of ``settle``.
+        """
+        self.settle(due_ms, ticks_due_ms)
         for finding in (self.differences, self.strangers):
             if finding.first is not None and finding.place is not None:
                 [(_, line)] = islice(written, finding.place, finding.place + 1)
                 finding.first["is"] = line.decode(errors="replace")
 
-    def _follow(self, name: _Name, output: Output, place: int) -> None:
-        """See that an output stands behind the one before it in its sequence."""
-        assert name.device_id is not None
-        sequence = "REFUSED" if output[0] == "rejections" and name.evaluation_id is not None else output[0]
-        last = self._last.get((name.device_id, sequence), -1)
-        if place < last:
-            self.disorder.add(_about(name), place)
-        self._last[name.device_id, sequence] = place
+    def _meet(self, expected: _Expected, found: _Found) -> None:
+        """An output is there that should be, or one of its name."""
+        name, number, allowed = expected
+        output = allowed.get(found.bytes_hash)
+        if self._follows and (output is not None or name.key not in self._met):
+            self._met[name.key] = found.bytes_hash
+        if output is None:
+            self._differ(name, found, next(iter(allowed.values()))[1])
+        elif name.device_id is not None:
+            sequence = "REFUSED" if output[0] == "rejections" and name.evaluation_id is not None else output[0]
+            last, place = self._last.get((name.device_id, sequence), (-1, -1))
+            if (found.place < place) == (number > last):
+                self.disorder.add(_about(name), found.place)
+            if number > last:
+                self._last[name.device_id, sequence] = number, found.place
+
+    def _differ(self, name: _Name, found: _Found, should_be: bytes | None) -> None:
+        about = _about(name) if should_be is None else {**_about(name), "should_be": should_be.decode()}
+        self.differences.add(_shown(about, found), found.place)
 
 
 def first_difference(found: str, should_be: str) -> str:
@@ -192,6 +240,11 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
         return {name: value}
     return {path: one for key in value for path, one in _flat(value[key], f"{name}.{key}" if name else key).items()}
+
+
+def _shown(about: dict[str, Any], found: _Found) -> dict[str, Any]:
+    """What an output is about, with its bytes if they are at hand."""
+    return about if found.line is None else {**about, "is": found.line.decode(errors="replace")}
 
 
 def _about(name: _Name) -> dict[str, Any]:

@@ -46,6 +46,18 @@ def test_of_two_settings_predictions_are_compared_and_those_that_differ_are_writ
     assert (line["position"], line["moved"]) == ("0/1", found["furthest"])
 
 
+def test_two_files_of_settings_are_compared_on_the_log_of_the_first(tmp_path: Path, services: tuple[str, ...]):
+    features, inference = services[1::2]
+    addresses = f'features = "{features}"\ninference = "{inference}"\n'
+    (tmp_path / "a.toml").write_text(f'input = "events.jsonl"\ninterval = "2m"\n{addresses}')
+    (tmp_path / "b.toml").write_text(f'input = "nowhere.jsonl"\ninterval = "1ms"\nengine = "flink"\n{addresses}')
+    finished = latecomer_here("compare", "--config", "a.toml", "--against", "b.toml", "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    found = json.loads(finished.stdout)
+    assert [row["interval_ms"] for row in found["settings"]] == [120_000, 1]
+    assert found["events"][1] == {"first": "accepted", "second": "TOO_LATE", "events": 1}
+
+
 def test_another_model_is_started_beside_the_first(tmp_path: Path, services: tuple[str, ...]):
     (tmp_path / "new.json").write_text('{"id": "new/v1", "intercept": 0.5, "weights": {"sensor_1/v1": 0.02}}')
     finished = latecomer_here(
@@ -88,11 +100,17 @@ def test_the_predictions_of_two_runs_are_compared(tmp_path: Path, services: tupl
             "--other-... is for two settings, and there are 3 windows",
         ),
         (("--interval", "1h,2h", "--output", "d.csv"), "--output d.csv: the name must end in .jsonl, .parquet"),
+        (("--against", "nowhere.toml"), "--against nowhere.toml: No such file"),
+        (("--against", "wrong.toml"), "--against wrong.toml: there is no setting intervall; there is interval"),
+        (("--against", "odd.toml"), "--against odd.toml"),
+        (("--against", "b.toml", "--interval", "1h,2h"), "--against has the second setting whole"),
         (("one.jsonl",), "FIRST and SECOND are the predictions of two runs"),
         (("events.jsonl", "two.jsonl"), "two.jsonl does not exist, or is no file"),
     ],
 )
 def test_a_wrong_argument_is_said_in_one_line_before_anything_starts(tmp_path: Path, arguments, says: str):
+    (tmp_path / "wrong.toml").write_text('intervall = "1h"')
+    (tmp_path / "odd.toml").write_text('interval = "soon"')
     finished = latecomer_here("compare", "--input", "events.jsonl", *arguments, cwd=tmp_path)
     assert says in one_line(finished.stderr)
     assert finished.returncode == 2

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.dataflows.commands import Finished, latecomer, latecomer_here, one_line, sample_log, started
+from tests.dataflows.kills import KILLS
 
 Lines = list[bytes]
 WINDOW = ("--interval", "1h", "--idle-after", "1h")
@@ -121,20 +122,26 @@ def a_line_cut(predictions: Lines, _: Lines) -> None:
     predictions[-1] = predictions[-1][:50]
 
 
+TOPIC_FAULTS: tuple[tuple[Callable[[Lines, Lines], None], dict[str, int]], ...] = (
+    (a_prediction_removed, {"holes": 1}),
+    (a_tick_removed, {"holes": 1}),
+    (a_rejection_removed, {"holes": 1}),
+    (repeated_with_another_value, {"differences": 1}),
+    (one_digit_changed, {"differences": 1}),
+    (one_too_many, {"strangers": 1}),
+    (two_swapped, {"disorder": 1}),
+)
+"""Each kind, in topics as well as in files."""
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (a_prediction_removed, {"holes": 1}),
-        (a_tick_removed, {"holes": 1}),
-        (a_rejection_removed, {"holes": 1}),
+        *TOPIC_FAULTS,
         (an_invalid_removed, {"holes": 1}),
         (repeated, {"repeats": 2}),
-        (repeated_with_another_value, {"differences": 1}),
         (another_value_came_first, {"differences": 1}),
-        (one_digit_changed, {"differences": 1}),
-        (one_too_many, {"strangers": 1}),
         (an_event_rejected_as_well, {"strangers": 1}),
-        (two_swapped, {"disorder": 1}),
         (two_rejections_swapped, {"disorder": 1}),
         (devices_swapped, {}),
         (a_line_cut, {"strangers": 1, "holes": 1}),
@@ -219,6 +226,20 @@ def test_a_wrong_argument_is_one_line(ended: Path, options: tuple[str, ...], say
     assert says in one_line(finished.stderr)
 
 
+def test_a_fault_in_topics_is_found_and_nothing_else(ended: Path, tmp_path: Path, topics: Any) -> None:
+    for change, expected in TOPIC_FAULTS:
+        predictions, rejections = ((ended / name).read_bytes().splitlines() for name in ("p.jsonl", "rejections.jsonl"))
+        change(predictions, rejections)
+        places = topics.made(2), topics.made()
+        for place, lines in zip(places, (predictions, rejections), strict=True):
+            topics.fill(place, [(str(json.loads(line).get("device_id")).encode(), line, 1) for line in lines])
+        log = ("--input", "events.jsonl", "--rejections", places[1], *WINDOW)
+        services = () if change is one_digit_changed else ("--without-services",)
+        status, found = verified(ended, *log, *services, output=places[0])
+        assert (change, faults(found)) == (change, expected)
+        assert status == 1
+
+
 def test_nothing_is_found_in_topics_of_a_run_that_was_killed_again_and_again(
     tmp_path: Path, topics: Any, features_address: str, inference_address: str
 ) -> None:
@@ -227,8 +248,7 @@ def test_nothing_is_found_in_topics_of_a_run_that_was_killed_again_and_again(
     services = ("--features", features_address, "--inference", inference_address)
     same = ("--input", "events.jsonl", "--rejections", rejections, *services, *WINDOW)
     run = ("run", "--quiet", "--output", output, *same, "--state", "state", "--epoch", "20ms")
-    kills = 0
-    while kills < 4:
+    for _ in range(KILLS):
         before = written(topics, output)
         with started(*run, "--batch-windows", "1", "--in-flight", "1", cwd=tmp_path) as process:
             while process.poll() is None and written(topics, output) < before + 5:
@@ -236,7 +256,6 @@ def test_nothing_is_found_in_topics_of_a_run_that_was_killed_again_and_again(
             process.kill()
             process.communicate()
             assert process.returncode == -signal.SIGKILL  # it was in the middle
-            kills += 1
     assert latecomer(*run, cwd=tmp_path).returncode == 0
     status, found = verified(tmp_path, *same, output=output)
     assert (status, set(faults(found))) == (0, {"repeats"})
@@ -271,13 +290,22 @@ def test_a_live_topic_is_followed_until_an_interrupt(
         served = urlopen(url).read().decode()
         assert 'latecomer_verify_findings{kind="holes"} 0.0' in served
         assert 'latecomer_verify_findings{kind="pending"} 0.0' not in served
-        stranger = topics.records(output)[-1].value().replace(b'"evaluation_id":"', b'"evaluation_id":"x')
-        topics.fill(output, [(b"x", stranger, 1)])
-        assert b"strangers 1" in _until(process, b"outputs: ")[-1]
+        last = topics.records(output)[-1]
+        other = last.value().replace(b'"events":', b'"events":1')
+        topics.fill(output, [(last.key(), last.value(), 1), (last.key(), other, 1)])
+        assert b"differences 1, strangers 0" in _until(process, b"differences 1")[-1]
+        topics.fill(output, [(b"x", last.value().replace(b'"evaluation_id":"', b'"evaluation_id":"x'), 1)])
+        assert b"differences 1, strangers 1" in _until(process, b"strangers 1")[-1]
+        run = latecomer("run", "--quiet", *same, "--bounded", "--state", "state", cwd=tmp_path)
+        assert run.returncode == 0  # it has caught up, so that nothing is pending but ticks
+        while 'latecomer_verify_findings{kind="pending"} 0.0' not in urlopen(url).read().decode():
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate()
         assert (process.returncode, b"Traceback" in errors) == (1, False)
-    assert json.loads(out)["strangers"]["count"] == 1
+    found = json.loads(out)
+    assert faults(found) == {"repeats": 1, "differences": 1, "strangers": 1}
+    assert json.loads(found["differences"]["first"]["is"]) == json.loads(other)
 
 
 def _until(process: Any, text: bytes) -> list[bytes]:
