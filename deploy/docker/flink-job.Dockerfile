@@ -1,8 +1,11 @@
 # The Flink job: Flink and a Java of the modules it needs, Python and its packages, the project, Kafka's connector.
 # Built from the root of the project: docker build -f deploy/docker/flink-job.Dockerfile -t latecomer/flink-job:0.1.0 .
 
+# A release names them by digest: deploy/release.sh.
+ARG DEBIAN=debian:bookworm-slim
+
 # The small Java part of the job, the connector, and the Java to run on.
-FROM debian:bookworm-slim AS java
+FROM ${DEBIAN} AS java
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils maven openjdk-17-jdk-headless \
     && rm -rf /var/lib/apt/lists/*
@@ -15,7 +18,7 @@ RUN --mount=type=cache,target=/root/.m2/repository \
     mvn --batch-mode --strict-checksums --quiet --file /source/dataflows/flink_job/java/pom.xml package -Dmaven.test.skip=true
 
 # Flink, as its Python package brings it, and the Python packages of the job.
-FROM debian:bookworm-slim AS python
+FROM ${DEBIAN} AS python
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils gcc libc6-dev python3.11-dev python3.11-venv \
     && rm -rf /var/lib/apt/lists/* \
@@ -25,7 +28,8 @@ COPY requirements/flink.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement /source/requirements/flink.txt
 # Flink in its own folder, without what our job does not use: the SQL planner, Scala, the other reporters. Then the
-# Python packages without the other engine, tests and headers; grpcio-tools compiles schemas of Protobuf.
+# Python packages without the other engine, what Beam would reach other stores by, tests and headers; grpcio-tools compiles
+# schemas of Protobuf.
 RUN site=/opt/venv/lib/python3.11/site-packages \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
@@ -35,7 +39,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
     && find plugins -mindepth 1 -maxdepth 1 ! -name metrics-prometheus -exec rm -r {} + \
     && ln -s ../opt/"$(basename opt/flink-python-*.jar)" lib/ \
     && chmod +x bin/*.sh bin/flink \
-    && pip uninstall --yes bytewax polars polars-runtime-32 \
+    && pip uninstall --yes bytewax polars polars-runtime-32 dnspython docopt fasteners hdfs pydot pymongo redis \
     && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/pyarrow/include $site/numpy/_core/include \
     && find $site -type d -name tests -prune -exec rm -r {} + \
@@ -46,7 +50,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
 
 # The project, in a layer of its own: it changes most often. Its command names the Python that installs it, so that one stands
 # where the image has its own.
-FROM debian:bookworm-slim AS project
+FROM ${DEBIAN} AS project
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3.11-venv \
     && rm -rf /var/lib/apt/lists/* \
@@ -64,7 +68,7 @@ COPY dataflows /source/dataflows
 RUN /opt/venv/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
     && /opt/venv/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN}
 # Flink's thread mode loads the shared library of Python.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libpython3.11 python3.11-minimal python3.11 \
@@ -83,3 +87,11 @@ ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITE
 WORKDIR /opt/flink
 USER 9999:9999
 ENTRYPOINT ["/docker-entrypoint.sh"]
+ARG DEBIAN
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Flink job of latecomer" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.base.name="${DEBIAN}"

@@ -1,7 +1,10 @@
 # Both services in Python, and the commands around them: produce, heartbeat, ask, the topics.
 # Built from the root of the project: docker build -f deploy/docker/python-services.Dockerfile -t latecomer/python-services:0.1.0 .
 
-FROM python:3.11-slim-bookworm AS packages
+# A release names them by digest: deploy/release.sh.
+ARG PYTHON=python:3.11-slim-bookworm
+
+FROM ${PYTHON} AS packages
 RUN python3 -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements/run.txt /source/requirements/
@@ -16,7 +19,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
 
 # The project, in a layer of its own: it changes most often. Its command names the Python that installs it, so that one stands
 # where the image has its own.
-FROM python:3.11-slim-bookworm AS project
+FROM ${PYTHON} AS project
 RUN python3 -m venv /opt/venv
 COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -31,7 +34,7 @@ COPY dataflows /source/dataflows
 RUN /opt/venv/bin/pip wheel --no-build-isolation --no-deps --no-index --wheel-dir /wheel /source \
     && /opt/venv/bin/pip install --no-deps --no-index --compile --target /opt/latecomer /wheel/*.whl
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON}
 RUN groupadd --gid 10001 latecomer && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp latecomer
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=project /opt/latecomer /opt/latecomer
@@ -41,3 +44,11 @@ WORKDIR /tmp
 USER 10001:10001
 ENTRYPOINT ["latecomer"]
 CMD ["--help"]
+ARG PYTHON
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Services of latecomer in Python" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.base.name="${PYTHON}"
