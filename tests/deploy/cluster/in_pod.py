@@ -10,8 +10,9 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 BROKER = "kafka:9092"
 
@@ -67,9 +68,11 @@ def beat(topic):
 
 
 def watch(topic):
-    client = consumer()
+    client, number = consumer(), -1
     while True:
-        print(json.dumps([int(time.time() * 1000), sum(ends_of(client, topic))]), flush=True)
+        with suppress(KafkaException):  # the broker is away, and the topic as it was
+            number = sum(ends_of(client, topic))
+        print(json.dumps([int(time.time() * 1000), number]), flush=True)
         time.sleep(0.2)
 
 

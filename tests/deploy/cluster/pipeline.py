@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,6 +23,9 @@ GIVE_UP_S: Final = 240.0
 """Far above what anything here takes on a quiet node of two cores."""
 
 OUTPUTS: Final = ("predictions", "rejections")
+
+DEPLOYED_WITHIN_S: Final = 900.0
+"""Above every ``--timeout`` that the tests give."""
 
 _TOOLS: Final = "tools"
 _SCRIPT: Final = Path(__file__).with_name("in_pod.py").read_text()
@@ -64,8 +68,10 @@ class Comparison(dict[str, int]):
 class Pipeline:
     """The pipeline in one namespace, and what has to come out of it."""
 
-    def __init__(self, context: str | None, namespace: str, sensors: Sensors = DEMO_SENSORS) -> None:
-        self.context, self.namespace = context, namespace
+    def __init__(
+        self, context: str | None, namespace: str, sensors: Sensors = DEMO_SENSORS, tag: str | None = None
+    ) -> None:
+        self.context, self.namespace, self.tag = context, namespace, tag
         self.kubectl = Kubectl(context, namespace)
         self.laptop = Laptop(WindowSpec(), sensors)
         self._taken = [0, 0, 0, 0]  # offsets of raw-events that the laptop has seen, by partition
@@ -79,11 +85,21 @@ class Pipeline:
 
     def deploy(self, command: str, *options: str) -> str:
         """What ``latecomer deploy`` says."""
-        where = ["--namespace", self.namespace, *([] if self.context is None else ["--context", self.context])]
-        whole = [sys.executable, "-m", "dataflows.command_line", "deploy", command, *where, *options]
-        ended = subprocess.run(whole, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
+        ended = self._deployed(command, *options)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
+
+    def refused(self, command: str, *options: str) -> str:
+        """The last line of a ``latecomer deploy`` that fails."""
+        ended = self._deployed(command, *options)
+        assert ended.returncode == 1, ended.stderr
+        return ended.stderr.splitlines()[-1]
+
+    def _deployed(self, command: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        where = ["--namespace", self.namespace, *([] if self.context is None else ["--context", self.context])]
+        image = [] if self.tag is None else ["--image", self.tag]
+        whole = [sys.executable, "-m", "dataflows.command_line", "deploy", command, *where, *image, *options]
+        return subprocess.run(whole, capture_output=True, text=True, timeout=DEPLOYED_WITHIN_S, check=False)
 
     def start_tools(self, image: str) -> None:
         self.kubectl.apply([helper_pod(_TOOLS, image, {"latecomer/kafka-client": "true"})])
@@ -122,6 +138,13 @@ class Pipeline:
                 return str(pod["metadata"]["name"])
         raise AssertionError(f"no pod of {wanted} runs")
 
+    def leftovers(self) -> dict[str, int]:
+        """How many savepoints there are, and versions of the job's settings."""
+        pod = self.pod("latecomer-job", component="taskmanager")
+        listed = self.kubectl.run("exec", pod, "--", "ls", "/var/lib/latecomer/savepoints").split()
+        named = [one["metadata"]["name"] for one in self.kubectl.json("get", "configmaps")["items"]]
+        return {"savepoints": len(listed), "settings": sum(name.startswith("latecomer-settings") for name in named)}
+
     def is_settled(self) -> bool:
         """Whether every pod that should run does, and none is on its way out."""
         pods = self.kubectl.labelled("pods", "app.kubernetes.io/part-of=latecomer")
@@ -139,14 +162,13 @@ class Pipeline:
     def counted(self, from_ms: int = 0, until_ms: int | None = None) -> Comparison:
         """What the last comparison found, of the outputs of these instants."""
         expected = {line for line, at_ms in self.laptop.lines.items() if _is_between(at_ms, from_ms, until_ms)}
-        given = [record.value.encode() for topic in OUTPUTS for record in self._given[topic] if record.value]
-        distinct = set(given)
-        unwanted = distinct - self.laptop.lines.keys()
+        times = Counter(record.value.encode() for topic in OUTPUTS for record in self._given[topic] if record.value)
+        repeated = {line: number - 1 for line, number in times.items() if number > 1}
         return Comparison(
             expected=len(expected),
-            lost=len(expected - distinct),
-            wrong=sum(_is_between(_instant(line), from_ms, until_ms) for line in unwanted),
-            repeated=len(given) - len(distinct),
+            lost=len(expected - times.keys()),
+            wrong=len(list(_those_between(times.keys() - self.laptop.lines.keys(), from_ms, until_ms))),
+            repeated=sum(repeated[line] for line in _those_between(repeated, from_ms, until_ms)),
             disordered=self._disordered(),
         )
 
@@ -199,6 +221,10 @@ class Pipeline:
 
 def _is_between(at_ms: int, from_ms: int, until_ms: int | None) -> bool:
     return from_ms <= at_ms and (until_ms is None or at_ms < until_ms)
+
+
+def _those_between(lines: Iterable[bytes], from_ms: int, until_ms: int | None) -> Iterator[bytes]:
+    return (line for line in lines if _is_between(_instant(line), from_ms, until_ms))
 
 
 def _instant(line: bytes) -> int:

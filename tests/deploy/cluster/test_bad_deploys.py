@@ -1,12 +1,10 @@
 """A deployment that goes wrong says where the state is, and what is deployed next resumes from there."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
-from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline
+from tests.deploy.cluster.pipeline import Pipeline
 
 SAVEPOINT = re.compile(
     r"latecomer: pod \S+ has ended \d+ times: .*there is no such topic.*; "
@@ -21,20 +19,11 @@ def produce(pipeline: Pipeline, seed: int) -> None:
     pipeline.tool(*command, "--duration", "1h", "--seed", str(seed))
 
 
-def refused(pipeline: Pipeline, *options: str) -> str:
-    """The last line of a deployment that fails."""
-    where = ["--namespace", pipeline.namespace, *([] if pipeline.context is None else ["--context", pipeline.context])]
-    command = [sys.executable, "-m", "dataflows.command_line", "deploy", *options, *where]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_S, check=False)
-    assert ended.returncode == 1, ended.stderr
-    return ended.stderr.splitlines()[-1]
-
-
 @pytest.mark.timeout(900)
 def test_a_bad_upgrade_says_where_the_state_is_and_another_goes_on(pipeline: Pipeline) -> None:
     produce(pipeline, 21)
     assert pipeline.compared().is_equal
-    line = refused(pipeline, "upgrade", "--set", "input=kafka://kafka:9092/nothing", "--timeout", "3m")
+    line = pipeline.refused("upgrade", "--set", "input=kafka://kafka:9092/nothing", "--timeout", "3m")
     found = SAVEPOINT.fullmatch(line)
     assert found is not None, line
     assert found[1] == found[2]
@@ -59,7 +48,27 @@ def test_what_is_deleted_without_its_state_goes_on_when_it_is_applied_again(pipe
 
 
 def test_a_job_that_would_change_is_not_applied_over_a_running_one(pipeline: Pipeline) -> None:
-    line = refused(pipeline, "apply", "--set", "tick=7m")
+    line = pipeline.refused("apply", "--set", "tick=7m")
     assert line == "latecomer: the job would change, which needs a savepoint: use `latecomer deploy upgrade`"
     savepoint = "file:///var/lib/latecomer/savepoints/none"
-    assert "`latecomer deploy upgrade`" in refused(pipeline, "apply", "--from-savepoint", savepoint)
+    assert "`latecomer deploy upgrade`" in pipeline.refused("apply", "--from-savepoint", savepoint)
+
+
+def test_an_overlay_of_the_other_way_is_refused_and_the_job_goes_on(pipeline: Pipeline) -> None:
+    for command in ("status", "upgrade", "delete"):
+        line = pipeline.refused(command, "--overlay", "local-operator")
+        assert "runs without an operator (job latecomer-jobmanager)" in line or "has no FlinkDeployment" in line, (
+            command
+        )
+    pipeline.refused("apply", "--overlay", "local-operator")
+    produce(pipeline, 25)
+    comparison = pipeline.compared()
+    assert comparison.is_equal, comparison
+
+
+@pytest.mark.timeout(900)
+def test_of_each_upgrade_but_the_last_nothing_is_left(pipeline: Pipeline) -> None:
+    for windows in (64, 128, 64):
+        pipeline.deploy("upgrade", "--set", f"batch-windows={windows}", "--timeout", "3m")
+    assert pipeline.leftovers() == {"savepoints": 1, "settings": 1}
+    pipeline.deploy("upgrade", "--timeout", "3m")

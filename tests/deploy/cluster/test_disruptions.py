@@ -36,6 +36,15 @@ def _roll_services(pipeline: Pipeline) -> None:
         pipeline.kubectl.run("rollout", "status", name, "--timeout=180s", within_s=200)
 
 
+def _scale_services(pipeline: Pipeline) -> None:
+    """As a scaler does that sees them busy, and then idle."""
+    for number in (3, 2):
+        names = ("deployment/features", "deployment/inference")
+        pipeline.kubectl.run("scale", *names, f"--replicas={number}")
+        for name in names:
+            pipeline.kubectl.run("rollout", "status", name, "--timeout=180s", within_s=200)
+
+
 def _upgrade(pipeline: Pipeline) -> None:
     pipeline.deploy("upgrade", "--set", "batch-windows=64", "--timeout", "3m")
 
@@ -43,6 +52,34 @@ def _upgrade(pipeline: Pipeline) -> None:
 def _scale(pipeline: Pipeline, watch: Watch, number: int) -> None:
     pipeline.kubectl.run("scale", TASK_MANAGERS, f"--replicas={number}")
     watch.wait_until(partial(_has_parallelism, pipeline, number), f"the job on {number} task managers")
+
+
+def _deploy_again(pipeline: Pipeline) -> None:
+    """All of it is away meanwhile, Kafka too: what is sent waits where it is made."""
+    pipeline.deploy("delete")
+    pipeline.deploy("apply", "--timeout", "3m")
+
+
+def _refuse_the_other_way(pipeline: Pipeline) -> None:
+    pipeline.refused("apply", "--overlay", "local-operator")
+
+
+def _double_the_load(pipeline: Pipeline, report: list[str]) -> None:
+    """For as long as it takes to send a minute's worth, then it is as before; the lag goes with it."""
+    more = ("--devices", "100", "--seed", "4", "--rate", str(RATE), "--events", str(60 * RATE))
+    lags = []
+    with pipeline.running_in_tools(
+        "latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", *more
+    ) as producing:
+        while producing.poll() is None:
+            lags.append(_lag(pipeline))
+    known = sorted(lag for lag in lags if lag is not None)
+    report.append(f"lag under the doubled load: median {known[len(known) // 2]:.0f}, largest {known[-1]:.0f} records")
+
+
+def _lag(pipeline: Pipeline) -> float | None:
+    report = job_report(pipeline.kubectl)
+    return None if report is None else report.get("lag")
 
 
 def _has_parallelism(pipeline: Pipeline, number: int) -> bool:
@@ -67,33 +104,40 @@ DISRUPTIONS: dict[str, Callable[[Pipeline, Watch], None]] = {
     "feature service pod killed": lambda pipeline, _: _delete_pod(pipeline, "features", *KILLED),
     "inference service pod killed": lambda pipeline, _: _delete_pod(pipeline, "inference", *KILLED),
     "services rolled": lambda pipeline, _: _roll_services(pipeline),
+    "services scaled to 3 and back": lambda pipeline, _: _scale_services(pipeline),
     "job upgraded by savepoint": lambda pipeline, _: _upgrade(pipeline),
     "rescaled to 2": lambda pipeline, watch: _scale(pipeline, watch, 2),
     "rescaled to 1": lambda pipeline, watch: _scale(pipeline, watch, 1),
+    "overlay of the other way refused": lambda pipeline, _: _refuse_the_other_way(pipeline),
+    "deleted and applied again": lambda pipeline, _: _deploy_again(pipeline),
 }
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, report: list[str]) -> None:
     idle = usage_of(pipeline)
     began: dict[str, tuple[int, float]] = {}
     with ExitStack() as stack:
         watch = stack.enter_context(watched(pipeline, RATE))
         steady = usage_of(pipeline)
-        for name, disrupt in DISRUPTIONS.items():
+        last = {"load doubled for a minute": lambda p, _: _double_the_load(p, report)}
+        for name, disrupt in (DISRUPTIONS | last).items():
             start_ms = watch.now_ms
             disrupt(pipeline, watch)
             watch.wait_until(pipeline.is_settled, f"all pods after: {name}")
             watch.wait_until(partial(_is_saved_after, pipeline, watch.now_ms), f"a checkpoint after: {name}")
             watch.wait_until(watch.flows, f"outputs after: {name}")
+            watch.wait_until(lambda: (_lag(pipeline) or 0) < 5 * RATE, f"a lag of less than 5 s after: {name}")
             began[name] = start_ms, watch.longest_pause_s(start_ms)
             print(f"{name}: {began[name][1]:.1f} s without output")
     whole = pipeline.compared()
-    report.append(f"| disruption, at {RATE} events/s | expected | lost | wrong | s without output |")
+    report.append(f"left of all upgrades, failed ones included: {pipeline.leftovers()}")
+    report.append(f"| disruption, at {RATE} events/s | expected | lost | wrong | repeated | s without output |")
     starts = [start_ms for start_ms, _ in began.values()]
     for (name, (start_ms, pause_s)), end_ms in zip(began.items(), [*starts[1:], None], strict=True):
         part = pipeline.counted(start_ms, end_ms)
-        report.append(f"| {name} | {part['expected']} | {part['lost']} | {part['wrong']} | {pause_s:.1f} |")
+        numbers = " | ".join(str(part[what]) for what in ("expected", "lost", "wrong", "repeated"))
+        report.append(f"| {name} | {numbers} | {pause_s:.1f} |")
     report.append(f"all: {whole}")
     report.append(f"| pod | MiB idle | MiB at {RATE} events/s | processors idle | at {RATE} events/s |")
     for pod, (mebibytes, processors) in steady.items():
