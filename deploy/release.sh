@@ -35,10 +35,12 @@ for image in "$@"; do
   dockerfile=deploy/docker/$image.Dockerfile
   bases=()
   while IFS='=' read -r name base; do
-    bases+=(--build-arg "$name=$(digest_of "$base")")
+    bases+=("$name=$(digest_of "$base")")
   done < <(sed -n 's/^ARG \([A-Z]*\)=\(.*:.*\)$/\1=\2/p' "$dockerfile")
   tag=latecomer/$image:$version
-  "$builder" build "${options[@]}" "${bases[@]}" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+  # By options and not by arguments of the Dockerfile: buildah takes a LABEL from its cache whatever its arguments are.
+  "$builder" build "${options[@]}" "${bases[@]/#/--build-arg=}" --label "org.opencontainers.image.version=$version" \
+    --label "org.opencontainers.image.revision=$revision" --label "org.opencontainers.image.base.name=${bases[-1]#*=}" \
     --file "$dockerfile" --tag "$tag" .
   archive=$(mktemp --suffix .tar)
   if [ "$builder" = buildah ]; then
@@ -50,5 +52,5 @@ for image in "$@"; do
   SYFT_CHECK_FOR_APP_UPDATE=false syft scan --quiet --source-name "latecomer/$image" --source-version "$version" \
     --output "cyclonedx-json=$folder/$image.cdx.json" "docker-archive:$archive"
   rm "$archive"
-  echo "$tag $revision ${bases[*]/--build-arg/}" >>"$folder/images.txt"
+  echo "$tag $revision ${bases[*]}" >>"$folder/images.txt"
 done

@@ -87,11 +87,4 @@ ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java MALLOC_ARENA_MAX=2 PYTHONDONTWRITE
 WORKDIR /opt/flink
 USER 9999:9999
 ENTRYPOINT ["/docker-entrypoint.sh"]
-ARG DEBIAN
-ARG VERSION=unknown
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="Flink job of latecomer" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${DEBIAN}"
+LABEL org.opencontainers.image.title="Flink job of latecomer" org.opencontainers.image.licenses="Apache-2.0"

@@ -23,11 +23,4 @@ WORKDIR /tmp
 USER 10001:10001
 ENTRYPOINT ["/opt/java/openjdk/bin/java", "-jar", "/opt/latecomer/latecomer-services.jar"]
 CMD ["--help"]
-ARG JAVA
-ARG VERSION=unknown
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="Services of latecomer in Java" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${JAVA}"
+LABEL org.opencontainers.image.title="Services of latecomer in Java" org.opencontainers.image.licenses="Apache-2.0"

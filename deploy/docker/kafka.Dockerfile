@@ -22,11 +22,4 @@ WORKDIR /tmp
 USER 10002:10002
 ENTRYPOINT ["/kafka-entrypoint.sh"]
 CMD ["/etc/kafka/server.properties"]
-ARG JAVA
-ARG VERSION=unknown
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="Kafka of one node for latecomer, to try things out" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${JAVA}"
+LABEL org.opencontainers.image.title="Kafka of one node for latecomer, to try things out" org.opencontainers.image.licenses="Apache-2.0"

@@ -44,11 +44,4 @@ WORKDIR /tmp
 USER 10001:10001
 ENTRYPOINT ["latecomer"]
 CMD ["--help"]
-ARG PYTHON
-ARG VERSION=unknown
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="Services of latecomer in Python" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${PYTHON}"
+LABEL org.opencontainers.image.title="Services of latecomer in Python" org.opencontainers.image.licenses="Apache-2.0"

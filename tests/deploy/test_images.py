@@ -1,7 +1,10 @@
 """What goes into an image is named, and has a hash: nothing else of a checkout, and nothing unpinned of an index."""
 
 import fnmatch
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,15 @@ def test_each_package_has_a_hash_and_nothing_is_built_in_isolation(dockerfile: P
             assert "--require-hashes" in command or {"--no-deps", "--no-index"} <= set(command.split()), command
             assert "pip wheel" not in command or "--no-build-isolation" in command
         assert "mvn " not in line or "--strict-checksums" in line
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
+def test_a_release_can_name_each_base_by_its_digest(dockerfile: Path) -> None:
+    text = dockerfile.read_text()
+    bases = re.findall(r"^ARG (\w+)=\S+:\S+$", text, re.MULTILINE)
+    used = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert set(used) == {f"${{{base}}}" for base in bases}
+    assert used[-1] == f"${{{bases[-1]}}}"  # which the label of a release names
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
@@ -95,3 +107,18 @@ def test_the_command_of_an_image_names_a_python_that_the_image_has(image: str) -
     [environment] = re.findall(r"(\S+)/bin/pip install [^\n]*--target /opt/latecomer", text)
     last_stage = text.rpartition("\nFROM ")[2]
     assert re.search(rf"^COPY --from=\w+ {environment} {environment}$", last_stage, re.MULTILINE)
+
+
+def test_a_release_is_not_made_of_what_no_commit_has(tmp_path: Path) -> None:
+    """Its label would name a commit that is something else."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    for name in ("docker", "syft"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/built\n")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    release = [tmp_path / "deploy" / "release.sh", tmp_path / "released"]
+    ended = subprocess.run(release, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "release.sh: the checkout has changes that no commit has: commit or stash them\n"
+    assert not (tmp_path / "built").exists()

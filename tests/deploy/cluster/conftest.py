@@ -36,7 +36,7 @@ def pipeline(kubectl: Kubectl) -> Iterator[Pipeline]:
     pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
     try:
         try:
-            pipeline.deploy("apply", "--timeout", "3m")
+            pipeline.deploy("apply", "--timeout", "8m")
         except AssertionError as error:
             pods = pipeline.kubectl.run("get", "pods")
             pytest.fail(f"{error}\nAre {', '.join(IMAGES)} in the cluster?\n{pods}", pytrace=False)

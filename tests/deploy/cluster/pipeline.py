@@ -19,8 +19,8 @@ from window_core import DEMO_SENSORS, Sensors, WindowSpec
 
 __all__ = ["GIVE_UP_S", "OUTPUTS", "Comparison", "Pipeline", "chosen_context", "helper_pod", "write_overlay"]
 
-GIVE_UP_S: Final = 240.0
-"""Far above what anything here takes on a quiet node of two cores."""
+GIVE_UP_S: Final = 480.0
+"""Far above what anything here takes on a quiet node of two cores, and enough on a busy one."""
 
 OUTPUTS: Final = ("predictions", "rejections")
 

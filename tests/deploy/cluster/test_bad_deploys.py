@@ -23,12 +23,12 @@ def produce(pipeline: Pipeline, seed: int) -> None:
 def test_a_bad_upgrade_says_where_the_state_is_and_another_goes_on(pipeline: Pipeline) -> None:
     produce(pipeline, 21)
     assert pipeline.compared().is_equal
-    line = pipeline.refused("upgrade", "--set", "input=kafka://kafka:9092/nothing", "--timeout", "3m")
+    line = pipeline.refused("upgrade", "--set", "input=kafka://kafka:9092/nothing", "--timeout", "8m")
     found = SAVEPOINT.fullmatch(line)
     assert found is not None, line
     assert found[1] == found[2]
     produce(pipeline, 22)
-    pipeline.deploy("upgrade", "--from-savepoint", found[1], "--timeout", "3m")
+    pipeline.deploy("upgrade", "--from-savepoint", found[1], "--timeout", "8m")
     comparison = pipeline.compared()
     assert comparison.is_equal, comparison
 
@@ -40,7 +40,7 @@ def test_what_is_deleted_without_its_state_goes_on_when_it_is_applied_again(pipe
     pipeline.deploy("delete")
     pods = pipeline.kubectl.labelled("pods", "app.kubernetes.io/part-of=latecomer")
     assert [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]] == []
-    pipeline.deploy("apply", "--timeout", "3m")
+    pipeline.deploy("apply", "--timeout", "8m")
     produce(pipeline, 24)
     comparison = pipeline.compared()
     assert comparison.is_equal, comparison
@@ -69,6 +69,6 @@ def test_an_overlay_of_the_other_way_is_refused_and_the_job_goes_on(pipeline: Pi
 @pytest.mark.timeout(900)
 def test_of_each_upgrade_but_the_last_nothing_is_left(pipeline: Pipeline) -> None:
     for windows in (64, 128, 64):
-        pipeline.deploy("upgrade", "--set", f"batch-windows={windows}", "--timeout", "3m")
+        pipeline.deploy("upgrade", "--set", f"batch-windows={windows}", "--timeout", "8m")
     assert pipeline.leftovers() == {"savepoints": 1, "settings": 1}
-    pipeline.deploy("upgrade", "--timeout", "3m")
+    pipeline.deploy("upgrade", "--timeout", "8m")

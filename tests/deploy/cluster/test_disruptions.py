@@ -46,7 +46,7 @@ def _scale_services(pipeline: Pipeline) -> None:
 
 
 def _upgrade(pipeline: Pipeline) -> None:
-    pipeline.deploy("upgrade", "--set", "batch-windows=64", "--timeout", "3m")
+    pipeline.deploy("upgrade", "--set", "batch-windows=64", "--timeout", "8m")
 
 
 def _scale(pipeline: Pipeline, watch: Watch, number: int) -> None:
@@ -57,7 +57,7 @@ def _scale(pipeline: Pipeline, watch: Watch, number: int) -> None:
 def _deploy_again(pipeline: Pipeline) -> None:
     """All of it is away meanwhile, Kafka too: what is sent waits where it is made."""
     pipeline.deploy("delete")
-    pipeline.deploy("apply", "--timeout", "3m")
+    pipeline.deploy("apply", "--timeout", "8m")
 
 
 def _refuse_the_other_way(pipeline: Pipeline) -> None:
@@ -152,11 +152,11 @@ def test_an_upgrade_changes_a_rule_from_the_savepoint_on(pipeline: Pipeline) -> 
     produce = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "20")
     pipeline.tool(*produce, "--duration", "16h", "--seed", "3")
     assert pipeline.compared().is_equal
-    pipeline.deploy("upgrade", "--set", "interval=5h", "--timeout", "3m")
+    pipeline.deploy("upgrade", "--set", "interval=5h", "--timeout", "8m")
     pipeline.laptop.go_on_under(replace(WindowSpec(), interval_ms=18_000_000))
     start_ms = 1_587_920_555_000 + 16 * 3_600_000
     pipeline.tool(*produce, "--duration", "2h", "--seed", "3", "--start", str(start_ms))
     comparison = pipeline.compared()
     assert comparison.is_equal, comparison
-    pipeline.deploy("upgrade", "--timeout", "3m")
+    pipeline.deploy("upgrade", "--timeout", "8m")
     pipeline.laptop.go_on_under(WindowSpec())

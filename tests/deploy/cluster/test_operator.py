@@ -23,7 +23,7 @@ def operated(kubectl: Kubectl) -> Iterator[Pipeline]:
         pytest.skip(f"no Flink Kubernetes Operator runs in the cluster: no Deployment has the label {OPERATOR}")
     pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
     try:
-        pipeline.deploy("apply", *OVERLAY, "--timeout", "3m")
+        pipeline.deploy("apply", *OVERLAY, "--timeout", "8m")
         pipeline.start_tools(IMAGES[1])
         yield pipeline
     finally:
@@ -42,7 +42,7 @@ def test_an_upgrade_by_the_operator_loses_no_output(operated: Pipeline) -> None:
     before = operated.compared()
     assert before["expected"] > 1_000
     assert before.is_equal, before
-    operated.deploy("upgrade", *OVERLAY, "--set", "batch-windows=64", "--timeout", "3m")
+    operated.deploy("upgrade", *OVERLAY, "--set", "batch-windows=64", "--timeout", "8m")
     produce(operated, 2)
     after = operated.compared()
     assert after["expected"] > before["expected"]
@@ -56,7 +56,7 @@ def test_what_is_deleted_goes_on_when_it_is_applied_again_in_either_way(operated
     ways = ["local-operator", "local-operator", "local", "local-operator"]
     for seed, (before, after) in enumerate(pairwise(ways), start=4):
         operated.deploy("delete", "--overlay", before)
-        operated.deploy("apply", "--overlay", after, "--timeout", "3m")
+        operated.deploy("apply", "--overlay", after, "--timeout", "8m")
         produce(operated, seed)
         comparison = operated.compared()
         assert comparison.is_equal, (before, after, comparison)

@@ -87,7 +87,7 @@ def own(kubectl: Kubectl, image: None, overlay: Path) -> Iterator[Pipeline]:
     pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}", Sensors.of(SENSORS))
     try:
         pipeline.make_namespace()
-        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "3m")
+        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "8m")
         pipeline.start_tools(IMAGES[1])
         yield pipeline
     finally:

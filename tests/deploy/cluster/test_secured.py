@@ -49,7 +49,7 @@ def secured(kubectl: Kubectl, folder: Path, tmp_path_factory: pytest.TempPathFac
         pipeline.make_namespace()
         pipeline.kubectl.apply(certificates(tmp_path_factory.mktemp("authority")))
         pipeline.kubectl.apply([issuer(kubectl)])
-        pipeline.deploy("apply", "--overlay", str(folder / "python"), "--timeout", "3m")
+        pipeline.deploy("apply", "--overlay", str(folder / "python"), "--timeout", "8m")
         pipeline.start_tools(IMAGES[1])
         yield pipeline
     finally:
@@ -109,6 +109,6 @@ def test_the_job_is_let_in_and_nobody_else(secured: Pipeline) -> None:
 
 @pytest.mark.timeout(900)
 def test_java_services_take_the_place_of_those_in_python(secured: Pipeline, folder: Path) -> None:
-    secured.deploy("upgrade", "--overlay", str(folder / "java"), "--timeout", "3m")
+    secured.deploy("upgrade", "--overlay", str(folder / "java"), "--timeout", "8m")
     check_access(secured)
     assert "running" in secured.deploy("status", "--overlay", str(folder / "java"))
