@@ -74,6 +74,7 @@ class Pipeline:
         self.context, self.namespace, self.tag = context, namespace, tag
         self.kubectl = Kubectl(context, namespace)
         self.laptop = Laptop(WindowSpec(), sensors)
+        self._start_ms = 1_587_920_555_000  # of the original demo
         self._taken = [0, 0, 0, 0]  # offsets of raw-events that the laptop has seen, by partition
         self._given: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
 
@@ -104,6 +105,15 @@ class Pipeline:
     def start_tools(self, image: str) -> None:
         self.kubectl.apply([helper_pod(_TOOLS, image, {"latecomer/kafka-client": "true"})])
         self.kubectl.run("wait", f"pod/{_TOOLS}", "--for=condition=Ready", "--timeout=60s", within_s=90)
+
+    def fleet(self, later_ms: int = 40 * 86_400_000) -> tuple[str, ...]:
+        """The command to send events of a fleet that lives later than the last one: else its events were TOO_LATE.
+
+        No clock is wrong: one of another year that is ahead looks right to the broker's, and all behind it is TOO_LATE.
+        """
+        self._start_ms += later_ms
+        output = ("--output", "kafka://kafka:9092/raw-events")
+        return ("latecomer", "produce", *output, "--wrong-clock", "0", "--start", str(self._start_ms))
 
     def tool(self, *command: str) -> str:
         """What a command in the pod of tools prints."""

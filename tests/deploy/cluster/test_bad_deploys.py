@@ -14,8 +14,8 @@ SAVEPOINT = re.compile(
 
 
 def produce(pipeline: Pipeline, seed: int) -> None:
-    """Some events of devices that no other test has."""
-    command = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "7")
+    """Some events."""
+    command = (*pipeline.fleet(), "--devices", "7")
     pipeline.tool(*command, "--duration", "1h", "--seed", str(seed))
 
 

@@ -65,12 +65,13 @@ def _refuse_the_other_way(pipeline: Pipeline) -> None:
 
 
 def _double_the_load(pipeline: Pipeline, report: list[str]) -> None:
-    """For as long as it takes to send a minute's worth, then it is as before; the lag goes with it."""
-    more = ("--devices", "100", "--seed", "4", "--rate", str(RATE), "--events", str(60 * RATE))
+    """For as long as it takes to send a minute's worth, then it is as before; the lag goes with it.
+
+    Half of it is of new devices; of those that send anyway, what is sent twice is TOO_LATE.
+    """
+    more = ("--devices", "200", "--seed", "4", "--rate", str(RATE), "--events", str(60 * RATE))
     lags = []
-    with pipeline.running_in_tools(
-        "latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", *more
-    ) as producing:
+    with pipeline.running_in_tools(*pipeline.fleet(0), *more) as producing:
         while producing.poll() is None:
             lags.append(_lag(pipeline))
     known = sorted(lag for lag in lags if lag is not None)
@@ -149,13 +150,12 @@ def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, 
 
 @pytest.mark.timeout(600)
 def test_an_upgrade_changes_a_rule_from_the_savepoint_on(pipeline: Pipeline) -> None:
-    produce = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "20")
-    pipeline.tool(*produce, "--duration", "16h", "--seed", "3")
+    fleet = ("--devices", "20", "--seed", "3")
+    pipeline.tool(*pipeline.fleet(), *fleet, "--duration", "16h")
     assert pipeline.compared().is_equal
     pipeline.deploy("upgrade", "--set", "interval=5h", "--timeout", "8m")
     pipeline.laptop.go_on_under(replace(WindowSpec(), interval_ms=18_000_000))
-    start_ms = 1_587_920_555_000 + 16 * 3_600_000
-    pipeline.tool(*produce, "--duration", "2h", "--seed", "3", "--start", str(start_ms))
+    pipeline.tool(*pipeline.fleet(16 * 3_600_000), *fleet, "--duration", "2h")
     comparison = pipeline.compared()
     assert comparison.is_equal, comparison
     pipeline.deploy("upgrade", "--timeout", "8m")

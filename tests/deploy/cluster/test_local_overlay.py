@@ -10,7 +10,7 @@ from tests.deploy.cluster.pipeline import Pipeline
 @pytest.mark.timeout(600)
 def test_100_000_events_give_what_the_core_gives(pipeline: Pipeline, report: list[str]) -> None:
     start_s = monotonic()
-    pipeline.tool("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "140")
+    pipeline.tool(*pipeline.fleet(), "--devices", "140")
     comparison = pipeline.compared()
     report.append(f"a backlog of 100,000 events: {comparison} within {monotonic() - start_s:.0f} s")
     assert comparison["expected"] > 100_000

@@ -20,7 +20,7 @@ def scraped(pipeline: Pipeline, pod: str, port: int) -> set[str]:
 
 
 def test_what_the_page_names_is_served_in_the_cluster(pipeline: Pipeline) -> None:
-    produce = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "5")
+    produce = (*pipeline.fleet(), "--devices", "5")
     pipeline.tool(*produce, "--duration", "2h", "--seed", "11")
     assert pipeline.compared().is_equal
     job_manager = pipeline.pod("latecomer-job", component="jobmanager")

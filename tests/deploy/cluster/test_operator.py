@@ -31,9 +31,7 @@ def operated(kubectl: Kubectl) -> Iterator[Pipeline]:
 
 
 def produce(pipeline: Pipeline, seed: int) -> None:
-    pipeline.tool(
-        "latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "7", f"--seed={seed}"
-    )
+    pipeline.tool(*pipeline.fleet(), "--devices", "7", f"--seed={seed}")
 
 
 @pytest.mark.timeout(900)

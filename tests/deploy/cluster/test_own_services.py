@@ -96,7 +96,7 @@ def own(kubectl: Kubectl, image: None, overlay: Path) -> Iterator[Pipeline]:
 
 @pytest.mark.timeout(1_200)
 def test_features_and_a_model_of_ones_own_give_what_the_core_gives(own: Pipeline, report: list[str]) -> None:
-    produce = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "30")
+    produce = (*own.fleet(), "--devices", "30")
     own.tool(*produce, "--sensors", ",".join(SENSORS))
     comparison = own.compared()
     report.append(f"six sensors, features and a model of one's own: {comparison}")

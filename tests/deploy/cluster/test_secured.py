@@ -100,7 +100,7 @@ def check_access(pipeline: Pipeline) -> None:
 
 @pytest.mark.timeout(900)
 def test_the_job_is_let_in_and_nobody_else(secured: Pipeline) -> None:
-    secured.tool("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "7")
+    secured.tool(*secured.fleet(), "--devices", "7")
     comparison = secured.compared()
     assert comparison["expected"] > 1_000
     assert comparison.is_equal, comparison

@@ -55,7 +55,7 @@ def blamed_on_the_node() -> Iterator[None]:
 
 def produce(pipeline: Pipeline, seed: int) -> None:
     pipeline.tool(
-        *("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events"),
+        *pipeline.fleet(),
         *("--devices", "14", "--events", "10000", "--seed", str(seed)),
     )
 
@@ -83,9 +83,9 @@ def test_20_000_events_survive_a_kill_an_upgrade_and_end_in_a_savepoint(story: P
         report.append(
             f"the whole story: applied in {applied_s:.0f} s, ended in {monotonic() - start_s:.0f} s; {upgraded}"
         )
-    assert killed["expected"] > 10_000
+    assert killed["expected"] >= 10_000
     assert killed.is_equal, killed
-    assert upgraded["expected"] > 20_000
+    assert upgraded["expected"] >= 20_000
     assert upgraded.is_equal, upgraded
     assert left == {"savepoints": 1, "settings": 1}
     assert kept is not None

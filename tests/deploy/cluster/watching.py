@@ -48,7 +48,7 @@ class Watch:
 def watched(pipeline: Pipeline, rate: int) -> Iterator[Watch]:
     """The pipeline under a steady load, in events per second, with its outputs watched."""
     watch = Watch()
-    load = ("latecomer", "produce", "--output", "kafka://kafka:9092/raw-events", "--devices", "100", "--seed", "2")
+    load = (*pipeline.fleet(), "--devices", "100", "--seed", "2")
     try:
         with (
             pipeline.running_in_tools(*load, "--duration", "30d", "--rate", str(rate)),
