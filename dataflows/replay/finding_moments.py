@@ -45,7 +45,8 @@ def found_moment(replay: Replay, moment: Moment) -> History:
             return history
         others |= met
         known = history if history.sessions or history.rejections else known
-    raise MissingError(f"{moment} is not in {replay.settings.log.input}: {_near(moment, known, others)}{_lost(replay)}")
+    gone = f"; the log begins at {replay.lost}, and what was before is gone" if replay.lost else ""
+    raise MissingError(f"{moment} is not in {replay.settings.log.input}: {_near(moment, known, others)}{gone}")
 
 
 def _histories(
@@ -126,9 +127,3 @@ def _sessions(known: History, near_ms: int) -> str:
         return "; all its events were rejected"
     named = (f"{session_ms}/0 to {known.sessions[session_ms] - 1}" for session_ms in nearest)
     return f"; the nearest sessions and their evaluations: {', '.join(named)}"
-
-
-def _lost(replay: Replay) -> str:
-    """What retention has taken."""
-    gone = [f"{number}/{first}" for number, first in enumerate(first_positions(replay)) if first]
-    return f"; the log begins at {', '.join(gone)}, and what was before is gone" if gone else ""

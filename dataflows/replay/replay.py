@@ -96,6 +96,8 @@ class Replay:
         self._own_clocks: Final = own_clocks and settings.log.is_topic and settings.log.last_instant_ms is None
         opened = changed(self.settings, until_ms=MAX_TIME_MS) if self._own_clocks else self.settings
         self.log: Final[Log] = opened_log(opened, Locations(path, STANDARD, STANDARD, False), self.metrics, say)
+        if self.lost:
+            say(f"{path} begins at {self.lost}: what was before is gone, and windows that reached back there lack it")
         self.end_ms: Final[dict[int, int | None]] = {}
         self.clocks_ms: Final[dict[int, int | None]] = {}
         self._devices: Final = devices
@@ -110,6 +112,12 @@ class Replay:
     def spec(self) -> WindowSpec:
         """The numbers of the windows."""
         return self.settings.window.spec
+
+    @property
+    def lost(self) -> str:
+        """The first positions of a topic that no longer has the records before them; empty: nothing is lost."""
+        firsts = self.log.first_offsets if isinstance(self.log, KafkaLog) else ()
+        return ", ".join(f"{number}/{first}" for number, first in enumerate(firsts) if first)
 
     def events(self, partition: int) -> Iterator[LoggedEvent | OutputRecord]:
         """The wanted devices' events in a partition, and the rejections of its INVALID records, in their order.

@@ -230,3 +230,7 @@ def test_in_a_topic_the_device_is_found_in_its_partition_and_what_is_gone_is_tol
     assert f"0/99 is no longer in {one}: its first record there is 0/100" in finished.stderr.decode()
     finished = latecomer_here("explain", "device-0000/5/0", "--input", one, *services, cwd=tmp_path)
     assert "the log begins at 0/100, and what was before is gone" in finished.stderr.decode()
+    (tmp_path / "labels.csv").write_text(f"device_id,time\ndevice-0000,{T + 7_200_000}\n")
+    finished = latecomer_here("training-set", "--at", "labels.csv", "--output", "t.csv", "--input", one, cwd=tmp_path)
+    assert finished.returncode == 0
+    assert f"{one} begins at 0/100: what was before is gone" in finished.stderr.decode()
