@@ -243,14 +243,15 @@ def test_a_fault_in_topics_is_found_and_nothing_else(ended: Path, tmp_path: Path
 def test_nothing_is_found_in_topics_of_a_run_that_was_killed_again_and_again(
     tmp_path: Path, topics: Any, features_address: str, inference_address: str
 ) -> None:
-    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=4, hours=4))
+    (tmp_path / "events.jsonl").write_bytes(sample_log(devices=4, hours=4 + 2 * KILLS))
     output, rejections = topics.made(2), topics.made(2)
     services = ("--features", features_address, "--inference", inference_address)
     same = ("--input", "events.jsonl", "--rejections", rejections, *services, *WINDOW)
     run = ("run", "--quiet", "--output", output, *same, "--state", "state", "--epoch", "20ms")
+    slow = ("--batch-windows", "1", "--in-flight", "1", "--source-records", "10")
     for _ in range(KILLS):
         before = written(topics, output)
-        with started(*run, "--batch-windows", "1", "--in-flight", "1", cwd=tmp_path) as process:
+        with started(*run, *slow, cwd=tmp_path) as process:
             while process.poll() is None and written(topics, output) < before + 5:
                 pass
             process.kill()
