@@ -29,7 +29,7 @@ HELD_MS: Final = 36_000_000
 class _Read(Replay):
     """A replay of what was read before."""
 
-    def read(self) -> None:
+    def hold(self) -> None:
         self.held = list(super().events(0))
 
     def events(self, partition: int) -> Iterator[LoggedEvent | OutputRecord]:
@@ -45,7 +45,7 @@ def main() -> dict[str, float]:
         with log.open("wb") as file:
             file.writelines(fleet.codec.encoded(event, ms) + b"\n" for event, ms in fleet.logged_events())
         replay, read = Replay.of(str(log)), _Read.of(str(log))
-        read.read()
+        read.hold()
         table = pl.read_ndjson(log)
         cases: dict[str, Callable[[], object]] = {
             "polars, from the file to Parquet": lambda: _rolled(pl.read_ndjson(log)).write_parquet(
