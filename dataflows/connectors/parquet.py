@@ -4,9 +4,8 @@ import io
 import json
 import os
 import re
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +18,6 @@ __all__ = ["lines_of_parquet", "os_error_in", "rows_of_outputs", "written_as_par
 
 _ROWS: Final = 20_000
 """Read at once."""
-
-_AHEAD: Final = 2
-"""Pieces that are made while an earlier one is read: a few MB."""
 
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
@@ -60,19 +56,12 @@ def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:
     """
     try:
         table = pl.scan_parquet(path)
-        table = table.select(_written(path, layout, table.collect_schema()))
-        rows = table.select(pl.len()).collect().item()
+        pieces = iter(table.select(_written(path, layout, table.collect_schema())).collect_batches(chunk_size=_ROWS))
         with ThreadPoolExecutor(1, thread_name_prefix="parquet") as ahead:
-            following: deque[Future[bytes]] = deque()
-            try:
-                for first in range(0, rows, _ROWS):
-                    following.append(ahead.submit(_lines, table.slice(first, _ROWS), layout))
-                    if len(following) > _AHEAD:
-                        yield following.popleft().result()
-                while following:
-                    yield following.popleft().result()
-            finally:
-                ahead.shutdown(wait=False, cancel_futures=True)
+            following = ahead.submit(_next_lines, pieces, layout)
+            while (lines := following.result()) is not None:
+                following = ahead.submit(_next_lines, pieces, layout)
+                yield lines
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"--input {path} cannot be read as Parquet: {' '.join(str(error).split())}") from None
 
@@ -136,8 +125,11 @@ def _has_bytes(dtype: Any) -> bool:
     return dtype == pl.Binary or dtype == pl.Object or (hasattr(dtype, "inner") and _has_bytes(dtype.inner))
 
 
-def _lines(rows: pl.LazyFrame, layout: EventLayout) -> bytes:
-    table = rows.collect()
+def _next_lines(pieces: Iterator[pl.DataFrame], layout: EventLayout) -> bytes | None:
+    """The lines of the next rows; ``None``: there are no more."""
+    table = next(pieces, None)
+    if table is None:
+        return None
     written = io.BytesIO()
     table.write_ndjson(written)
     sensors = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.dataflows.connectors.kafka.formats import LINES, as_messages, registered, valued
+from tests.dataflows.connectors.kafka.formats import LINES, as_avro, as_messages, registered, valued
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import NOISE, SPEC, SPEC_OPTIONS, START_MS
 from tests.dataflows.connectors.kafka.registry import Registry
@@ -73,10 +73,41 @@ def test_messages_under_other_keys_give_the_same_on_both_engines(
         assert line in said
 
 
-def test_messages_by_a_schema_in_a_registry_give_the_same_on_both_engines(
-    topics: Topics, kafka_pipelines: KafkaPipelines, registry: Registry, tmp_path: Path
+def test_records_of_avro_give_the_same_on_both_engines(
+    topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
-    log, (options, encoded) = topics.made(2), registered(registry, "protobuf", tmp_path)
+    log, (options, encoded) = topics.made(2), as_avro(tmp_path)
+    records = valued(LINES, encoded)
+    cut = [(key, (value or b"")[:-3], at_ms) for key, value, at_ms in records[:2]]
+    topics.fill(log, [*cut, *records])
+    ours, theirs, said = made_by_both(topics, kafka_pipelines, log, options)
+    assert theirs == ours
+    assert len(ours[0]) > 300
+    assert "INVALID, most often (2): not_an_event; the first is " in said
+
+
+@pytest.mark.parametrize("has_few", [False, True])
+def test_a_topic_without_an_event_stops_the_job_with_what_may_fit(
+    topics: Topics, kafka_pipelines: KafkaPipelines, has_few: bool
+) -> None:
+    log, sink = topics.made(2), Sink.made(topics)
+    number = 5 if has_few else 3_000
+    topics.fill(log, [(b"d%d" % (one % 7), b'{"asset":"d","ts":5}', START_MS + one) for one in range(number)])
+    more = ["--bounded"] if has_few else []  # else only this ends it
+    command = ["--engine", "flink", "--input", log, *more, *sink.options, *SPEC_OPTIONS]
+    with kafka_pipelines.started(*command) as process:
+        _, errors = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1, errors
+    among = "its 5 records" if has_few else "the first 1,000 records"
+    says = "the first is not_an_event in device_id: there are asset, ts; say where each field stands, as in --fields"
+    assert f"latecomer: --input {log}: no event among {among}; {says} device_id=…" in errors
+
+
+@pytest.mark.parametrize("event_format", ["protobuf", "json", "avro"])
+def test_values_by_a_schema_in_a_registry_give_the_same_on_both_engines(
+    topics: Topics, kafka_pipelines: KafkaPipelines, registry: Registry, tmp_path: Path, event_format: str
+) -> None:
+    log, (options, encoded) = topics.made(2), registered(registry, event_format, tmp_path)
     records = valued(LINES, encoded)
     topics.fill(log, [(b"d", b"\0\0\1\0\0x", START_MS), (b"d", b"{}", START_MS), *records])
     ours, theirs, said = made_by_both(topics, kafka_pipelines, log, options)
