@@ -57,7 +57,7 @@ class FirstRecords:
         self.has_event = False
 
     def see(self, record: Record, error: EventError, cells: Mapping[str, Any] | None = None) -> None:
-        """Take a record that holds no event.
+        """Take a record that holds no event, while there was none.
 
         Args:
             record: as it stands.
@@ -67,8 +67,6 @@ class FirstRecords:
         Raises:
             InputError: it is the thousandth, and there was none before, if that stops the run.
         """
-        if self.has_event:
-            return
         self._first = self._first or (record, error, cells)
         self._invalid += 1
         if self._stops and self._invalid >= LOOKED_AT:

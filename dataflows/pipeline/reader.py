@@ -162,7 +162,7 @@ class PartitionReader:
         self._records += 1
         self._invalid += 1
         where = "" if error.field is None else f" in {error.field}"
-        if self._first_records is not None:
+        if self._first_records is not None and not self._first_records.has_event:
             self._first_records.see(record, error, None if self._rows is None else self._rows.cells(value or b""))
             self._metrics.first_look = self._metrics.first_look or self._first_records.hint()
         self._metrics.caused("INVALID", error.error + where, record.position)

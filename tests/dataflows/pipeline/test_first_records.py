@@ -86,6 +86,13 @@ def test_one_event_among_them_in_any_partition_is_enough() -> None:
     read(one, [b"{}"] * 2_000)
 
 
+def test_an_event_in_another_partition_ends_the_look_before_it_began() -> None:
+    first = FirstRecords("--input x")
+    one, another = reader(first), reader(first)
+    read(another, [json.dumps(EVENT).encode()])
+    read(one, [b"{}"] * 2_000)
+
+
 def test_a_run_that_resumes_does_not_look() -> None:
     one = reader(FirstRecords("--input x"))
     one.resume(5, 9)
