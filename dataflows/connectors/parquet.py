@@ -19,6 +19,9 @@ __all__ = ["lines_of_parquet", "os_error_in", "rows_of_outputs", "written_as_par
 _ROWS: Final = 20_000
 """Read at once."""
 
+_DAMAGED: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""How polars meets a damaged file; a panic of its Rust is no ``Exception``."""
+
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
 
@@ -56,14 +59,18 @@ def lines_of_parquet(path: str, layout: EventLayout) -> Iterator[bytes]:
     """
     try:
         table = pl.scan_parquet(path)
+        left = table.select(pl.len()).collect().item()
         pieces = iter(table.select(_written(path, layout, table.collect_schema())).collect_batches(chunk_size=_ROWS))
         with ThreadPoolExecutor(1, thread_name_prefix="parquet") as ahead:
             following = ahead.submit(_next_lines, pieces, layout)
             while (lines := following.result()) is not None:
                 following = ahead.submit(_next_lines, pieces, layout)
+                left -= lines.count(b"\n")
                 yield lines
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"--input {path} cannot be read as Parquet: {' '.join(str(error).split())}") from None
+    if left:  # a panic while batches are collected ends them as the last row does
+        raise InputError(f"--input {path} cannot be read as Parquet: {left:,} of its rows are not there")
 
 
 def rows_of_outputs(path: str) -> Iterator[dict[str, Any]]:
@@ -76,7 +83,7 @@ def rows_of_outputs(path: str) -> Iterator[dict[str, Any]]:
         table = pl.scan_parquet(path)
         for first in range(0, table.select(pl.len()).collect().item(), _ROWS):
             yield from table.slice(first, _ROWS).collect().iter_rows(named=True)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path} is damaged or cut: {' '.join(str(error).split())}") from None
 
 

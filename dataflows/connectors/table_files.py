@@ -80,7 +80,7 @@ def read_table(flag: str, path: str, texts: Iterable[str] = ()) -> "pl.DataFrame
         return pl.read_csv(path, separator=separator, infer_schema_length=None, schema_overrides=overrides)
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # the latter is no Exception
         raise InputError(f"{flag} {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
 
 

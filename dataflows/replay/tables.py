@@ -126,7 +126,7 @@ def _read_file(path: str) -> pl.DataFrame:
         if is_parquet(path):
             return pl.read_parquet(path)
         return pl.read_ndjson(path, infer_schema_length=None) if Path(path).stat().st_size else pl.DataFrame()
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # the latter is no Exception
         raise InputError(f"{path} holds no outputs of a run, or was cut: {' '.join(str(error).split())}") from None
 
 

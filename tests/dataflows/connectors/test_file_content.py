@@ -159,3 +159,9 @@ def test_a_damaged_parquet_file_is_said_to_be(tmp_path: Path) -> None:
     file.write_bytes(LINES)
     with pytest.raises(InputError, match="is no Parquet file"):
         check_content(str(file), "parquet")
+
+
+def test_a_file_at_which_polars_panics_is_said_to_be_unreadable() -> None:
+    damaged = Path(__file__).with_name("damaged.parquet")  # a place of a column lies behind its end
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        content(damaged, "parquet")

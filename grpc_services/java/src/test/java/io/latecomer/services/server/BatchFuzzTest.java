@@ -26,7 +26,10 @@ import org.junit.jupiter.api.Test;
  * time and memory, and by nothing but RequestError.
  */
 final class BatchFuzzTest {
-  private static final int TRIALS = 20_000;
+  /** {@code python -P -m tests.fuzz} tries more, and reads what is printed. */
+  private static final int TRIALS = Integer.getInteger("fuzz.trials", 20_000);
+
+  private static final Duration LIMIT = Duration.ofMinutes(1).plusMillis(10L * TRIALS);
   private static final long COLUMN_BYTES = 20_000;
 
   private final Random random = new Random(99);
@@ -121,7 +124,7 @@ final class BatchFuzzTest {
   @Test
   void mutatedWindowsAreAnsweredOrRefused() {
     assertTimeoutPreemptively(
-        Duration.ofMinutes(1),
+        LIMIT,
         () -> {
           for (int trial = 0; trial < TRIALS; trial++) {
             try {
@@ -136,12 +139,13 @@ final class BatchFuzzTest {
         });
     assertTrue(answered > TRIALS / 10 && refused > TRIALS / 10, answered + " and " + refused);
     assertEquals(0, memory.bytes());
+    print("request of windows");
   }
 
   @Test
   void mutatedStreamsAreAnsweredOrRefusedAndGiveTheirMemoryBack() {
     assertTimeoutPreemptively(
-        Duration.ofMinutes(1),
+        LIMIT,
         () -> {
           for (int trial = 0; trial < TRIALS / 4; trial++) {
             FeatureRules.OfStream stream = rules.stream();
@@ -156,6 +160,11 @@ final class BatchFuzzTest {
         });
     assertTrue(answered > TRIALS / 4 && refused > TRIALS / 10, answered + " and " + refused);
     assertTrue(memory.refused() > 0);
+    print("stream of windows");
+  }
+
+  private void print(String decoder) {
+    System.out.println("fuzz: " + decoder + ": " + (answered + refused) + " tried");
   }
 
   private void answerMutated(FeatureRules.OfStream stream) throws InvalidProtocolBufferException {
@@ -187,6 +196,7 @@ final class BatchFuzzTest {
       }
     }
     assertTrue(answered > TRIALS / 10 && refused > TRIALS / 10, answered + " and " + refused);
+    print("request of features");
   }
 
   @Test

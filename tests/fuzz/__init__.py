@@ -1,0 +1,1 @@
+"""Bytes that nobody has written, given to everything that reads bytes of others."""
