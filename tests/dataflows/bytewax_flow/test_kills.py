@@ -13,7 +13,7 @@ from time import monotonic
 from dataflows.services.client import Services
 from tests.dataflows.bytewax_flow.states import StatefulRuns, epochs
 from tests.dataflows.commands import latecomer, sample_log, started
-from tests.dataflows.kills import KILLS, report
+from tests.faults.figures import KILLS, report
 
 SLOW = ("--batch-windows", "4", "--in-flight", "1", "--epoch", "20ms")
 START_S = 2.0
@@ -51,5 +51,5 @@ def test_killed_at_random_moments_it_writes_what_a_run_writes_that_nobody_kills(
             process.wait()
     finished = latecomer(*options, cwd=tmp_path)
     assert (finished.returncode, finished.stderr) == (0, b"")
-    report("SIGKILL, file in, files out", KILLS, expected, lines(runs), recovered_s)
+    report("bytewax: SIGKILL, file to files", KILLS, expected, lines(runs), recovered_s)
     assert lines(runs) == expected  # not one line twice

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.dataflows.commands import Finished, latecomer, latecomer_here, one_line, sample_log, started
-from tests.dataflows.kills import KILLS
+from tests.faults.figures import KILLS
 
 Lines = list[bytes]
 WINDOW = ("--interval", "1h", "--idle-after", "1h")

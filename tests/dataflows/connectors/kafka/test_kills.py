@@ -16,7 +16,7 @@ from tests.dataflows.bytewax_flow.states import epochs, refusing
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC, SPEC_OPTIONS, fleet_lines
 from tests.dataflows.connectors.kafka.topics import Topics, records_of, values_of
-from tests.dataflows.kills import KILLS, report
+from tests.faults.figures import KILLS, report
 
 DEATHS = max(2, KILLS // 5)
 
@@ -67,7 +67,7 @@ def test_killed_at_random_moments_it_writes_what_a_run_writes_that_nobody_kills(
     with kafka_pipelines.started(*options, "--bounded") as process:
         assert process.wait(300) == 0
     written = lines(*files) if where == "files" else [v for place in places for v in values_of(topics.records(place))]
-    report(f"SIGKILL, {where} out", KILLS, expected, written, recovered_s)
+    report(f"bytewax: SIGKILL, Kafka to {where}", KILLS, expected, written, recovered_s)
     if where == "files":
         assert written == expected  # not one line twice
     else:
@@ -110,5 +110,5 @@ def test_snapshots_that_a_death_leaves_behind_are_not_taken_for_those_of_a_later
         died(epoch + 1, epoch_ms=1, source_records=10, parallelism=parallelism)
         recovered_s.append(monotonic() - start_s)
     run()
-    report("death between snapshots and frontier", DEATHS, expected, lines(*files), recovered_s)
+    report("bytewax: death between snapshots and frontier", DEATHS, expected, lines(*files), recovered_s)
     assert lines(*files) == expected

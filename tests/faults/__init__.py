@@ -1,0 +1,1 @@
+"""What becomes of the outputs of whole runs, whatever is done to them or around them."""

@@ -1,0 +1,1 @@
+"""Runs for half an hour and longer, with faults around them: does anything grow?"""
