@@ -53,7 +53,11 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
     static Saved read(
         int version, byte[] serialized, SimpleVersionedSerializer<KafkaPartitionSplit> serializer)
         throws IOException {
-      if (version != VERSION) {
+      if (version > VERSION) {
+        throw new IOException(
+            "the state was saved by a newer version: use the release that wrote it");
+      }
+      if (version < VERSION) {
         throw new IOException(
             "the state was saved by an earlier version, without the sensors of its events: start anew"
                 + " with another state");

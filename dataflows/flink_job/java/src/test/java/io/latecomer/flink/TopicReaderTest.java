@@ -151,7 +151,7 @@ final class TopicReaderTest {
   }
 
   @Test
-  void theStateOfAnotherTopicOrAnEarlierVersionIsRefused() throws Exception {
+  void theStateOfAnotherTopicOrOfAnotherVersionIsRefused() throws Exception {
     TopicLog log = log(ID, null, null, null);
     KafkaPartitionSplit split = new KafkaPartitionSplit(new TopicPartition("t", 0), 5);
     Exception anew =
@@ -176,6 +176,13 @@ final class TopicReaderTest {
         "the state was saved by an earlier version, without the sensors of its events: start"
             + " anew with another state",
         version.getMessage());
+    Exception newer =
+        assertThrows(
+            IOException.class,
+            () -> states.deserialize(states.getVersion() + 1, states.serialize(split)));
+    assertEquals(
+        "the state was saved by a newer version: use the release that wrote it",
+        newer.getMessage());
   }
 
   @Test
