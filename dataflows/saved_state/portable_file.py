@@ -3,7 +3,7 @@
 Layout, integers little-endian: magic and version, the size of the origin (uint32) and the origin as JSON; for each
 device, by the bytes of its id, the size of the id (uint16), the id in UTF-8, the size of the rest (uint32), its
 partition (int32) and its snapshot; a size of 0; the number of devices (uint64); SHA-256 of all before it. Equal states
-are equal bytes. ``SeedFile.java`` reads the devices too.
+are equal bytes. ``ExportedDevices.java`` reads the devices, too.
 """
 
 import os
