@@ -4,7 +4,7 @@ import argparse
 import sys
 from time import monotonic
 
-from tests.simulation.seeds import ENGINES, first_failing
+from tests.simulation.seeds import ENGINES, looked_at
 
 
 def main() -> int:
@@ -14,13 +14,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="S", help="the first seed (default: 0)")
     options = parser.parse_args()
     for engine in options.engine or ENGINES:
-        began_s = monotonic()
-        for first in range(options.first, options.first + options.seeds, 100):
-            found = first_failing(engine, range(first, min(first + 100, options.first + options.seeds)))
-            if found is not None:
-                print(found.told(engine))
+        began_s, done = monotonic(), 0
+        for looked in looked_at(engine, range(options.first, options.first + options.seeds)):
+            if looked.failing is not None:
+                print(looked.failing.told(engine))
                 return 1
-            print(f"\r{engine}: {first + 100 - options.first} seeds", end="", file=sys.stderr, flush=True)
+            done += looked.seeds
+            print(f"\r{engine}: {done} seeds", end="", file=sys.stderr, flush=True)
         minutes = (monotonic() - began_s) / 60
         print(f"\n{engine}: {options.seeds} seeds, {options.seeds / minutes:.0f} a minute, none fails")
     return 0

@@ -1,16 +1,22 @@
-"""Many seeds, one after another, up to the first that fails."""
+"""Many seeds, one after another, or on all cores, up to the first that fails."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, get_args
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
+from typing import Final, Literal, NamedTuple, get_args
 
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.shrinking import shortened
 from tests.simulation.world import Verdict, simulated
 
-__all__ = ["ENGINES", "Engine", "Failing", "first_failing", "outcomes"]
+__all__ = ["ENGINES", "Engine", "Failing", "Looked", "first_failing", "looked_at", "outcomes"]
 
 Engine = Literal["bytewax", "flink"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+_PART: Final = 50
+"""Seeds of which a process is told at once: some seconds."""
 
 
 class Failing(NamedTuple):
@@ -50,3 +56,36 @@ def first_failing(engine: Engine, seeds: Iterable[int]) -> Failing | None:
             short = shortened(plan, lambda one: bool(simulated(one).failure))
             return Failing(seed, verdict.failure, plan, (short, simulated(short).failure))
     return None
+
+
+class Looked(NamedTuple):
+    """What came of some seeds.
+
+    Attributes:
+        seeds: how many.
+        failing: the first of them that failed.
+        endings: how their runs ended.
+    """
+
+    seeds: int
+    failing: Failing | None
+    endings: set[str]
+
+
+def looked_at(engine: Engine, seeds: range) -> Iterator[Looked]:
+    """Carry out seeds on all cores, part by part in their order."""
+    parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(_looked, repeat(engine), parts)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _looked(engine: Engine, seeds: range) -> Looked:
+    endings: set[str] = set()
+    for seed, _, verdict in outcomes(engine, seeds):
+        if verdict.failure:
+            return Looked(len(seeds), first_failing(engine, [seed]), endings)
+        endings.update(verdict.endings)
+    return Looked(len(seeds), None, endings)

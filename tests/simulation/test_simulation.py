@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("pyflink")
 
 from tests.simulation.plan import Append, Plan, Run, drawn
-from tests.simulation.seeds import ENGINES, Engine, first_failing, outcomes
+from tests.simulation.seeds import ENGINES, Engine, looked_at
 from tests.simulation.shrinking import shortened
 from tests.simulation.world import simulated
 
@@ -16,14 +16,13 @@ SEEDS = int(os.environ.get("LATECOMER_SEEDS", "100"))
 ENDINGS = {"whole", "killed", "failed with its services", "refused as gone", "refused as another"}
 
 
+@pytest.mark.timeout(300 + 3 * SEEDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_whatever_fails_and_whenever_every_output_is_there_and_right(engine: Engine) -> None:
     endings = set()
-    for seed, _, verdict in outcomes(engine, range(SEEDS)):
-        if verdict.failure:
-            found = first_failing(engine, [seed])
-            assert found is None, found.told(engine)
-        endings.update(map(in_short, verdict.endings))
+    for looked in looked_at(engine, range(SEEDS)):
+        assert looked.failing is None, looked.failing.told(engine)
+        endings.update(map(in_short, looked.endings))
     assert endings == ENDINGS  # else some of what can happen was never looked at
 
 
