@@ -1,10 +1,9 @@
 """Watches the outputs while something is done to the pipeline: for how long nothing came, and what each pod uses."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from time import monotonic, sleep
 
@@ -18,6 +17,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.now_ms = 0
+        self.is_over = False
         self._grew_ms: list[int] = []
         self._number = -1
 
@@ -50,22 +50,23 @@ def watched(pipeline: Pipeline, rate: int) -> Iterator[Watch]:
     watch = Watch()
     load = (*pipeline.fleet(), "--devices", "100", "--seed", "2")
     try:
-        with (
-            pipeline.running_in_tools(*load, "--duration", "30d", "--rate", str(rate)),
-            pipeline.running_in_tools("python3", "-", "watch", "predictions", given=_SCRIPT) as watching,
-        ):
-            threading.Thread(target=_follow, args=(watching, watch), daemon=True).start()
+        with pipeline.running_in_tools(*load, "--duration", "30d", "--rate", str(rate)):
+            threading.Thread(target=_follow, args=(pipeline, watch), daemon=True).start()
             watch.wait_until(watch.flows, "outputs under a steady load")
             yield watch
     finally:
+        watch.is_over = True
         pipeline.tool("python3", "-c", _END_LOAD)
 
 
-def _follow(watching: "subprocess.Popen[str]", watch: Watch) -> None:
-    assert watching.stdout is not None
-    with suppress(ValueError):  # closed meanwhile
-        for line in watching.stdout:
-            watch.note(line)
+def _follow(pipeline: Pipeline, watch: Watch) -> None:
+    """Until it is over: a busy API server may cut a connection, and a new one sees the topic as the old one did."""
+    while not watch.is_over:
+        with pipeline.running_in_tools("python3", "-", "watch", "predictions", given=_SCRIPT) as watching:
+            assert watching.stdout is not None
+            for line in watching.stdout:
+                if line.endswith("\n"):  # else it was cut there
+                    watch.note(line)
 
 
 _END_LOAD = """
