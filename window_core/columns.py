@@ -7,6 +7,7 @@ possible (no room, or a late event), new columns are made and the old ones stay 
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
@@ -26,6 +27,8 @@ _SPARE_ROWS_MIN: Final = 8
 _SPARE_ROWS_SHARE: Final = 4
 """New columns have room for a quarter more rows, at least 8: they are made anew once in that many events, and
 memory stays near 1.5 times the snapshot: ``latecomer bench`` prints it."""
+
+_ZERO: Final = array("q", [0])
 
 _numbers: Final = count()
 
@@ -90,15 +93,21 @@ class Columns:
         cls,
         device_id: str,
         session_ms: int,
-        times: "array[int]",
-        rows: bytearray,
         row_bytes: int,
+        parts: Sequence[Views] = (),
         origin: Origin | None = None,
     ) -> "Columns":
-        """Take these columns and add room behind them."""
-        spare_rows = max(len(times) // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)
-        times.frombytes(bytes(TIME_BYTES * spare_rows))
-        rows.extend(bytes(row_bytes * spare_rows))
+        """Columns of the rows of these parts, one behind the other, and room behind them. Each row is copied once."""
+        filled = sum(len(times) for times, _ in parts)
+        spare_rows = max(filled // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)
+        times = _ZERO * (filled + spare_rows)
+        view = memoryview(times)
+        start = 0
+        for part, _ in parts:
+            end = start + len(part)
+            view[start:end] = part
+            start = end
+        rows = bytearray().join((*(rows for _, rows in parts), bytes(row_bytes * spare_rows)))
         return cls(device_id, session_ms, times, rows, row_bytes, origin)
 
     @property
@@ -113,22 +122,19 @@ class Columns:
 
     def moved(self, start: int, end: int) -> "Columns":
         """New columns of the rows ``start`` to ``end``, with room behind them. Cost: a copy of these rows."""
-        times, rows = self._copied(start, end)
         origin = Origin(self.number, start, end, None)
-        return Columns.with_room(self.device_id, self.session_ms, times, rows, self.row_bytes, origin)
+        return Columns.with_room(self.device_id, self.session_ms, self.row_bytes, [self.between(start, end)], origin)
 
     def inserted(self, start: int, end: int, event: Event) -> "Columns":
         """New columns of the rows ``start`` to ``end`` and one late event, behind all of the same or an earlier time.
 
         Cost: O(log n) to find the row, and a copy of these rows.
         """
-        row = bisect_right(self.times, event.time_ms, start, end) - start
-        times, rows = self._copied(start, end)
-        times.insert(row, event.time_ms)
-        at = self.row_bytes * row
-        rows[at:at] = event.row
-        origin = Origin(self.number, start, end, row)
-        return Columns.with_room(self.device_id, self.session_ms, times, rows, self.row_bytes, origin)
+        place = bisect_right(self.times, event.time_ms, start, end)
+        late = memoryview(array("q", [event.time_ms])), memoryview(event.row)
+        parts = [self.between(start, place), late, self.between(place, end)]
+        origin = Origin(self.number, start, end, place - start)
+        return Columns.with_room(self.device_id, self.session_ms, self.row_bytes, parts, origin)
 
     def holds(self, start: int, end: int, event: Event) -> bool:
         """Whether one of the rows ``start`` to ``end`` has the time of the event and its readings, bit for bit."""
@@ -138,6 +144,3 @@ class Columns:
                 return True
             row += 1
         return False
-
-    def _copied(self, start: int, end: int) -> tuple["array[int]", bytearray]:
-        return self.times[start:end], self.rows[self.row_bytes * start : self.row_bytes * end]

@@ -272,7 +272,7 @@ class DeviceWindow:
         """Have room for one more event; the first event of a device opens a session."""
         assert event.device_id == self._device_id  # looked at now and then: each time would cost 2 % of an event
         if self._is_empty():
-            self._columns = Columns.with_room(self._device_id, arrival_ms, array("q"), bytearray(), len(event.row))
+            self._columns = Columns.with_room(self._device_id, arrival_ms, len(event.row))
             self._accepted_ms = arrival_ms
             self._due_ms = self._next_due_ms()
         else:

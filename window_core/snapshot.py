@@ -4,7 +4,6 @@ Layout, little-endian: magic and version, the number of sensors, the numbers of 
 the times (int64), the rows (float32), CRC-32 of all before it. The same state gives the same bytes on every engine.
 """
 
-from array import array
 from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -105,9 +104,7 @@ def decoded_snapshot(data: bytes) -> Snapshot:
             raise SnapshotError("the snapshot is damaged: its checksum does not match its content")
         at = _HEADER.size + id_size
         device_id = str(view[_HEADER.size : at], "utf-8")
-        times = array("q")
         rows_at = at + TIME_BYTES * events
-        times.frombytes(view[at:rows_at])
-        rows = bytearray(view[rows_at:body_size])
-    columns = Columns.with_room(device_id, session_ms, times, rows, row_bytes)
+        held = view[at:rows_at].cast("q"), view[rows_at:body_size]
+        columns = Columns.with_room(device_id, session_ms, row_bytes, [held])
     return Snapshot(device_id, session_ms, accepted_ms, ticked_ms, seq, columns, 0, events)
