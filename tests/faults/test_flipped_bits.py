@@ -4,19 +4,15 @@ import shutil
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.topics import Topics
-from tests.faults.figures import ON_DEMAND, OTHERS
+from tests.faults.figures import OTHERS
 from tests.faults.watched_run import WatchedRun
 
 
 def test_a_flipped_bit_costs_no_output(
     engine: str, topics: Topics, kafka_pipelines: KafkaPipelines, tmp_path: Path
 ) -> None:
-    if engine == "flink" and not ON_DEMAND:
-        pytest.skip("Flink's positions have no checksum: looked at on demand, by python -P -m tests.faults")
     random, refused = Random(OTHERS), 0
     with WatchedRun(engine, topics, kafka_pipelines, tmp_path, times=OTHERS) as run:
         for _ in range(OTHERS):
