@@ -10,7 +10,7 @@ from dataflows.connectors.locations import STANDARD, Locations, is_kafka
 from dataflows.pipeline.metrics import Metrics
 from runtime.terminal import Terminal
 
-__all__ = ["print_summary"]
+__all__ = ["RejectionsSoFar", "print_summary"]
 
 _SCRIPT: Final = Path(__file__).parents[1] / "latecomer"
 """The command of a checkout; an installed package has one on the PATH."""
@@ -39,8 +39,32 @@ def print_summary(console: Terminal, metrics: Metrics, locations: Locations, sec
                 console.tell(line, name=" ")
     if command := _report_command(locations):
         console.tell(command, name="to look at them")
-    for warning in _warnings(metrics):
+    for warning in (*_warnings(metrics).values(), *metrics.warnings.values()):
         console.warn(warning)
+
+
+class RejectionsSoFar:
+    """Tells, now and then, what a run that goes on has rejected so far, and what looks wrong."""
+
+    def __init__(self, console: Terminal, metrics: Metrics) -> None:
+        """Nothing has been told. Warnings that the metrics say themselves are not told again."""
+        self._console = console
+        self._metrics = metrics
+        self._told = metrics.by_reason()
+        self._warned: set[str] = set()
+
+    def tell(self) -> None:
+        """Counts and commonest causes, if there are rejections since the last time; each warning once."""
+        rejected = self._metrics.by_reason()
+        if rejected != self._told:
+            self._told = rejected
+            self._console.tell(_counts(rejected), name="rejections")
+            for line in _causes(self._metrics):
+                self._console.tell(line, name=" ")
+        for kind, warning in _warnings(self._metrics).items():
+            if kind not in self._warned:
+                self._warned.add(kind)
+                self._console.warn(warning)
 
 
 def _report_command(locations: Locations) -> str | None:
@@ -63,26 +87,30 @@ def _program() -> str:
     return quote(path if os.sep in path else f"./{path}")
 
 
-def _warnings(metrics: Metrics) -> Iterator[str]:
+def _warnings(metrics: Metrics) -> dict[str, str]:
+    """What the counts warn of, by its kind."""
+    found: dict[str, str] = {}
     clamped = metrics.total("latecomer_arrivals_clamped_total")
     if clamped:
-        yield f"{clamped:,} arrivals went back and were clamped to the clock of their partition"
+        found["clamped"] = f"{clamped:,} arrivals went back and were clamped to the clock of their partition"
     jumps = metrics.total("latecomer_arrival_jumps_total")
     if jumps:
-        yield (
+        found["jumps"] = (
             f"{jumps:,} arrivals by producers' clocks went ahead by a day or more at once: a wrong clock may have "
             "expired the windows of other devices; use the broker's timestamps (LogAppendTime), and give each line of "
             "a file an arrival"
         )
     rejected = metrics.by_reason()
     if rejected["TOO_LATE"] > metrics.total("latecomer_records_total") * _TOO_LATE_SHARE:
-        yield (
+        found["too late"] = (
             f"{rejected['TOO_LATE']:,} events were TOO_LATE, more than one in ten: a longer --interval keeps events "
             "for longer; also look at the unit and the zone of their times, and for a device with a wrong clock"
         )
     if rejected["WINDOW_FULL"]:
-        yield f"{rejected['WINDOW_FULL']:,} events found their window full: --max-events says how many one may hold"
-    yield from metrics.warnings.values()
+        found["window full"] = (
+            f"{rejected['WINDOW_FULL']:,} events found their window full: --max-events says how many one may hold"
+        )
+    return found
 
 
 def _causes(metrics: Metrics) -> Iterator[str]:

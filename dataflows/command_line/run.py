@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event as Flag
@@ -25,7 +25,7 @@ from dataflows.services.embedded import services_of
 from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings, run_options, write_record
 from dataflows.simulated_fleet import SimulatedFleet
-from dataflows.summary import print_summary
+from dataflows.summary import RejectionsSoFar, print_summary
 from runtime.metrics_server import MetricsServer
 from runtime.options import GroupedCommand
 from runtime.pinned_packages import moved_packages
@@ -34,6 +34,9 @@ from runtime.terminal import Terminal
 __all__ = ["run"]
 
 _REFRESH_S: Final = 0.2
+
+_TELL_EVERY_S: Final = 10.0
+"""Often enough for whoever has just started a run, and no flood in a log file."""
 
 _REQUIREMENTS: Final = Path(__file__).parents[2] / "requirements"
 """Of a checkout; an installed package has none."""
@@ -79,7 +82,11 @@ def run(**options: Any) -> None:
         if settings.amendments.amend is not None:
             stack.enter_context(amended(settings, services, messages.warn))
         start = perf_counter()
-        with _progress(messages, metrics, log), _parquet_at_the_end(locations) as files:
+        with (
+            _progress(messages, metrics),
+            _rejections_so_far(messages, metrics, settings),
+            _parquet_at_the_end(locations) as files,
+        ):
             _run_engine(settings, files, services, metrics, log)
         seconds = perf_counter() - start
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
@@ -136,26 +143,48 @@ def _parquet_at_the_end(locations: Locations) -> Iterator[Locations]:
 
 
 @contextmanager
-def _progress(messages: Terminal, metrics: Metrics, log: Log) -> Iterator[None]:
+def _rejections_so_far(messages: Terminal, metrics: Metrics, settings: RunSettings) -> Iterator[None]:
+    """Tells what a run without an end rejects; that of one with an end stands in its summary."""
+    if settings.log.has_end or messages.quiet:
+        yield
+        return
+    so_far = RejectionsSoFar(messages, metrics)
+    with _repeated(so_far.tell, _TELL_EVERY_S):
+        yield
+
+
+@contextmanager
+def _progress(messages: Terminal, metrics: Metrics) -> Iterator[None]:
     """Shows on a terminal how far the run has come."""
     if not messages.is_terminal or messages.quiet:
         yield
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    ended = Flag()
     with Progress(*columns, console=messages, transient=True) as progress:
         task = progress.add_task("starting", total=None)
 
         def show() -> None:
-            while not ended.wait(_REFRESH_S):
-                records = metrics.value("latecomer_records_total")
-                evaluations = sum(metrics.by_cause().values())
-                progress.update(task, description=f"{records:,} records, {evaluations:,} evaluations")
+            records = metrics.value("latecomer_records_total")
+            evaluations = sum(metrics.by_cause().values())
+            progress.update(task, description=f"{records:,} records, {evaluations:,} evaluations")
 
-        thread = Thread(target=show, daemon=True)
-        thread.start()
-        try:
+        with _repeated(show, _REFRESH_S):
             yield
-        finally:
-            ended.set()
-            thread.join()
+
+
+@contextmanager
+def _repeated(step: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Takes a step again and again, until it is left."""
+    ended = Flag()
+
+    def repeat() -> None:
+        while not ended.wait(every_s):
+            step()
+
+    thread = Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

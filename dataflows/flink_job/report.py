@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from time import sleep
-from typing import Final
+from typing import Any, Final
 
 from dataflows.pipeline.first_records import LOOKED_AT, InputError, no_event
 from dataflows.pipeline.metrics import Metrics
@@ -14,7 +14,7 @@ from dataflows.settings import RunSettings
 
 __all__ = [
     "REPORT_VARIABLE",
-    "add_report",
+    "JobReports",
     "begin_reports",
     "begins_without_event",
     "has_read_all",
@@ -39,20 +39,34 @@ def report_file(folder: Path) -> Path:
     return folder / "report.json"
 
 
-def add_report(metrics: Metrics, folder: Path) -> None:
-    """Count what the job counted."""
-    metrics.add(json.loads(report_file(folder).read_text()))
+class JobReports:
+    """Counts in a run what its job reports."""
+
+    def __init__(self, metrics: Metrics, folder: Path) -> None:
+        """Nothing is reported yet.
+
+        Args:
+            metrics: of the run.
+            folder: of the run, see ``report_file``.
+        """
+        self._metrics = metrics
+        self._file = report_file(folder)
+        self._last: dict[str, Any] | None = None
+
+    def take(self) -> None:
+        """Count what the job has counted since the last time."""
+        with suppress(FileNotFoundError):  # it has not reported yet
+            report = json.loads(self._file.read_text())
+            self._metrics.add(report, self._last)
+            self._last = report
 
 
-def begins_without_event(folder: Path, name: str) -> bool:
+def begins_without_event(metrics: Metrics, name: str) -> bool:
     """Whether no record that the job has counted so far holds an event.
 
     Raises:
         InputError: neither do as many as are enough to stop a run.
     """
-    metrics = Metrics()
-    with suppress(FileNotFoundError):  # it has not reported yet
-        add_report(metrics, folder)
     records = metrics.records_without_event()
     if records >= LOOKED_AT and metrics.first_look is not None:
         raise InputError(no_event(name, metrics.first_look))

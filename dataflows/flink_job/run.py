@@ -18,7 +18,7 @@ from dataflows.connectors.log import Log
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
-from dataflows.flink_job.report import REPORT_VARIABLE, add_report, begins_without_event, has_read_all, report_file
+from dataflows.flink_job.report import REPORT_VARIABLE, JobReports, begins_without_event, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, newest_state, stop_with_savepoint
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
@@ -97,10 +97,9 @@ def run_on_flink(settings: RunSettings, locations: Locations, services: Services
             if job.metrics_port is not None:
                 say(f"metrics: http://127.0.0.1:{job.metrics_port}/metrics")
         try:
-            _run_job(job, folder, looks=not resumes)
+            _run_job(job, folder, metrics, looks=not resumes)
         except JobError as error:  # Flink tells of a full disk in other words, or in none
             raise _write_error(locations, settings) or error from None
-        add_report(metrics, folder)
         if resumes:
             metrics.first_look = None
 
@@ -195,7 +194,7 @@ def _with_frames(log: FileLog, job: RunSettings, folder: Path) -> RunSettings:
     return changed(job, input=str(frames), until_ms=until_ms, **own_form)
 
 
-def _run_job(settings: RunSettings, folder: Path, *, looks: bool) -> None:
+def _run_job(settings: RunSettings, folder: Path, metrics: Metrics, *, looks: bool) -> None:
     output = folder / "job.txt"
     with output.open("wb") as written:
         process = subprocess.Popen(
@@ -207,7 +206,7 @@ def _run_job(settings: RunSettings, folder: Path, *, looks: bool) -> None:
             start_new_session=True,
         )
         try:
-            status = _status_of(process, settings, folder, looks=looks)
+            status = _status_of(process, settings, folder, metrics, looks=looks)
         except BaseException:
             process.terminate()
             process.wait(_STOP_WITHIN_S)
@@ -216,7 +215,9 @@ def _run_job(settings: RunSettings, folder: Path, *, looks: bool) -> None:
         raise JobError(f"the job failed: {first_cause(output.read_text(errors='replace'))}")
 
 
-def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path, *, looks: bool) -> int:
+def _status_of(
+    process: "subprocess.Popen[bytes]", settings: RunSettings, folder: Path, metrics: Metrics, *, looks: bool
+) -> int:
     """Wait for the end of the job: one that has read all of a bounded log and has a state is stopped with a savepoint.
 
     An interrupt stops one without an end in that way, a second one ends it at once.
@@ -225,6 +226,7 @@ def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder
         process: the job's.
         settings: of the job.
         folder: where it reports.
+        metrics: what its reports are counted in.
         looks: whether its first records have to hold an event.
     Raises:
         JobError: the state could not be saved.
@@ -232,15 +234,19 @@ def _status_of(process: "subprocess.Popen[bytes]", settings: RunSettings, folder
     """
     address = f"http://127.0.0.1:{settings.web_port}"
     savepoints = (folder if settings.state.folder is None else Path(settings.state.folder)) / SAVEPOINTS
+    reports = JobReports(metrics, folder)
     try:
         while (status := _status_within(_LOOK_EVERY_S, process)) is None and not has_read_all(folder):
-            looks = looks and begins_without_event(folder, f"--input {settings.log.input}")
+            reports.take()
+            looks = looks and begins_without_event(metrics, f"--input {settings.log.input}")
         if status is None:
             _save_and_stop(process, address, savepoints)
     except KeyboardInterrupt:
         if settings.log.has_end or not stop_with_savepoint(address, savepoints):
             raise
-    return process.wait()
+    status = process.wait()
+    reports.take()
+    return status
 
 
 def _save_and_stop(process: "subprocess.Popen[bytes]", address: str, savepoints: Path) -> None:

@@ -159,16 +159,24 @@ class Metrics:
             causes = list(self._causes.values())
         return {"counts": counts, "warnings": self.warnings, "causes": causes, "first_look": self.first_look}
 
-    def add(self, report: dict[str, Any]) -> None:
-        """Count what another process counted, and warn of what it warned of."""
+    def add(self, report: dict[str, Any], before: dict[str, Any] | None = None) -> None:
+        """Count what another process counted, and warn of what it warned of.
+
+        Args:
+            report: of that process.
+            before: an earlier report of it, which was added.
+        """
+        counted = {} if before is None else {_place(*count): count[2] for count in before["counts"]}
         for name, labels, number in report["counts"]:
             counter = self._counters[name]
-            (counter.labels(**labels) if labels else counter).inc(number)
+            more = number - counted.get(_place(name, labels, number), 0)
+            (counter.labels(**labels) if labels else counter).inc(more)
         self.first_look = self.first_look or report["first_look"]
         for kind, warning in report["warnings"].items():
             self.warn(kind, warning)
+        known = {} if before is None else {(reason, cause): number for reason, cause, number, _ in before["causes"]}
         for reason, cause, number, example in report["causes"]:
-            self.caused(reason, cause, example, number)
+            self.caused(reason, cause, example, number - known.get((reason, cause), 0))
 
     def records_without_event(self) -> int:
         """How many records were read, if none of them held an event; else 0."""
@@ -191,6 +199,11 @@ class Metrics:
     def by_reason(self) -> dict[str, int]:
         """Rejections by reason."""
         return {reason: self.value("latecomer_rejections_total", reason=reason) for reason in REASONS}
+
+
+def _place(name: str, labels: dict[str, str], _: float) -> tuple[str, ...]:
+    """What a count in a report is of."""
+    return name, *sorted(labels.values())
 
 
 def metric_names() -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from dataflows import summary
 from dataflows.connectors.locations import Locations
 from dataflows.pipeline.metrics import Metrics
-from dataflows.summary import print_summary
+from dataflows.summary import RejectionsSoFar, print_summary
 from runtime.terminal import Terminal
 
 FILES = Locations("events.jsonl", "out/predictions.jsonl", "out/rejections.jsonl", makes_sample=False)
@@ -113,3 +113,35 @@ def test_each_warning_of_the_run_is_told_again() -> None:
     metrics.warn("two", "the second")
     metrics.warn("one", "the first once more")
     assert lines(metrics)[5:] == ["warning: the first [bold]", "warning: the second"]
+
+
+def test_a_run_that_goes_on_tells_what_it_rejects_when_there_is_more() -> None:
+    file, metrics = StringIO(), Metrics()
+    metrics.records.inc(100)
+    so_far = RejectionsSoFar(Terminal(file=file), metrics)
+    so_far.tell()
+    assert file.getvalue() == ""
+    metrics.rejections.labels("INVALID").inc(2)
+    metrics.caused("INVALID", "time in time", "0/7", 2)
+    so_far.tell()
+    so_far.tell()
+    assert file.getvalue().splitlines() == [
+        "rejections      2: INVALID 2",
+        "                INVALID, most often (2): time in time; the first is 0/7",
+    ]
+
+
+def test_a_run_that_goes_on_warns_of_each_kind_once() -> None:
+    file, metrics = StringIO(), Metrics()
+    metrics.records.inc(100)
+    metrics.warn("kind", "the metrics say this themselves")
+    so_far = RejectionsSoFar(Terminal(file=file), metrics)
+    for _ in range(3):
+        metrics.rejections.labels("TOO_LATE").inc(20)
+        so_far.tell()
+    told = file.getvalue().splitlines()
+    assert [line for line in told if line.startswith("rejections")] == [
+        f"rejections      {number}: TOO_LATE {number}" for number in (20, 40, 60)
+    ]
+    assert len([line for line in told if line.startswith("warning: 20 events were TOO_LATE")]) == 1
+    assert len(told) == 4

@@ -6,7 +6,7 @@ import pytest
 
 from dataflows.flink_job.report import (
     REPORT_VARIABLE,
-    add_report,
+    JobReports,
     begin_reports,
     has_read_all,
     report_file,
@@ -32,9 +32,32 @@ def test_the_run_counts_and_warns_as_its_job_did(folder: Path) -> None:
     report_now(job)
     run = Metrics(said.append)
     run.records.inc(10)
-    add_report(run, folder)
+    JobReports(run, folder).take()
     assert run.value("latecomer_records_total") == 13
     assert run.by_reason()["TOO_LATE"] == 2
+    assert said == ["a warning"]
+
+
+def test_what_a_job_reports_while_it_goes_on_is_counted_once(folder: Path) -> None:
+    job, said = Metrics(), []
+    run = Metrics(said.append)
+    reports = JobReports(run, folder)
+    reports.take()  # nothing is there yet
+    assert run.value("latecomer_records_total") == 0
+    for number in range(1, 4):
+        job.records.inc(5)
+        job.clamped.labels("0").inc()
+        job.clamped.labels("1").inc(2)
+        job.caused("INVALID", "key", f"0/{number}")
+        job.caused("INVALID", f"time {number}", f"1/{number}")
+        job.warn("kind", "a warning")
+        report_now(job)
+        for _ in range(2):
+            reports.take()
+        assert run.value("latecomer_records_total") == 5 * number
+        assert run.value("latecomer_arrivals_clamped_total", partition="1") == 2 * number
+        assert run.commonest_cause("INVALID") == ("INVALID", "key", number, "0/1")
+    assert run.report()["causes"] == job.report()["causes"]
     assert said == ["a warning"]
 
 
@@ -43,7 +66,7 @@ def test_the_last_report_counts_and_no_half_of_one_is_left(folder: Path) -> None
     for _ in range(2):
         job.records.inc(5)
         report_now(job)
-    add_report(run, folder)
+    JobReports(run, folder).take()
     assert run.value("latecomer_records_total") == 10
     assert [path.name for path in folder.iterdir()] == [report_file(folder).name]
 
