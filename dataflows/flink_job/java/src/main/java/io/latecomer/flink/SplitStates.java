@@ -5,6 +5,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.zip.CRC32;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplitSerializer;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
@@ -12,11 +14,11 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.Uuid;
 
 /**
  * Splits as bytes: the id of their topic, the sensors of its events and the clock of the partition,
- * then what the connector writes. A split that is restored, or handed to a reader, ends where this
- * run ends.
+ * then what the connector writes, and the CRC-32 of all that. A split that is restored, or handed
+ * to a reader, ends where this run ends.
  */
 final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit> {
-  private static final int VERSION = 1_002; // far from the connector's own
+  private static final int VERSION = 1_003; // far from the connector's own
 
   private final SimpleVersionedSerializer<KafkaPartitionSplit> serializer;
   private final TopicLog log;
@@ -44,8 +46,15 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
               : log.firstClockMs(split.getPartition()));
       output.writeInt(serializer.getVersion());
       output.write(serializer.serialize(split));
+      output.writeInt(checksum(bytes.toByteArray(), bytes.size()));
     }
     return bytes.toByteArray();
+  }
+
+  private static int checksum(byte[] bytes, int size) {
+    CRC32 checksum = new CRC32();
+    checksum.update(bytes, 0, size);
+    return (int) checksum.getValue();
   }
 
   /** A split as it was saved, whatever run it is of. */
@@ -59,14 +68,21 @@ final class SplitStates implements SimpleVersionedSerializer<KafkaPartitionSplit
       }
       if (version < VERSION) {
         throw new IOException(
-            "the state was saved by an earlier version, without the sensors of its events: start anew"
-                + " with another state");
+            "the state was saved by an earlier version, without a checksum of its positions: start"
+                + " anew with another state");
+      }
+      int size = serialized.length - Integer.BYTES;
+      if (size < 0 || ByteBuffer.wrap(serialized).getInt(size) != checksum(serialized, size)) {
+        throw new IOException(
+            "the state is damaged: the checksum of a position does not match its content");
       }
       DataInputStream input = new DataInputStream(new ByteArrayInputStream(serialized));
       Uuid id = new Uuid(input.readLong(), input.readLong());
       String sensors = input.readUTF();
       long clockMs = input.readLong();
-      KafkaPartitionSplit split = serializer.deserialize(input.readInt(), input.readAllBytes());
+      KafkaPartitionSplit split =
+          serializer.deserialize(
+              input.readInt(), input.readNBytes(input.available() - Integer.BYTES));
       return new Saved(id, sensors, clockMs, split);
     }
 

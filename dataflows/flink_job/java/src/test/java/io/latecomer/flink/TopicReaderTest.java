@@ -1,5 +1,6 @@
 package io.latecomer.flink;
 
+import static io.latecomer.flink.SplitStatesTest.through;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -18,7 +19,6 @@ import org.apache.flink.api.connector.source.SourceOutput;
 import org.apache.flink.api.connector.source.SourceReader;
 import org.apache.flink.api.connector.source.SourceReaderContext;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
-import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplitSerializer;
 import org.apache.flink.core.io.InputStatus;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
@@ -27,14 +27,13 @@ import org.junit.jupiter.api.Test;
 
 /** The clocks of partitions between the connector's reader, played by a script, and Flink. */
 final class TopicReaderTest {
-  private static final String ID = "7t3vC4IWfusNtNpffvQS/+";
-  private static final String OTHER_ID = "7t3vC4IWfusNtNpffvQSsQ";
+  static final String ID = "7t3vC4IWfusNtNpffvQS/+";
 
   private final Script script = new Script();
   private final Flink flink = new Flink();
   private final List<Object> told = new ArrayList<>();
 
-  private static TopicLog log(String id, Long untilMs, Long endMs, String endedFile) {
+  static TopicLog log(String id, Long untilMs, Long endMs, String endedFile) {
     return new TopicLog(
         "kafka://b:1/t", "t", id, 2, true, "a,b?", "100,100", untilMs, endMs, null, endedFile);
   }
@@ -50,14 +49,6 @@ final class TopicReaderTest {
                   return null;
                 });
     return new TopicReader(script, context, log);
-  }
-
-  /** Splits as they come from the enumerator, or from a state: through the serializer. */
-  private static KafkaPartitionSplit through(TopicLog log, TopicLog next, KafkaPartitionSplit split)
-      throws IOException {
-    SplitStates states = new SplitStates(new KafkaPartitionSplitSerializer(), log);
-    return new SplitStates(new KafkaPartitionSplitSerializer(), next)
-        .deserialize(states.getVersion(), states.serialize(split));
   }
 
   private static KafkaPartitionSplit assigned(TopicLog log, int partition, long offset)
@@ -148,55 +139,6 @@ final class TopicReaderTest {
         "kafka://b:1/t, partition 1: the records from offset 17 on are gone, by retention or with"
             + " the topic; they cannot be made up for, so start anew with another --state",
         error.getMessage());
-  }
-
-  @Test
-  void theStateOfAnotherTopicOrOfAnotherVersionIsRefused() throws Exception {
-    TopicLog log = log(ID, null, null, null);
-    KafkaPartitionSplit split = new KafkaPartitionSplit(new TopicPartition("t", 0), 5);
-    Exception anew =
-        assertThrows(IOException.class, () -> through(log(OTHER_ID, null, null, null), log, split));
-    assertEquals(
-        "the state is of another topic that was named t: it was deleted and made anew, so start"
-            + " anew with another state",
-        anew.getMessage());
-    KafkaPartitionSplit elsewhere = new KafkaPartitionSplit(new TopicPartition("u", 0), 5);
-    Exception name = assertThrows(IOException.class, () -> through(log, log, elsewhere));
-    assertEquals("the state is of the topic u, and the run reads t", name.getMessage());
-    TopicLog others =
-        new TopicLog("kafka://b:1/t", "t", ID, 2, true, "b,a", null, null, null, null, null);
-    Exception sensors = assertThrows(IOException.class, () -> through(others, log, split));
-    assertEquals("the state is of a run with --sensors b,a, not a,b?", sensors.getMessage());
-    KafkaPartitionSplitSerializer old = new KafkaPartitionSplitSerializer();
-    SplitStates states = new SplitStates(old, log);
-    Exception version =
-        assertThrows(
-            IOException.class, () -> states.deserialize(old.getVersion(), old.serialize(split)));
-    assertEquals(
-        "the state was saved by an earlier version, without the sensors of its events: start"
-            + " anew with another state",
-        version.getMessage());
-    Exception newer =
-        assertThrows(
-            IOException.class,
-            () -> states.deserialize(states.getVersion() + 1, states.serialize(split)));
-    assertEquals(
-        "the state was saved by a newer version: use the release that wrote it",
-        newer.getMessage());
-  }
-
-  @Test
-  void aRestoredSplitEndsWhereItsRunEnds() throws Exception {
-    TopicLog next =
-        new TopicLog(
-            "kafka://b:1/t", "t", ID, 2, true, "a,b?", "100,300", null, null, null, "/ended");
-    KafkaPartitionSplit restored =
-        through(
-            log(ID, null, null, null),
-            next,
-            new KafkaPartitionSplit(new TopicPartition("t", 1), 50, 100));
-    assertEquals(300, restored.getStoppingOffset().orElseThrow());
-    assertEquals(50, restored.getStartingOffset());
   }
 
   @Test
