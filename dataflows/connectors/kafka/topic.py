@@ -34,6 +34,9 @@ _ASK_AGAIN_S: Final = 1.0
 
 _PAUSE_S: Final = 0.1
 
+_TOPICS_FOLLOW_S: Final = 5.0
+"""How long a broker that was away may lack a topic: whoever starts one makes its topics once it answers."""
+
 _AWAY: Final = frozenset(
     {
         KafkaError._TIMED_OUT,
@@ -46,6 +49,8 @@ _AWAY: Final = frozenset(
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     }
 )
+
+_NO_TOPIC: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 
 _NO_ID: Final = str(Uuid(0, 0))
 
@@ -210,12 +215,16 @@ class TopicReader:
         say_s = monotonic() + _ASK_AGAIN_S
         give_up_s = monotonic() + self._wait_ms / 1000
         has_said = False
+        missing_until_s = 0.0
         while True:
             try:
                 return question().result()
             except KafkaException as error:
                 self._client.poll(0)
-                self._check(error.args[0])
+                if error.args[0].code() in _AWAY:
+                    missing_until_s = monotonic() + _TOPICS_FOLLOW_S
+                if error.args[0].code() not in _NO_TOPIC or monotonic() >= min(missing_until_s, give_up_s):
+                    self._check(error.args[0])
             self._check(self._seen)
             if monotonic() >= give_up_s:
                 reason = f": {self._seen.str()}" if self._seen else ""
@@ -233,7 +242,7 @@ class TopicReader:
         if error is None or error.code() in _AWAY:
             return
         where = f"{self._flag} {self._location}"
-        if error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
+        if error.code() in _NO_TOPIC:
             making = _making(self._location, self._made_with)
             raise SettingsError(f"{where}: there is no such topic; create it with {making}")
         if error.code() in _NOT_LET_IN:

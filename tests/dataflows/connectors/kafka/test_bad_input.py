@@ -1,17 +1,25 @@
 """What cannot work is said in one line, before anything starts or when it shows."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from threading import Event
+from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from dataflows.connectors.kafka import topic_watch
 from dataflows.connectors.kafka.client import BrokerError, kafka_location
-from dataflows.kafka_broker.broker import Broker
+from dataflows.connectors.kafka.topic import TopicReader
+from dataflows.kafka_broker.broker import Broker, running_broker
+from dataflows.kafka_broker.topics import make_topics
 from runtime.errors import SettingsError
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
 from tests.dataflows.connectors.kafka.logs import SPEC, START_MS, fleet_lines
 from tests.dataflows.connectors.kafka.topics import PASSWORD, USER, Topics, records_of
+from tests.interop.page import free_ports
 
 
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(
@@ -23,6 +31,33 @@ def test_a_missing_topic_is_named_with_the_command_that_makes_it(
             SettingsError, match=r"there is no such topic; create it with kafka-topics.sh .*--topic missing"
         ):
             kafka_pipelines.run(spec=SPEC, **places)
+
+
+def test_a_broker_that_comes_up_may_get_its_topics_a_moment_later(
+    has_broker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [port] = free_ports(["any"]).values()
+    found_missing = Event()
+    location = kafka_location("--output", f"kafka://127.0.0.1:{port}/t")
+    said: Queue[str] = Queue()
+    reader = TopicReader("--output", location, {}, 60_000, said.put)
+    ask = reader._client.describe_topics
+
+    def noted_ask(*arguments: Any, **options: Any) -> Any:
+        answers = ask(*arguments, **options)
+        error = answers["t"].exception()
+        if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            found_missing.set()
+        return answers
+
+    monkeypatch.setattr(reader._client, "describe_topics", noted_ask)
+    with ThreadPoolExecutor(1) as pool:
+        traits = pool.submit(reader.traits)
+        assert said.get(timeout=60).startswith("waiting for the Kafka broker")
+        with running_broker(None, int(port)) as broker:
+            assert found_missing.wait(60)
+            make_topics(broker.address, {"t": {}}, 3)
+            assert traits.result(60).partitions == 3
 
 
 def test_a_broker_that_is_not_there_is_waited_for_and_then_given_up(kafka_pipelines: KafkaPipelines) -> None:
