@@ -20,7 +20,7 @@ from dataflows.replay.replay import Replay
 from dataflows.services.embedded import services_here
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
-from runtime.options import GroupedCommand
+from runtime.options import GroupedCommand, is_given
 from runtime.settings import setting, taken
 from runtime.terminal import Terminal
 from runtime.written_files import naming
@@ -74,7 +74,8 @@ def explain(moment: str, **options: Any) -> None:
 
     Shows the event and how late it was, the window, what each feature is made of, what was rejected nearby, and what
     belongs into the window but arrived later, with the prediction that there would be with it. The settings are those
-    that the run left beside its predictions, unless options say otherwise.
+    that the run left beside its predictions (`--output`), unless options say otherwise; with --input alone, the options
+    and their defaults hold.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     messages = Terminal(stderr=True, quiet=options["quiet"])
@@ -82,7 +83,8 @@ def explain(moment: str, **options: Any) -> None:
     asked = moment_of(moment, own.at_ms)
     if own.rows is not None and (Path(own.rows).is_dir() or not Path(own.rows).parent.is_dir()):
         raise SettingsError(f"--rows {own.rows} is no file in a folder that exists")
-    settings = RunSettings.of_replay(**recorded(options, messages.warn))
+    has_own_log = is_given("input") and not is_given("predictions")  # then the record is of another run
+    settings = RunSettings.of_replay(**(options if has_own_log else recorded(options, messages.warn)))
     with messages.status("reading the log"):
         replay, history = _found(settings, asked, messages)
     sensors = settings.log.layout.sensors

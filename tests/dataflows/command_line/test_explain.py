@@ -150,7 +150,7 @@ def test_a_rejected_record_is_explained_with_the_window_that_did_not_take_it(
     [
         (("0/5",), "0/5 holds no event: it is a heartbeat, a header, a blank line"),
         (("0/12",), "no record has this position; the nearest record is 0/11"),
-        (("7/0",), "it has 1 partitions"),
+        (("7/0",), "its partitions are 0 to 0"),
         (("d1/1587920400000/9",), "the last evaluation of this session is d1/1587920400000/4"),
         (("d1/5/0",), "the nearest sessions and their evaluations: 1587920400000/0 to 4"),
         (("d3/5/0",), "there is no such device; there are d1, d2"),
@@ -191,6 +191,15 @@ def test_a_person_sees_the_window_drawn(small: Path, services: tuple[str, ...]) 
     [drawn] = [line for line in said.splitlines() if line.startswith("sensor1")]
     assert "1 to 30, mean 11" in drawn
     assert (drawn.count("█"), drawn.count("▁")) == (1, 2)
+
+
+def test_the_settings_of_another_run_do_not_hold_for_a_log_that_is_named(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "latecomer-output").mkdir()
+    (tmp_path / "latecomer-output" / "predictions.jsonl.run.toml").write_text('interval = "1ms"\ntick = "0"\n')
+    (tmp_path / "its.toml").write_text(f'input = "{small / "events.jsonl"}"\ntick = "1h"\n')
+    finished = latecomer_here("explain", "0/3", "--config", "its.toml", "--without-services", "--json", cwd=tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert json.loads(finished.stdout)["window"]["events"] == 3
 
 
 def test_in_a_topic_the_device_is_found_in_its_partition_and_what_is_gone_is_told(
