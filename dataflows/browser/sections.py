@@ -32,12 +32,13 @@ _DELAYS: Final = (
     (24 * 3_600_000, "10 h to 1 d"),
 )
 _LONGEST: Final = "over 1 d"
+_NONE_LATE: Final = "No event was late."
 
 
 def lateness_figures(outputs: Outputs, devices: pl.DataFrame, steps: TimeSteps) -> list[Figure]:
     """How late events came: distribution, over time, by device."""
     late = _late(outputs)
-    over_time = steps.counts(late, "name", _LATE)
+    delays, over_time = (_delays(late), steps.counts(late, "name", _LATE).rows()) if len(late) else ([], [])
     worst = devices.filter(pl.col("late_share") > 0).sort("late_share", "device", descending=[True, False])
     worst = worst.head(_DEVICES_DRAWN).with_columns(
         (pl.col(name) / pl.col("records")).alias(f"{name}_share") for name in _LATE
@@ -51,16 +52,18 @@ def lateness_figures(outputs: Outputs, devices: pl.DataFrame, steps: TimeSteps) 
             "How long late events were under way",
             f"Late and TOO_LATE events by their delay: arrival less time of the event. {_behind(outputs)}",
             [Column("delay", "delay", "text"), *map(_count, _LATE)],
-            _delays(late),
+            delays,
             bars("delay", _LATE, len(_DELAYS) + 1, "events"),
+            _NONE_LATE,
         ),
         Figure(
             "lateness-over-time",
             "Late events over time",
             "By arrival.",
             [Column("time", "from", "time"), *map(_count, _LATE)],
-            over_time.rows(),
+            over_time,
             bars_over_time(_LATE),
+            _NONE_LATE,
         ),
         Figure(
             "lateness-by-device",
@@ -69,7 +72,7 @@ def lateness_figures(outputs: Outputs, devices: pl.DataFrame, steps: TimeSteps) 
             [_DEVICE, *(Column(name, name, "share") for name in _LATE), _RECORDS],
             drawn.rows(),
             bars("device", _LATE, len(drawn), "share of records", percent=True),
-            "No event was late.",
+            _NONE_LATE,
         ),
     ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from dataflows.replay.comparison import Comparison
+from dataflows.replay.explanation_text import instant_text
 from dataflows.replay.lateness_lab import LabRow
 from runtime.durations import duration_text
 
@@ -72,7 +73,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     yield f"predictions    {comparison.moves.pairs:>10,} in both"
     yield from (f"               {line}" for line in comparison.moves.lines())
     for device_id, (moved, pair) in _worst(comparison):
-        place = pair.position if pair.position is not None else f"its tick at {pair.as_of_ms}"
+        place = pair.position if pair.position is not None else f"its tick at {instant_text(pair.as_of_ms)}"
         yield f"device         {device_id}: {comparison.moved[device_id]:,} moved, furthest by {moved:.9g} at {place}"
 
 
@@ -106,9 +107,10 @@ def runs_lines(comparison: "RunComparison") -> Iterator[str]:
     yield f"               {comparison.only_second:>10,} in the second only"
     yield from (f"               {line}" for line in comparison.moves.lines())
     for row in comparison.differing.head(_DEVICES).iter_rows(named=True):
-        place = row["position"] if row["position"] is not None else f"its tick at {row['as_of']:%Y-%m-%dT%H:%M:%S.%fZ}"
+        as_of_ms = round(row["as_of"].timestamp() * 1000)
+        place = row["position"] if row["position"] is not None else f"its tick at {instant_text(as_of_ms)}"
         moved = "not to be compared" if row["moved"] is None else f"{row['moved']:.9g}"
-        yield f"furthest       device {row['device_id']} at {place}: {moved}"
+        yield f"furthest       {row['device_id']} at {place}: {moved}"
 
 
 def runs_json(comparison: "RunComparison") -> dict[str, Any]:

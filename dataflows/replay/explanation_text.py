@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.durations import duration_text
 
-__all__ = ["explanation_lines"]
+__all__ = ["explanation_lines", "instant_text"]
 
 _SHOWN: Final = 5
 """Of a list; ``--json`` has all of it."""
@@ -45,7 +45,7 @@ def explanation_lines(shown: dict[str, Any]) -> Iterator[Line]:
 
 
 def _head(shown: dict[str, Any]) -> Line:
-    as_of = "" if shown["as_of_ms"] is None else f", as of {_instant(shown['as_of_ms'])}"
+    as_of = "" if shown["as_of_ms"] is None else f", as of {instant_text(shown['as_of_ms'])}"
     position = f" at {shown['position']}" if shown["position"] else ""
     if shown["moment"] == "rejection":
         return "device", f"{shown['device_id'] or 'unknown'}, a rejected record{position}{as_of}"
@@ -58,25 +58,25 @@ def _event(event: dict[str, Any]) -> str:
     way = f"{_span(on_its_way)} later" if on_its_way >= 0 else f"{_span(-on_its_way)} earlier, by a clock that is ahead"
     behind = f", {_span(event['behind_newest_ms'])} behind newest" if event["behind_newest_ms"] else ""
     readings = ", ".join(f"{name} {_number(reading)}" for name, reading in event["readings"].items())
-    return f"{_instant(event['time_ms'])}, arrived {way}{behind}: {readings}"
+    return f"{instant_text(event['time_ms'])}, arrived {way}{behind}: {readings}"
 
 
 def _rejection(rejection: dict[str, Any]) -> str:
     late = f" by {_span(rejection['late_by_ms'])}" if rejection.get("late_by_ms") else ""
-    what = f", event of {_instant(rejection['time_ms'])}" if "time_ms" in rejection else f": {rejection['error']}"
+    what = f", event of {instant_text(rejection['time_ms'])}" if "time_ms" in rejection else f": {rejection['error']}"
     field = f" in {rejection['field']}" if rejection.get("field") else ""
-    arrived = "" if rejection["arrival_ms"] is None else f", arrived {_instant(rejection['arrival_ms'])}"
+    arrived = "" if rejection["arrival_ms"] is None else f", arrived {instant_text(rejection['arrival_ms'])}"
     return f"{rejection['reason']}{late} at {rejection['position']}{what}{field}{arrived}"
 
 
 def _window(window: dict[str, Any]) -> Iterator[Line]:
-    newest, span = _instant(window["newest_ms"]), _span(window["newest_ms"] - window["oldest_ms"])
+    newest, span = instant_text(window["newest_ms"]), _span(window["newest_ms"] - window["oldest_ms"])
     events = (
         f"{window['events']:,} event{'s' * (window['events'] != 1)} of the last {duration_text(window['interval_ms'])}"
     )
-    yield "window", f"{events}, {_instant(window['oldest_ms'])} to {newest}: {span}"
+    yield "window", f"{events}, {instant_text(window['oldest_ms'])} to {newest}: {span}"
     for gap in window["gaps"]:
-        yield "", f"nothing for {_span(gap['to_ms'] - gap['from_ms'])} from {_instant(gap['from_ms'])}"
+        yield "", f"nothing for {_span(gap['to_ms'] - gap['from_ms'])} from {instant_text(gap['from_ms'])}"
     for name, sensor in window["sensors"].items():
         told = "no reading"
         if sensor["readings"]:
@@ -107,7 +107,7 @@ def _answer(answer: dict[str, Any]) -> str:
 def _late(one: dict[str, Any]) -> str:
     behind = f", {_span(one['behind_newest_ms'])} behind newest" if "behind_newest_ms" in one else ""
     on_its_way = f"arrived {_span(one['arrival_ms'] - one['time_ms'])} later"
-    return f"{one['position']}, of {_instant(one['time_ms'])}, {on_its_way}{behind}"
+    return f"{one['position']}, of {instant_text(one['time_ms'])}, {on_its_way}{behind}"
 
 
 def _listed(name: str, entries: list[dict[str, Any]], text: Any, what: str = "") -> Iterable[Line]:
@@ -118,7 +118,8 @@ def _listed(name: str, entries: list[dict[str, Any]], text: Any, what: str = "")
             yield "", f"and {len(entries) - _SHOWN:,} more: --json has all"
 
 
-def _instant(time_ms: int) -> str:
+def instant_text(time_ms: int) -> str:
+    """An instant to be read, in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -37,10 +37,12 @@ def compared_runs(first: pl.DataFrame, second: pl.DataFrame) -> RunComparison:
     Raises:
         SettingsError: the runs have no result in common.
     """
-    results = _results(first)
-    common = [name for name in results if name in _results(second)]
+    ones, others = _results(first), _results(second)
+    common = [name for name in ones if name in others]
     if len(first) and len(second) and not common:
-        raise SettingsError(f"the runs have no result in common: {', '.join(results)}; {', '.join(_results(second))}")
+        raise SettingsError(
+            f"the runs have no result in common: the first has {', '.join(ones)}; the second has {', '.join(others)}"
+        )
     sides = [_keyed(table, common) for table in (first, second)]
     pairs = sides[0].join(sides[1].select("key", *common), on="key", suffix="_other", maintain_order="left")
     differences = [

@@ -67,6 +67,14 @@ def test_a_run_of_rejections_alone_has_figures_of_them() -> None:
     assert report.sections[2].figures[0].rows == [(5, 1)]
 
 
+def test_a_run_without_a_late_event_says_so_in_place_of_charts_of_nothing() -> None:
+    report = report_of(
+        predictions_table([prediction("a", seq, seq) for seq in range(3)]), rejections_table([]), "a run"
+    )
+    lateness = next(section for section in report.sections if section.title == "Lateness")
+    assert [(list(figure.rows), figure.empty) for figure in lateness.figures] == [([], "No event was late.")] * 3
+
+
 def test_names_of_others_cannot_end_the_data_of_the_document() -> None:
     name = "</script><script>alert(1)</script><!--"
     lines = [prediction(name, seq, seq, features={name: 1.0}) for seq in range(3)]

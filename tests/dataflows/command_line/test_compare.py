@@ -81,7 +81,7 @@ def test_the_predictions_of_two_runs_are_compared(tmp_path: Path, services: tupl
     assert "2 in both" in said
     assert "1 in the first only" in said
     assert "1 moved at all" in said
-    assert "furthest       device pump-7 at 0/1: " in said
+    assert "furthest       pump-7 at 0/1: " in said
     assert (tmp_path / "d.parquet").stat().st_size
     finished = latecomer_here("compare", "first.jsonl", "second.parquet", "--json", cwd=tmp_path)
     assert json.loads(finished.stdout)["only_first"] == 1

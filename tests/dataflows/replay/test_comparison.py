@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflows.replay import Replay
-from dataflows.replay.comparison import Comparison, compared, pairs
+from dataflows.replay.comparison import Comparison, Pair, compared, pairs
 from dataflows.replay.comparison_text import comparison_json, comparison_lines, lab_json, lab_lines, runs_lines
 from dataflows.replay.lateness_lab import lateness_lab
 from dataflows.replay.run_comparison import compared_runs
@@ -126,6 +126,14 @@ def test_what_is_accepted_and_how_predictions_move_is_counted(services: Services
     assert line["first"]["features"]["sensor_1/v1"] != line["second"]["features"]["sensor_1/v1"]
 
 
+def test_a_tick_is_named_by_its_instant():
+    counts = Comparison()
+    counts.furthest["d"], counts.moved["d"] = (0.5, Pair("d", None, 5, None, None)), 1
+    assert list(comparison_lines(counts))[-1] == (
+        "device         d: 1 moved, furthest by 0.5 at its tick at 1970-01-01T00:00:00.005Z"
+    )
+
+
 def test_another_model_moves_predictions_of_equal_windows(services: Services, tmp_path: Path):
     model = tmp_path / "new.json"
     model.write_text('{"id": "new/v1", "intercept": 0.5, "weights": {"sensor_1/v1": 0.02}}')
@@ -161,7 +169,7 @@ def test_runs_are_joined_by_position_and_ticks_by_instant_whatever_their_ids():
     found = compared_runs(first, second)
     assert (found.moves.pairs, found.only_first, found.only_second) == (2, 2, 1)
     assert found.differing.select("position", "moved", "score", "score_other").rows() == [(None, 0.5, 0.25, 0.75)]
-    assert any("its tick at 1970-01-01T00:00:00.005000Z: 0.5" in line for line in runs_lines(found))
+    assert any(line == "furthest       d at its tick at 1970-01-01T00:00:00.005Z: 0.5" for line in runs_lines(found))
 
 
 def test_results_that_are_texts_are_equal_or_cannot_be_compared():
@@ -172,5 +180,5 @@ def test_results_that_are_texts_are_equal_or_cannot_be_compared():
 
 def test_runs_without_a_result_in_common_are_an_error():
     other = predictions(("0/0", 1, "1")).rename({"score": "chance"})
-    with pytest.raises(SettingsError, match="no result in common: score; chance"):
+    with pytest.raises(SettingsError, match="no result in common: the first has score; the second has chance"):
         compared_runs(predictions(("0/0", 1, "1")), other)
