@@ -32,7 +32,7 @@ __all__ = ["broker"]
     type=DURATION,
     default="7d",
     show_default=True,
-    help="Age at which predictions and rejections are deleted; 0 keeps them for ever.",
+    help="Age at which predictions, rejections and amendments are deleted; 0 keeps them for ever.",
 )
 @click.option(
     "--stop-with-input",
@@ -42,9 +42,9 @@ __all__ = ["broker"]
 def broker(folder: str | None, port: int, partitions: int, retention: int, stop_with_input: bool) -> None:
     """Run Apache Kafka on this machine until Ctrl-C or SIGTERM.
 
-    It creates the topics raw-events, predictions, rejections and live-events. The arrival of an event is the timestamp
-    of its producer (CreateTime), which for a simulated fleet may be long past, so events are kept for ever. It needs
-    Java 17 or newer and, on first use, Maven.
+    It creates the topics raw-events, predictions, rejections, amendments and live-events. The arrival of an event is
+    the timestamp of its producer (CreateTime), which for a simulated fleet may be long past, so events are kept for
+    ever. It needs Java 17 or newer and, on first use, Maven.
     """
     from dataflows.kafka_broker.broker import running_broker
     from dataflows.kafka_broker.topics import TRIAL_TOPICS, make_topics

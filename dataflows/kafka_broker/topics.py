@@ -21,7 +21,7 @@ PIPELINE_TOPICS: Final[dict[str, dict[str, str]]] = {
     "rejections": {},
 }
 
-TRIAL_TOPICS: Final = {**PIPELINE_TOPICS, "raw-events": FLEETS_CLOCK, "live-events": FLEETS_CLOCK}
+TRIAL_TOPICS: Final = {**PIPELINE_TOPICS, "amendments": {}, "raw-events": FLEETS_CLOCK, "live-events": FLEETS_CLOCK}
 """The same for a broker that simulated fleets write to; one that lives now has a topic of its own."""
 
 _MADE_WITHIN_S: Final = 30.0

@@ -1,4 +1,4 @@
-"""The page about results does what it says, block by block, in the order of the page."""
+"""The page about results does what it says, block by block, in the order of the page; but for one that needs topics."""
 
 import re
 import shlex

@@ -166,7 +166,9 @@ def test_a_broker_of_ones_own_has_the_topics_and_leaves_nothing_behind(topics: T
         assert process.stdout is not None
         line = process.stdout.readline()
         address = re.fullmatch(
-            r"broker: listening on (127\.0\.0\.1:\d+), topics raw-events, predictions, rejections, live-events\n", line
+            r"broker: listening on (127\.0\.0\.1:\d+), "
+            r"topics raw-events, predictions, rejections, amendments, live-events\n",
+            line,
         )
         assert address is not None, line
         own = Topics(address[1])
