@@ -90,6 +90,8 @@ def _program() -> str:
 def _warnings(metrics: Metrics) -> dict[str, str]:
     """What the counts warn of, by its kind."""
     found: dict[str, str] = {}
+    if metrics.first_look is not None and (records := metrics.records_without_event()):
+        found["no event"] = f"no event among {records:,} record{'s'[: records - 1]}; {metrics.first_look}"
     clamped = metrics.total("latecomer_arrivals_clamped_total")
     if clamped:
         found["clamped"] = f"{clamped:,} arrivals went back and were clamped to the clock of their partition"

@@ -18,7 +18,6 @@ from dataflows.connectors.kafka.client import kafka_location, read_properties
 from dataflows.connectors.kafka.input_topic import Heartbeats
 from dataflows.connectors.locations import STANDARD, Locations, is_parquet, located
 from dataflows.connectors.log import Log, opened_log
-from dataflows.pipeline.first_records import InputError, no_event
 from dataflows.pipeline.metrics import Metrics
 from dataflows.services.client import Services
 from dataflows.services.embedded import services_of
@@ -92,8 +91,6 @@ def run(**options: Any) -> None:
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Terminal(stderr=to_standard_error, quiet=settings.quiet)
     print_summary(summary, metrics, locations, seconds)
-    if metrics.first_look is not None and (records := metrics.records_without_event()):
-        raise InputError(no_event(f"--input {locations.input}", metrics.first_look, records))
     refused = metrics.value("latecomer_rejections_total", reason="REFUSED")
     if refused and refused == sum(metrics.by_cause().values()):
         commonest = metrics.commonest_cause("REFUSED")

@@ -29,10 +29,9 @@ class InputError(CommandError):
     """The input holds something else than events, or is damaged; the message says what."""
 
 
-def no_event(name: str, hint: str, records: int | None = None) -> str:
-    """The line for a log of which so many records hold no event; by default as many as are enough."""
-    among = f"the first {LOOKED_AT:,} records" if records is None else f"its {records:,} record{'s'[: records - 1]}"
-    return f"{name}: no event among {among}; {hint}"
+def no_event(name: str, hint: str) -> str:
+    """The line for a log whose first records hold no event."""
+    return f"{name}: no event among the first {LOOKED_AT:,} records; {hint}"
 
 
 class FirstRecords:

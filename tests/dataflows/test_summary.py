@@ -145,3 +145,14 @@ def test_a_run_that_goes_on_warns_of_each_kind_once() -> None:
     ]
     assert len([line for line in told if line.startswith("warning: 20 events were TOO_LATE")]) == 1
     assert len(told) == 4
+
+
+@pytest.mark.parametrize(("records", "said"), [(1, "1 record"), (20, "20 records")])
+def test_a_log_without_any_event_is_a_warning_with_what_may_fit(records: int, said: str) -> None:
+    metrics = Metrics()
+    metrics.records.inc(records)
+    metrics.rejections.labels("INVALID").inc(records)
+    metrics.first_look = "the first is no event; --fields?"
+    assert f"warning: no event among {said}; the first is no event; --fields?" in lines(metrics)
+    metrics.records.inc()
+    assert not any("no event" in line for line in lines(metrics))

@@ -190,7 +190,7 @@ def test_rejections_and_a_run_that_starts_anew_are_shown_as_they_come(
     ("arguments", "said"),
     [
         (("--port", "65536"), "--port must be a port, or 0 for a free one, not 65536"),
-        (("--output", "-", "--rejections", "r"), "--output and --rejections must be files or topics: standard output"),
+        (("--output", "-", "--rejections", "r"), "--output must be a file or a topic: standard output cannot be read"),
         (("--input", "none.jsonl"), "--input none.jsonl does not exist"),
     ],
 )
