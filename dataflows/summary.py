@@ -22,8 +22,10 @@ _CAUSE_CHARACTERS_MAX: Final = 200
 """A line of a terminal or two; the outputs have all of it."""
 
 
-def print_summary(console: Terminal, metrics: Metrics, locations: Locations, seconds: float) -> None:
-    """Counts, rate, where the outputs are, and the command that shows them."""
+def print_summary(
+    console: Terminal, metrics: Metrics, locations: Locations, seconds: float, amendments: str | None = None
+) -> None:
+    """Counts, rate, where the outputs are, amendments among them, and the command that shows them."""
     records = metrics.value("latecomer_records_total")
     rows = {
         "records": f"{records:,} in {seconds:.1f} s, {records / max(seconds, 1e-3):,.0f} records/s",
@@ -32,6 +34,8 @@ def print_summary(console: Terminal, metrics: Metrics, locations: Locations, sec
         "predictions in": "standard output" if locations.predictions == STANDARD else locations.predictions,
         "rejections in": "standard output" if locations.rejections == STANDARD else locations.rejections,
     }
+    if amendments is not None:
+        rows["amendments in"] = amendments
     for name, value in rows.items():
         console.tell(value, name=name)
         if name == "rejections":

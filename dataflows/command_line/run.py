@@ -90,7 +90,7 @@ def run(**options: Any) -> None:
         seconds = perf_counter() - start
     to_standard_error = STANDARD in (locations.predictions, locations.rejections)
     summary = Terminal(stderr=to_standard_error, quiet=settings.quiet)
-    print_summary(summary, metrics, locations, seconds)
+    print_summary(summary, metrics, locations, seconds, settings.amendments.amend)
     refused = metrics.value("latecomer_rejections_total", reason="REFUSED")
     if refused and refused == sum(metrics.by_cause().values()):
         commonest = metrics.commonest_cause("REFUSED")

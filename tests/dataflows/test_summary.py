@@ -41,6 +41,12 @@ def test_a_run_is_told_in_a_line_each() -> None:
     }
 
 
+def test_the_place_of_amendments_is_told_where_there_are_some() -> None:
+    file = StringIO()
+    print_summary(Terminal(file=file), Metrics(), FILES, 2.0, "out/amendments.jsonl")
+    assert file.getvalue().splitlines()[-1] == "amendments in   out/amendments.jsonl"
+
+
 def test_events_that_were_too_late_or_found_no_room_are_a_warning_that_names_the_option() -> None:
     metrics = Metrics()
     metrics.records.inc(1_000)
