@@ -120,7 +120,7 @@ class Replay:
         return ", ".join(f"{number}/{first}" for number, first in enumerate(firsts) if first)
 
     def events(self, partition: int) -> Iterator[LoggedEvent | OutputRecord]:
-        """The wanted devices' events in a partition, and the rejections of its INVALID records, in their order.
+        """The wanted devices' events in a partition; where all are wanted, also rejections of its INVALID records.
 
         Raises:
             BrokerError: the records are gone meanwhile, or the broker is away.
