@@ -1,4 +1,4 @@
-"""Gives mutated inputs to a decoder, goes on from those that it says something new of, and counts what goes wrong."""
+"""Mutates inputs for a decoder, keeps those with a new outcome as parents of further ones, and counts failures."""
 
 import re
 import signal

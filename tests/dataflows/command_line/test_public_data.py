@@ -42,7 +42,7 @@ HOURS_MS = 3 * 3_600_000
 def data() -> Path:
     [found] = environment().glob("lib/python*/site-packages")
     if not (found / "hvsampledata").is_dir() or not (found / "bokeh_sampledata").is_dir():
-        pytest.skip("hvsampledata or bokeh-sampledata is not installed there")
+        pytest.skip("hvsampledata or bokeh-sampledata is missing: LATECOMER_TEST_TRIALS=1 installs both")
     return found
 
 

@@ -25,7 +25,7 @@ Amended = tuple[str, str | None, list[str], list[Row], list[Row]]
 
 
 def amendments(replay: Replay, every_ms: int, random: Random | None = None) -> list[Doubt]:
-    """Those of a file. With ``random``, the process that makes them dies now and then, and goes on from its state."""
+    """Those of a file. With ``random``, the process that makes them dies now and then, and resumes from its state."""
 
     def begun(saved: SavedPartition | None) -> PartitionAmendments:
         return PartitionAmendments(0, replay.log.reader(0), replay.spec, every_ms, Metrics(), saved)
