@@ -62,6 +62,9 @@ FAST_TESTS: Final = (
 )
 """What pytest runs with ``--fast``: none of these tests imports an engine or starts a broker, a JVM or a server."""
 
+SIDE_BY_SIDE: Final = ("--numprocesses=2", "--dist=loadfile")
+"""How pytest runs all tests: most wait for a broker, a JVM or a time-out, and those of a file share what it starts."""
+
 FAST_DRAWS: Final = {"LATECOMER_HYPOTHESIS": "fast"}
 """Fewer drawn examples, see ``tests/conftest.py``; a value in the environment takes precedence."""
 
@@ -82,6 +85,8 @@ def test(fast: bool, pytest_arguments: tuple[str, ...]) -> int:
         raise SettingsError("latecomer test needs a checkout: the installed package has no tests")
     python = sys.executable
     checks = [[python, "-m", "pytest", *(FAST_TESTS if fast else ()), *pytest_arguments]]
+    if not fast and not pytest_arguments:
+        checks = [[*checks[0], *SIDE_BY_SIDE]]
     if fast or not pytest_arguments:
         checks = [*([python, "-m", *check] for check in STATIC_CHECKS), *checks]
     if not fast and not pytest_arguments:
