@@ -50,7 +50,7 @@ class FileLog:
             self.metrics,
             self.until_ms,
             layout=self.layout,
-            first_records=FirstRecords(f"--input {self.path}"),
+            first_records=FirstRecords(f"--input {self.path}", self.layout.paths),
         )
 
     def records(self, number: int = 0) -> Iterator[Record]:

@@ -24,7 +24,7 @@ def process_metrics(settings: RunSettings) -> Metrics:
 def first_records_of(settings: RunSettings) -> FirstRecords:
     """Where a subtask looks at the first records of a topic; whoever started the job stops it if they hold no event."""
     log = settings.log
-    return FirstRecords(str(log.input), is_framed=log.schema_registry is not None, stops=False)
+    return FirstRecords(str(log.input), log.layout.paths, is_framed=log.schema_registry is not None, stops=False)
 
 
 @cache

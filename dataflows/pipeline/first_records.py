@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
 from dataflows.pipeline.event_layout import number_of_text
@@ -21,6 +23,8 @@ _SHOWN: Final = 80
 """Characters of a record that is no JSON."""
 
 _SHOWN_FIELDS: Final = 12
+
+_NO_PATHS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
@@ -41,13 +45,17 @@ class FirstRecords:
         has_event: whether there was one, in any of them.
     """
 
-    def __init__(self, name: str, *, is_framed: bool = False, stops: bool = True) -> None:
+    def __init__(
+        self, name: str, paths: Mapping[str, str] = _NO_PATHS, *, is_framed: bool = False, stops: bool = True
+    ) -> None:
         """
         Args:
             name: of the log, as messages name it.
+            paths: where fields were said to stand, by our names.
             is_framed: its values are read in the framing of a schema registry.
             stops: whoever reads it is stopped where there is no event; else it is for the hint alone.
         """
+        self._our_names = {path: name for name, path in paths.items()}
         self._is_framed = is_framed
         self._stops = stops
         self._name = name
@@ -82,38 +90,58 @@ class FirstRecords:
         if not self._is_framed:
             if cells is None and is_framed(value):
                 return "it begins as a schema registry frames values; give --schema-registry"
-            return _looks(value, error, cells)
+            return self._of_payload(value, error, cells)
         if not is_framed(value):
             return "it does not begin as a schema registry frames values; leave --schema-registry out"
         schema_id, payload = unframed(value)
         if error.field == SCHEMA_ID:
             return f"the registry has no schema {schema_id}, or one of another --format, or none that can be read"
-        return _looks(payload, error, cells)
+        return self._of_payload(payload, error, cells)
+
+    def _of_payload(self, value: bytes, error: EventError, cells: Mapping[str, Any] | None) -> str:
+        try:
+            found = json.loads(value) if cells is None else cells
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, Mapping) or (cells is not None and error.field is None):
+            return _of_text(value, is_table=cells is not None)
+        if error.error == "key":
+            return "the key of the record is not the device id"
+        field = error.field or ""
+        if error.error != "not_an_event":
+            return _of_value(found.get(field), field)
+        if field in found:
+            return f"{field} is empty, or not there"
+        name = self._our_names.get(field)
+        advice = (
+            f"say where each field stands, as in --fields {field}=…"
+            if name is None
+            else f"--fields {name}={field} names none of them"
+        )
+        return f"there are {_names(found)}; {advice}"
 
 
-def _looks(value: bytes, error: EventError, cells: Mapping[str, Any] | None) -> str:
-    try:
-        found = json.loads(value) if cells is None else cells
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, Mapping) or (cells is not None and error.field is None):
-        text = printable(value[:_SHOWN].decode(errors="replace"))
-        if value[:1] == b"[" or value.strip() == b"{":
-            return f"it begins {text!r}; an event is one line: jq -c '.[]' makes lines of an array, jq -c . of objects"
-        names = text.count(",") >= 2 and "{" not in text
-        return f"it begins {text!r}" + ("; a table? --format csv" if names and cells is None else "")
-    if error.error == "key":
-        return "the key of the record is not the device id"
-    field = error.field or ""
-    if error.error == "not_an_event":
-        return f"{field} is empty, or not there" if field in found else _where(list(found), field)
-    return _of_value(found.get(field), field)
+def _of_text(value: bytes, *, is_table: bool) -> str:
+    text = printable(value[:_SHOWN].decode(errors="replace"))
+    if value[:1] == b"[" or value.strip() == b"{":
+        return f"it begins {text!r}; an event is one line: jq -c '.[]' makes lines of an array, jq -c . of objects"
+    has_columns = text.count(",") >= 2 and "{" not in text
+    return f"it begins {text!r}" + ("; a table? --format csv" if has_columns and not is_table else "")
 
 
-def _where(names: Sequence[str], field: str) -> str:
+def _names(found: Mapping[str, Any]) -> str:
+    """The fields of an object, those of nested ones as paths."""
+    names = list(islice(_paths(found), _SHOWN_FIELDS + 1))
     more = ", …" if len(names) > _SHOWN_FIELDS else ""
-    there = printable(", ".join(names[:_SHOWN_FIELDS]))
-    return f"there are {there or 'no fields'}{more}; say where each field stands, as in --fields {field}=…"
+    return (printable(", ".join(names[:_SHOWN_FIELDS])) or "no fields") + more
+
+
+def _paths(found: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in found.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def _of_value(value: Any, field: str) -> str:

@@ -168,7 +168,7 @@ def opened_topic(settings: RunSettings, text: str, metrics: Metrics, say: Callab
         not traits.is_log_append_time,
         traits.id,
         (None,) * traits.partitions,
-        FirstRecords(str(location), is_framed=read.schema_registry is not None),
+        FirstRecords(str(location), read.layout.paths, is_framed=read.schema_registry is not None),
         settings.broker.wait_for_broker_ms,
     )
 

@@ -62,6 +62,20 @@ def test_the_hint_says_what_the_first_record_looks_like(values: list[bytes], hin
     assert hint in told(values)
 
 
+def test_fields_that_stand_elsewhere_are_told_by_what_was_given_and_by_what_is_there() -> None:
+    paths = {"time": "at.ms", "sensor1": "s.t"}
+    one = PartitionReader(
+        0, "line", Metrics(), layout=EventLayout(paths=paths), first_records=FirstRecords("--input x", paths)
+    )
+    value = json.dumps({**EVENT, "at": {"s": 5, "zone": {}}}).encode()
+    with pytest.raises(InputError) as caught:
+        read(one, [value] * 1_000)
+    there = "device_id, time, sensor1, sensor2, sensor3, sensor4, at.s, at.zone"
+    assert str(caught.value).endswith(
+        f"not_an_event in at.ms: there are {there}; --fields time=at.ms names none of them"
+    )
+
+
 def test_a_table_is_told_by_its_columns_and_a_topic_by_its_key() -> None:
     assert "there are asset, ts; say where each" in told([b"asset,ts", *[b"d,5"] * 1_000], "csv")
     header = b"device_id;time;sensor1;sensor2;sensor3;sensor4"
