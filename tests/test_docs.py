@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ _PLACES = ("*.md", "docs/**/*.md", "deploy/**/README.md", "requirements/README.m
 PAGES = sorted(page for place in _PLACES for page in ROOT.glob(place))
 
 PLACE = re.compile(r"`([\w/]+\.(?:py|java)):([\w.]+)`")
+COMMAND = re.compile(r"\.venv/bin/python ((?:-P )?-m tests[\w.]*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#([\w-]+))?\)")
 
 
@@ -77,3 +80,11 @@ def test_each_reason_for_a_rejection_has_a_row_in_the_order_of_checking(page: st
     rows = re.findall(r"^ *\| `([A-Z_]+)` \|", (ROOT / page).read_text(), re.MULTILINE)
     assert rows == [reason for reason in REASONS if reason in rows]
     assert {*REASONS} - {*rows} <= ({"REFUSED"} if page == "docs/rules.md" else set())  # which is no event
+
+
+def test_every_command_of_the_tests_that_a_page_names_starts_as_pasted() -> None:
+    commands = {found for page in PAGES for found in COMMAND.findall(page.read_text())}
+    assert len(commands) > 3
+    for options in commands:
+        command = [sys.executable, *options.split(), "--help"]
+        subprocess.run(command, cwd=ROOT, env={}, check=True, capture_output=True)

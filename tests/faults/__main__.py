@@ -1,4 +1,4 @@
-"""``python -P -m tests.faults [--kills N] [--stopped S] [ARGUMENT ...]``: prints the table of docs/guarantees.md."""
+"""``python -m tests.faults [--kills N] [--stopped S] [ARGUMENT ...]``: prints the table of docs/guarantees.md."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ TESTS = ("tests/dataflows/bytewax_flow/test_kills.py", "tests/dataflows/connecto
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -P -m tests.faults", description="Does harm to whole runs; the rest of the line goes to pytest."
+        prog="python -m tests.faults", description="Does harm to whole runs; the rest of the line goes to pytest."
     )
     parser.add_argument(
         "--kills",

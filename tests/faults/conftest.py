@@ -35,7 +35,7 @@ def engine(request: pytest.FixtureRequest) -> str:
     """Flink starts anew after each fault: in CI the tests that kill it and hand it over are its sample."""
     if request.param == "flink":
         if not ON_DEMAND:
-            pytest.skip("on demand, by python -P -m tests.faults")
+            pytest.skip("on demand, by python -m tests.faults")
         request.getfixturevalue("has_flink")
     name: str = request.param
     return name

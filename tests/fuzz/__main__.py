@@ -1,4 +1,4 @@
-"""``python -P -m tests.fuzz [--trials N] [--seed S] [--keep] [NAME ...]``: exit status 1 if an input does harm.
+"""``python -m tests.fuzz [--trials N] [--seed S] [--keep] [NAME ...]``: exit status 1 if an input does harm.
 
 Prints a table with a line for each decoder in Python, and for those in Java if no name is given.
 """
@@ -18,7 +18,7 @@ _JAVA_LINE = re.compile(r"fuzz: (.+): (\d+) tried")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -P -m tests.fuzz", description="Mutates the inputs of decoders.")
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Mutates the inputs of decoders.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part of the names of decoders (default: all)")
     parser.add_argument("--trials", type=int, default=100_000, metavar="N", help="of each (default: 100000)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the mutations (default: 1)")

@@ -1,4 +1,4 @@
-"""A bounded look at every decoder; ``python -P -m tests.fuzz`` looks for longer."""
+"""A bounded look at every decoder; ``python -m tests.fuzz`` looks for longer."""
 
 import pytest
 

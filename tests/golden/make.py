@@ -1,4 +1,4 @@
-"""Makes the golden states of this version: ``.venv/bin/python -P -m tests.golden.make [bytewax|flink]``.
+"""Makes the golden states of this version: ``.venv/bin/python -m tests.golden.make [bytewax|flink]``.
 
 Run it when the form of a state changes, under a new name, and keep the old ones for as long as they are to be read.
 """

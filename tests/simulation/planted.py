@@ -1,6 +1,6 @@
 """Plants an error into the shipped code of this process, and looks for the first seed that shows it.
 
-``python -P -m tests.simulation.planted [--seeds N] [NAME ...]`` prints a line for each error of
+``python -m tests.simulation.planted [--seeds N] [NAME ...]`` prints a line for each error of
 ``tests/planted/simulation.yaml``: the seed, the steps of its plan and of the shortest that still fails.
 """
 
@@ -72,9 +72,7 @@ def _functions(place: Any, module: str) -> Iterator[tuple[str, FunctionType]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -P -m tests.simulation.planted", description="Looks for planted errors."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.planted", description="Looks for planted errors.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part of the names of errors (default: all)")
     parser.add_argument("--seeds", type=int, default=2_000, metavar="N", help="how many are looked at (default: 2000)")
     options = parser.parse_args()

@@ -14,7 +14,7 @@ SOON = {
     "all of a partition behind until is passed over by the next run": "is missing",
     "a topic that was made anew is taken for the old one": "another topic of the same name was read",
 }
-"""Errors of each kind, and what is seen of them; ``python -P -m tests.simulation.planted`` looks for all."""
+"""Errors of each kind, and what is seen of them; ``python -m tests.simulation.planted`` looks for all."""
 
 SEEDS = 60
 

@@ -1,4 +1,4 @@
-"""``python -P -m tests.soak [--minutes M] [--engine E]``: prints a line for each engine; exit 1 if an output is wrong.
+"""``python -m tests.soak [--minutes M] [--engine E]``: prints a line for each engine; exit 1 if an output is wrong.
 
 A fleet sends to a topic, a tenth of a minute of real time being ten minutes of its own. One after another, a service is
 killed or stopped, and the broker is stopped. At the end the outputs are compared with those of a run without faults.
@@ -35,7 +35,7 @@ WARM_UP = 0.2
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -P -m tests.soak", description="Runs for long, and says what grows.")
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Runs for long, and says what grows.")
     parser.add_argument("--minutes", type=float, default=30, metavar="M", help="of each engine (default: 30)")
     parser.add_argument("--engine", choices=["bytewax", "flink"], action="append", help="which one (default: both)")
     options = parser.parse_args()
