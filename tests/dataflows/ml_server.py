@@ -1,20 +1,17 @@
 """A real MLServer in an environment of its own, with the model of ``mlserver_models``.
 
-``LATECOMER_TEST_TRIALS=1`` makes the environment of ``requirements/trials.txt`` in ``target`` on first use: 75
-packages, some 35 s of one core. As a folder it names an environment that has them.
+``LATECOMER_TEST_TRIALS=1`` makes the environment of ``requirements/trials.txt`` in ``target`` on first use: 84
+packages, some 45 s of one core. As a folder it names an environment that has them.
 """
 
-import hashlib
 import json
 import os
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.environments import made_environment, place_of
 
 __all__ = ["MlServer", "environment"]
 
@@ -23,24 +20,16 @@ MODELS = Path(__file__).parent / "mlserver_models"
 
 
 def environment() -> Path:
-    """The folder of an environment with MLServer and data sets; without one the test is skipped."""
+    """The folder of an environment with MLServer, scikit-learn and data sets; without one the test is skipped."""
     told = os.environ.get(VARIABLE, "")
     if told not in ("", "1"):
         return Path(told)
-    requirements = ROOT / "requirements" / "trials.txt"
-    digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = ROOT / "target" / f"trials-{digest}"
-    if not (folder / "complete").is_file():
-        if told != "1":
-            pytest.skip(f"{VARIABLE} is not set: 1 installs requirements/trials.txt into target")
-        venv.create(folder, clear=True, with_pip=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        try:
-            subprocess.run([*install, "--require-hashes", "--requirement", requirements], check=True)
-        except subprocess.CalledProcessError:
-            pytest.skip("requirements/trials.txt cannot be installed here")
-        (folder / "complete").touch()
-    return folder
+    if not told and not (place_of("trials") / "complete").is_file():
+        pytest.skip(f"{VARIABLE} is not set: 1 installs requirements/trials.txt into target")
+    try:
+        return made_environment("trials")
+    except subprocess.CalledProcessError:
+        pytest.skip("requirements/trials.txt cannot be installed here")
 
 
 class MlServer:

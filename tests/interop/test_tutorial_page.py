@@ -1,4 +1,4 @@
-"""The tutorial: each block that needs nothing from the internet is run as it stands there."""
+"""The tutorial: each block is run as it stands there, with packages of the internet that a test installs once."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.dataflows.ml_server import environment
 from tests.interop.page import blocks_of, free_ports, like_a_checkout, ports_of, said_by
 from tests.machine import has_broker
 
@@ -33,6 +34,16 @@ def test_the_table_of_a_historian_with_a_feature_and_a_model(folder: Path) -> No
     lines = map(json.loads, (folder / "hall" / "predictions.jsonl").read_text().splitlines())
     worn = {line["position"]: line["result"]["wear"] for line in lines if line["cause"] == "event"}
     assert worn == {"0/1": "low", "0/2": "high", "0/3": "low", "0/4": "low"}
+
+
+def test_a_model_that_scikit_learn_has_trained(folder: Path) -> None:
+    [block] = re.findall(r"^```\n(python3 -m venv .*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    steps = [line for line in block.splitlines() if "pip install" not in line]
+    steps[0] = steps[0].replace("training/bin/python", str(environment() / "bin" / "python"))
+    said = said_by(blocks_of(PAGE)[1] + "\n".join(steps), folder, free_ports(ports_of(PAGE)))
+    for line in ("8 in both", "0 moved at all"):
+        assert f" {line}\n" in said
+        assert line in PAGE
 
 
 def test_the_fleet_on_kafka(folder: Path, has_broker: None) -> None:

@@ -1,12 +1,9 @@
 """Schemas and checkers, fetched on first use; what the machine lacks is named."""
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
-import venv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime.first_use import one_by_one
 from tests.conftest import ROOT
+from tests.environments import made_environment
 
 OPERATOR = "org.apache.flink:flink-kubernetes-operator-api:1.10.0"
 """The newest that is published as an artifact of its own; its list of Flink's versions ends before 2.x."""
@@ -36,11 +35,13 @@ def flink_crd() -> dict[str, Any]:
     """The operator's own definition of a FlinkDeployment, with the version of Flink that operator 1.15 adds."""
     name = "{1}-{2}.jar".format(*OPERATOR.split(":"))
     jar = FETCHED / name
-    if not jar.is_file():
-        if shutil.which("mvn") is None:
-            pytest.skip("mvn is not on the PATH: install Maven, which fetches the operator's definitions")
-        command = ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={OPERATOR}"]
-        subprocess.run([*command, f"-DoutputDirectory={FETCHED}"], check=True, cwd=ROOT)
+    if shutil.which("mvn") is None and not jar.is_file():
+        pytest.skip("mvn is not on the PATH: install Maven, which fetches the operator's definitions")
+    FETCHED.mkdir(parents=True, exist_ok=True)
+    with one_by_one(jar.with_suffix(".lock")):
+        if not jar.is_file():
+            command = ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={OPERATOR}"]
+            subprocess.run([*command, f"-DoutputDirectory={FETCHED}"], check=True, cwd=ROOT)
     definition: dict[str, Any] = yaml.safe_load(zipfile.ZipFile(jar).read(CRD))
     for version in definition["spec"]["versions"]:
         spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
@@ -51,16 +52,7 @@ def flink_crd() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def checkers() -> Path:
     """The programs of the environment for checkers, which is made on first use."""
-    requirements = ROOT / "requirements" / "checks.txt"
-    digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = FETCHED / f"checks-{digest}"
-    programs = folder / "bin"
-    if not (folder / "complete").is_file():
-        venv.create(folder, clear=True, with_pip=True)
-        install = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "--require-hashes", "--requirement", requirements], check=True)
-        (folder / "complete").touch()
-    return programs
+    return made_environment("checks") / "bin"
 
 
 @pytest.fixture(scope="session")
