@@ -82,7 +82,9 @@ def test_what_is_added_to_an_environment_is_told_before_it_is_installed(
     installer.note("run.installed").write_text(installer.digest(ROOT / "requirements" / "run.txt"))
     told: list[str] = []
     monkeypatch.setattr(installer, "run", lambda *command: told.append(capfd.readouterr().err))
-    assert installer.install_packages("flink")
+    assert not installer.has_packages("flink")
+    installer.install_packages("flink")
+    assert installer.has_packages("flink")
     assert told == ["latecomer: installing requirements/flink.txt into .venv, once\n"]
 
 
@@ -90,8 +92,7 @@ def test_what_is_added_to_an_environment_is_told_before_it_is_installed(
 def held(installer: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TextIO]:
     """The lock of a checkout with nothing to install, which another use holds."""
     monkeypatch.setattr(installer, "ROOT", tmp_path)
-    for step in ("install_packages", "generate_stubs"):
-        monkeypatch.setattr(installer, step, lambda *_: False)
+    monkeypatch.setattr(installer, "steps", lambda _: iter(()))
     with (tmp_path / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
@@ -123,6 +124,36 @@ def test_two_uses_at_once_with_nothing_to_install_say_nothing(
     assert capfd.readouterr().err == ""
 
 
+def test_a_use_is_not_complete_while_another_one_installs(installer: ModuleType, held: TextIO) -> None:
+    with pytest.raises(BlockingIOError):
+        installer.is_complete("run")
+    fcntl.flock(held, fcntl.LOCK_UN)
+    assert installer.is_complete("run")
+
+
+def test_a_use_is_complete_once_what_it_needs_is_noted(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(installer, "opened_lock", (tmp_path / "lock").open)
+    (tmp_path / "lock").touch()
+    assert not installer.is_complete("run")
+    installer.note("test.installed").write_text(installer.digest(ROOT / "requirements" / "test.txt"))
+    assert not installer.is_complete("run")
+    installer.note("stubs.generated").write_text(installer.stubs_digest())
+    assert installer.is_complete("run")
+    assert not installer.is_complete("flink") or not shutil.which("mvn")
+
+
+def test_a_complete_environment_is_asked_and_no_other_python(checkout: Path) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$*"')
+    python.chmod(0o755)
+    said = subprocess.run([checkout / "latecomer", "run"], capture_output=True, text=True, check=True).stdout
+    installer = checkout / "requirements" / "install.py"
+    assert said == f"-I -S {installer} --is-complete run\n-P -m dataflows.command_line run\n"
+
+
 @pytest.mark.parametrize(("status", "printed"), [(0, ""), (1, "a tool speaks\n")])
 def test_what_a_tool_prints_is_shown_if_it_fails_and_never_as_the_output_of_the_command(
     installer: ModuleType, capfd: pytest.CaptureFixture[str], status: int, printed: str
@@ -135,9 +166,9 @@ def test_what_a_tool_prints_is_shown_if_it_fails_and_never_as_the_output_of_the_
 def installed_here(checkout: Path) -> "subprocess.CompletedProcess[str]":
     """The real installer of a checkout in which there is nothing to install."""
     text = (ROOT / "requirements" / "install.py").read_text()
-    steps = "[install_packages(requirements), generate_stubs(), *map(build_java, modules)]"
+    steps = "in steps(purpose):"
     assert steps in text
-    text = text.replace(steps, "[False]")
+    text = text.replace(steps, "in ():")
     (checkout / "requirements" / "install.py").write_text(text)
     command = [sys.executable, "-I", checkout / "requirements" / "install.py", "run"]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -173,7 +204,7 @@ def test_an_empty_entry_of_the_module_path_is_not_passed_on(checkout: Path) -> N
     """To Python it is the current folder; ``PYTHONPATH=$PYTHONPATH:more`` has one by accident."""
     python = checkout / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nprintf "%s %s" "$PYTHONPATH" "$1"')
+    python.write_text('#!/bin/sh\n[ "$1" = -I ] || printf "%s %s" "$PYTHONPATH" "$1"')
     python.chmod(0o755)
     (checkout / "requirements" / "install.py").write_text("")
     for given, passed in (("", ""), (":", ""), ("::/a b::/c:", ":/a b:/c"), ("/a", ":/a")):

@@ -11,13 +11,10 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dataflows.replay.explanation import explained, window_line
-from dataflows.replay.explanation_text import explanation_lines
 from dataflows.replay.finding_moments import MissingError, found_moment
 from dataflows.replay.history import History
 from dataflows.replay.moments import Moment, moment_of
 from dataflows.replay.replay import Replay
-from dataflows.services.embedded import services_here
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, is_given
@@ -87,6 +84,10 @@ def explain(moment: str, **options: Any) -> None:
     settings = RunSettings.of_replay(**(options if has_own_log else recorded(options, messages.warn)))
     with messages.status("reading the log"):
         replay, history = _found(settings, asked, messages)
+    from dataflows.replay.explanation import explained, window_line  # with the services, longer to load than a log
+    from dataflows.replay.explanation_text import explanation_lines
+    from dataflows.services.embedded import services_here
+
     sensors = settings.log.layout.sensors
     asks = not own.without_services and history.rejected is None
     with replay.asking(services_here) if asks else nullcontext() as client:

@@ -13,7 +13,6 @@ import click
 import msgspec
 
 from dataflows.replay.expected_outputs import expected_outputs, without_answers
-from dataflows.replay.live_verification import LiveVerification
 from dataflows.replay.replay import Replay
 from dataflows.replay.sample import Sample
 from dataflows.replay.verification import FAULTS, Finding, Verification, first_difference
@@ -150,6 +149,8 @@ def _follow(settings: RunSettings, own: VerifySettings, messages: Terminal) -> i
     """Look again and again at what is new, until Ctrl-C; what changes is told."""
     if not settings.log.is_topic:
         raise SettingsError("--follow needs an input from Kafka: a file does not go on")
+    from dataflows.replay.live_verification import LiveVerification  # librdkafka is loaded when it is needed
+
     metrics, shown = VerifyMetrics(), ""
     live = LiveVerification(settings, own.wanted, own.grace_ms, messages.tell)
     with ExitStack() as stack:

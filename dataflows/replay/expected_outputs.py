@@ -1,7 +1,7 @@
 """The outputs that should be: what a replay of the log gives, with the answers of the services or without."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -9,15 +9,17 @@ from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal,
 from dataflows.pipeline.record import OutputKind, OutputRecord
 from dataflows.replay.replay import Replay
 from dataflows.replay.written_outputs import Output
-from dataflows.services.client import ServiceClient
 from window_core import Rejection
+
+if TYPE_CHECKING:
+    from dataflows.services.client import ServiceClient
 
 __all__ = ["expected_outputs", "without_answers"]
 
 _OF_THE_SERVICES: Final = ("features", "model_id", "result", "status", "service", "message")
 
 
-def expected_outputs(replay: Replay, client: ServiceClient | None) -> Iterator[tuple[Output, ...]]:
+def expected_outputs(replay: Replay, client: "ServiceClient | None") -> Iterator[tuple[Output, ...]]:
     """Each output that should be: the one that it is or, unless the services are asked, those that it may be.
 
     Args:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Container
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dataflows.replay.expected_outputs import expected_outputs, without_answers
 from dataflows.replay.live_replay import LiveReplay
 from dataflows.replay.verification import Verification
 from dataflows.replay.written_outputs import FollowedOutputs
-from dataflows.services.client import ServiceClient
 from dataflows.settings import RunSettings
+
+if TYPE_CHECKING:
+    from dataflows.services.client import ServiceClient
 
 __all__ = ["LiveVerification"]
 
@@ -45,7 +47,7 @@ class LiveVerification:
         self.replay = LiveReplay(self._settings, self._devices, self._say)
         self.found = Verification(self._devices, is_under_way=True, follows=True)
 
-    def look(self, client: ServiceClient | None) -> Verification:
+    def look(self, client: "ServiceClient | None") -> Verification:
         """Read what is new on both sides.
 
         Args:

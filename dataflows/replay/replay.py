@@ -12,18 +12,17 @@ from dataflows.connectors.locations import STANDARD, Locations, sample_beside
 from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.device import Device, LocatedOutput
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord, Record
-from dataflows.services.client import ServiceClient, Services
-from dataflows.services.embedded import services_here, services_of
 from dataflows.settings import RunSettings
 from runtime.errors import SettingsError
 from runtime.settings import changed
 from window_core import MAX_TIME_MS, WindowSpec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these take longer to load than many a log to read: they are, where they are needed
     import polars as pl
+
+    from dataflows.services.client import ServiceClient, Services
 
 __all__ = ["Replay", "Replayed", "Step"]
 
@@ -190,25 +189,27 @@ class Replay:
 
     @contextmanager
     def asking(
-        self, services_of: Callable[[RunSettings], AbstractContextManager[Services]] = services_of
-    ) -> Iterator[ServiceClient]:
+        self, services_of: "Callable[[RunSettings], AbstractContextManager[Services]] | None" = None
+    ) -> "Iterator[ServiceClient]":
         """A client of the services of the run, which are started if none are named, for the time of the context.
 
         Args:
-            services_of: how: as processes, or by ``services_here``.
+            services_of: how: by ``services_here``; default: as processes.
         Raises:
             ServiceError: they cannot be asked.
         """
+        from dataflows.services import client, embedded
+
         with (
-            services_of(self.settings) as services,
-            closing(ServiceClient(services, self.settings, self.metrics)) as client,
+            (services_of or embedded.services_of)(self.settings) as services,
+            closing(client.ServiceClient(services, self.settings, self.metrics)) as asked,
         ):
-            client.check()
-            yield client
+            asked.check()
+            yield asked
 
     def records(
         self,
-        client: ServiceClient,
+        client: "ServiceClient",
         partitions: Iterable[int] | None = None,
         wanted: Callable[[Replayed], bool] = lambda _: True,
     ) -> Iterator[OutputRecord]:
@@ -222,6 +223,8 @@ class Replay:
             ServiceError: a service failed.
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
+        from dataflows.pipeline.prediction_step import PredictionStep
+
         step = PredictionStep(client, self.settings.log.layout.sensors, self.metrics)
         outputs = filter(wanted, self.outputs(partitions))
         while batch := list(islice(outputs, _OUTPUTS_AT_ONCE)):
@@ -248,6 +251,7 @@ class Replay:
         from dataflows.replay.explanation import explained
         from dataflows.replay.finding_moments import found_moment
         from dataflows.replay.moments import moment_of
+        from dataflows.services.embedded import services_here
 
         if at is not None and at.tzinfo is None:
             raise SettingsError(f"at {at.isoformat()} has no time zone")
@@ -283,7 +287,7 @@ class Replay:
         >>> Replay.of("tests/dataflows/replay/small.jsonl").training_set(labels)["sensor_1/v1"].to_list()
         [2.0]
         """
-        from dataflows.replay.labels import Labels  # polars is loaded when it is needed
+        from dataflows.replay.labels import Labels
         from dataflows.replay.training_set import feature_source, training_set
 
         places = Labels(labels, device=device, time=time, zone=zone)
@@ -300,7 +304,7 @@ class Replay:
 
     def tables(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
         """The predictions and the rejections."""
-        from dataflows.replay.tables import predictions_table, rejections_table  # polars is loaded when it is needed
+        from dataflows.replay.tables import predictions_table, rejections_table
 
         lines: dict[OutputKind, list[bytes]] = {"predictions": [], "rejections": []}
         with self.asking() as client:

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -11,8 +11,10 @@ from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
 from dataflows.replay.replay import Replay, Replayed
-from dataflows.services.client import ServiceClient
 from window_core import Evaluation
+
+if TYPE_CHECKING:
+    from dataflows.services.client import ServiceClient
 
 __all__ = ["Invalid", "Rejections", "readable_events", "rejections_in", "retried"]
 
@@ -77,7 +79,7 @@ def rejections_in(lines: Iterable[bytes]) -> Rejections:
     return found
 
 
-def retried(replay: Replay, client: ServiceClient, ids: Collection[str]) -> Iterator[OutputRecord]:
+def retried(replay: Replay, client: "ServiceClient", ids: Collection[str]) -> Iterator[OutputRecord]:
     """The outputs of these evaluations, as the services answer today.
 
     Args:

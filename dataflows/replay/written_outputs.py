@@ -12,8 +12,6 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 from dataflows.connectors.kafka.client import kafka_location, read_properties
-from dataflows.connectors.kafka.committed_records import committed_messages
-from dataflows.connectors.kafka.topic import TopicReader
 from dataflows.connectors.locations import STANDARD, is_kafka, is_parquet, rejections_beside
 from dataflows.pipeline.first_records import InputError
 from dataflows.pipeline.output_codec import encoded_row
@@ -228,6 +226,8 @@ class _Parquet:
 
 class _Topic:
     def __init__(self, flag: str, place: str, settings: RunSettings, say: Callable[[str], None]) -> None:
+        from dataflows.connectors.kafka.topic import TopicReader  # librdkafka is loaded when it is needed
+
         self._location: Final = kafka_location(flag, place)
         self._properties: Final = read_properties(settings.broker.kafka_properties)
         self._wait_ms: Final = settings.broker.wait_for_broker_ms
@@ -241,6 +241,8 @@ class _Topic:
         return dict(enumerate(self._reader.first_offsets(self._partitions, "latest")))
 
     def lines(self, start: _Ends, end: _Ends, *, skips_removed: bool) -> Iterator[bytes]:
+        from dataflows.connectors.kafka.committed_records import committed_messages
+
         bounds = {number: (at, end[number]) for number, at in start.items()}
         read = committed_messages(self._location, self._properties, bounds, self._wait_ms, skips_removed=skips_removed)
         for messages in read:

@@ -40,6 +40,8 @@ def test_a_name_that_is_nearly_one_is_corrected(tmp_path: Path) -> None:
     ("arguments", "unused"),
     [
         (("--help",), HELD_BY_OTHERS | {"grpc", "numpy", "prometheus_client"}),
+        (("explain", "--help"), HELD_BY_OTHERS | {"grpc", "numpy"}),
+        (("verify", "--help"), HELD_BY_OTHERS | {"grpc", "numpy"}),
         (("explain", "0/2", "--input", "events.jsonl", "--quiet"), HELD_BY_OTHERS),
     ],
 )
