@@ -13,6 +13,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from dataflows.bytewax_flow.partition import PartitionItems, PartitionState, SourceItem
 from dataflows.bytewax_flow.waiting import AT_ONCE
+from dataflows.connectors.file_content import Unpacker, is_read_once
 from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.connectors.file_mark import FileMark
 from dataflows.connectors.locations import STANDARD
@@ -67,6 +68,7 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             self._file = FileIO(place, closefd=not self._is_standard_input)
         else:
             self._file = log.content()
+        self._unpacker = Unpacker(log.path) if self._is_plain and is_read_once(log.path) else None
         self._log = log
         self._items = PartitionItems(log.reader(), spec)
         self._reader = self._items.reader
@@ -90,8 +92,11 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             raise StopIteration
         if self._is_standard_input and not select.select([self._file], [], [], _STANDARD_INPUT_PAUSE_S)[0]:
             return []
-        chunk = self._file.read(_CHUNK_BYTES)
-        items = self._items_of(self._lines_of(chunk) if chunk else self._last_line())
+        chunk = self._file.read(_CHUNK_BYTES if self._unpacker is None else self._unpacker.piece_bytes)
+        has_more = bool(chunk)
+        if self._unpacker is not None:
+            chunk = self._unpacker.unpacked(chunk)
+        items = self._items_of(self._lines_of(chunk) + ([] if has_more else self._last_line()))
         if self._has_ended:
             items += self._items.at_end(self._log.end_ms(self._reader.clock_ms))
         return items

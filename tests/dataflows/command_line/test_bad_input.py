@@ -125,6 +125,22 @@ def test_a_file_of_another_format_is_told_by_its_name(tmp_path: Path, beginning:
     assert not (tmp_path / "p.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("{".encode("utf-16"), "is UTF-16: write it as UTF-8"),
+        (gzip.compress(b"{}")[:-3], "is damaged or cut: it has no end"),
+        (b"PAR1\x15", "is Parquet: give a file, since it is read from its end"),
+    ],
+)
+def test_standard_input_of_another_format_is_told(
+    tmp_path: Path, services: tuple[str, ...], data: bytes, says: str
+) -> None:
+    finished = latecomer("run", *services, "--input", "-", "--output", "p.jsonl", cwd=tmp_path, standard_input=data)
+    assert (finished.returncode, finished.stdout) == (1, b"")
+    assert one_line(finished.stderr) == f"latecomer: --input - {says}"
+
+
 def test_a_closed_standard_input_is_said(tmp_path: Path, services: tuple[str, ...]) -> None:
     finished = subprocess.run(
         ["sh", "-c", '"$@" <&-', "sh", *command_of("run", *services, "--input", "-", "--output", "p.jsonl")],

@@ -1,11 +1,13 @@
 """``latecomer run`` as a user meets it: what goes in, what comes out, and the exit status."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+import zstandard
 
 from tests.dataflows.commands import Finished, latecomer, latecomer_here, one_line, sample_log, started
 from tests.reference import first_difference, read_outputs, reference
@@ -73,9 +75,12 @@ def test_strange_files_end_well(run: Run, tmp_path: Path, data: bytes, predictio
     assert [rejection["error"] for rejection in rejections] == ["not_an_event"] * invalid
 
 
-def test_standard_input_and_output_carry_the_same_bytes_as_files(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["plain", "gzip", "zstd"])
+def test_standard_input_and_output_carry_the_same_bytes_as_files(
+    run: Run, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
     data = sample_log(devices=2, hours=2)
-    finished = run("--input", "-", "--output", "-", "--rejections", "r.jsonl", standard_input=data)
+    finished = run("--input", "-", "--output", "-", "--rejections", "r.jsonl", standard_input=pack(data))
     assert finished.returncode == 0
     assert b"evaluations" in finished.stderr  # standard output is for the predictions
     (tmp_path / "p.jsonl").write_bytes(finished.stdout)

@@ -1,6 +1,9 @@
 """Files of each format, packed or not, are the same lines; a damaged one is one line of text."""
 
 import gzip
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +15,7 @@ import pyarrow.parquet as parquet_file
 import pytest
 import zstandard
 
-from dataflows.connectors.file_content import FileFormat, check_content, format_of, opened_content
+from dataflows.connectors.file_content import FileFormat, Unpacker, check_content, format_of, opened_content
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout, TimeUnit
 from dataflows.pipeline.first_records import InputError
@@ -63,6 +66,48 @@ def test_a_damaged_file_is_said_to_be(tmp_path: Path, packed: bytes, fault: str)
     file.write_bytes(packed[:-6] if fault == "cut" else flipped)
     with pytest.raises(InputError, match=r"events\.jsonl is damaged or cut: "):
         content(file)
+
+
+@pytest.mark.parametrize("data", [LINES[:700], b"{", b""])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, CHECKED.compress], ids=["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("size", [1, 3, 700])
+def test_a_stream_is_unpacked_as_it_comes(data: bytes, pack: Callable[[bytes], bytes], size: int) -> None:
+    packed = pack(data) + pack(data)
+    unpacker = Unpacker("-")
+    pieces = [packed[first : first + size] for first in range(0, len(packed), size)]
+    assert b"".join(unpacker.unpacked(piece) for piece in [*pieces, b""]) == data + data
+    if pack is not bytes:
+        unpacker = Unpacker("-")
+        with pytest.raises(InputError, match=r"^--input - is damaged or cut: it has no end$"):
+            [unpacker.unpacked(packed[:-1]), unpacker.unpacked(b"")]
+
+
+def test_gzip_may_be_padded_with_zeros(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(gzip.compress(LINES) + bytes(512))
+    assert content(tmp_path / "events.jsonl") == LINES
+
+
+@pytest.mark.parametrize(
+    ("beginning", "says"),
+    [
+        ("{".encode("utf-16"), "is UTF-16: write it as UTF-8"),
+        ("{".encode("utf-16-le"), "is UTF-16: write it as UTF-8"),
+        ("{".encode("utf-16-be"), "is UTF-16: write it as UTF-8"),
+        (b"PAR1\x15", "is Parquet: give a file, since it is read from its end"),
+    ],
+)
+def test_a_pipe_of_another_format_is_told_once_it_is_read(tmp_path: Path, beginning: bytes, says: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check_content(str(pipe), "json")
+    with ThreadPoolExecutor(1) as other:
+        other.submit(pipe.write_bytes, beginning)
+        with pytest.raises(InputError, match=f"pipe {says}$"):
+            content(pipe)
+        other.submit(pipe.write_bytes, gzip.compress(LINES[:700]))
+        assert content(pipe) == LINES[:700]
+    with pytest.raises(InputError, match="pipe: Parquet is read from its end"):
+        check_content(str(pipe), "parquet")
 
 
 def parquet(folder: Path, columns: dict[str, object]) -> Path:
