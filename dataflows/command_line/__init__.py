@@ -93,8 +93,7 @@ def main() -> None:
         click.echo(error.format_message())
         sys.exit(2)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "latecomer"
-        _exit(f"{error.format_message()} (see {command} --help)", 2)
+        _exit(f"{error.format_message()} (see {_command_of(error)} --help)", 2)
     except (click.Abort, KeyboardInterrupt):
         _exit("interrupted; what was written so far is whole lines", 1)
     except (CommandError, SnapshotError) as error:
@@ -105,6 +104,13 @@ def main() -> None:
     except ValueError as error:  # every settings error is one
         _exit(str(error), 2)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _command_of(error: click.UsageError) -> str:
+    """What was wrongly used; click leaves it out where an option lacks its value."""
+    if error.ctx is not None:
+        return error.ctx.command_path
+    return " ".join(["latecomer", *[name for name in sys.argv[1:2] if name in COMMANDS]])
 
 
 def _exit(line: str, status: int) -> None:

@@ -13,6 +13,7 @@ from dataflows.services.client import Services
 from dataflows.services.errors import ServiceError
 from dataflows.settings import RunSettings
 from runtime.addresses import PLAIN
+from runtime.errors import SettingsError
 from runtime.python_process import python_environment
 
 __all__ = ["embedded_process", "embedded_service", "feature_service_of", "services_here", "services_of"]
@@ -30,14 +31,17 @@ def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
     Yields:
         Its address, ``HOST:PORT``.
     Raises:
+        SettingsError: it cannot be what the options say.
         ServiceError: it did not start.
     """
     with embedded_process("serve", name, "--port", "0", *options) as process:
         assert process.stdout is not None
-        first_line = process.stdout.readline()
-        _, listening, address = first_line.strip().partition("listening on ")
-        if not listening:
+        line = process.stdout.readline().strip()
+        address = line.removeprefix(f"{name}: listening on ")
+        if not line:
             raise ServiceError(f"the {name} service of this run did not start")
+        if address == line:
+            raise SettingsError(line)  # as a server says it
         yield address
 
 
@@ -70,6 +74,7 @@ def services_of(settings: RunSettings) -> Iterator[Services]:
     """The services that a run asks: those that were named, else its own, for the time of the context.
 
     Raises:
+        SettingsError: one of its own cannot be what the settings say.
         ServiceError: one of its own did not start.
     """
     calls = settings.calls
@@ -112,6 +117,7 @@ def feature_service_of(settings: RunSettings) -> Iterator[str]:
     """The address of the feature service that a run asks: the one that was named, else its own, as above.
 
     Raises:
+        SettingsError: its own cannot be what the settings say.
         ServiceError: its own did not start.
     """
     calls = settings.calls

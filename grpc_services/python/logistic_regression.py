@@ -65,8 +65,10 @@ def load_logistic_regression(path: Path) -> Model:
             raise ValueError("weights must be an object with the name of a feature for each number")
         numbers = {name: _number(f"the weight of {name}", weight) for name, weight in weights.items()}
         return logistic_regression(model_id, _number("intercept", artifact["intercept"]), numbers)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f"model: {path} is not an artifact: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"--model {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"--model {path} is not an artifact: {error}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -41,15 +41,17 @@ def load_onnx(path: Path) -> Model:
         import onnxruntime
     except ImportError:
         raise SettingsError(
-            f"model: {path} needs onnxruntime: pip install -c requirements/constraints.txt onnxruntime"
+            f"--model {path} needs onnxruntime: pip install -c requirements/constraints.txt onnxruntime"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # calls are many, rows are small
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except OSError as error:
+        raise SettingsError(f"--model {path}: {error.strerror}") from None
     except Exception as error:  # whatever a library finds in a file that is none
-        raise SettingsError(f"model: {path} is no ONNX model: {' '.join(str(error).split())}") from None
+        raise SettingsError(f"--model {path} is no ONNX model: {' '.join(str(error).split())}") from None
     sidecar = _sidecar(Path(f"{path}{_SIDECAR}"))
     inputs = session.get_inputs()
     features = _features(path, inputs, sidecar)
@@ -65,13 +67,13 @@ def load_onnx(path: Path) -> Model:
     try:
         results = tuple(outputs(np.ones(len(features), np.float32)))
     except Exception as error:  # a model may ask for more than a row of numbers
-        raise SettingsError(f"model: {path} cannot be asked about one row: {' '.join(str(error).split())}") from None
+        raise SettingsError(f"--model {path} cannot be asked about one row: {' '.join(str(error).split())}") from None
     version = session.get_modelmeta().version
     model_id = sidecar.get("id", f"{path.stem}/v{0 if version == _NO_VERSION else version}")
     try:
         return Model(model_id, features, results, outputs, takes_batch=False)
     except ValueError as error:
-        raise SettingsError(f"model: {path}: {error}") from None
+        raise SettingsError(f"--model {path}: {error}") from None
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -80,33 +82,33 @@ def _sidecar(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f"model: {path} is no JSON: {error}") from None
+        raise SettingsError(f"--model {path} is no JSON: {error}") from None
     is_object = isinstance(found, dict) and set(found) <= {"id", "features"}
     texts = (found.get("id", "x"), *found.get("features", ())) if is_object else ()
     if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise SettingsError(f'model: {path} must be {{"id": …, "features": […]}}, both of texts')
+        raise SettingsError(f'--model {path} must be {{"id": …, "features": […]}}, both of texts')
     return found
 
 
 def _features(path: Path, inputs: list[Any], sidecar: Mapping[str, Any]) -> tuple[str, ...]:
     for one in inputs:
         if one.type not in ("tensor(float)", "tensor(double)"):
-            raise SettingsError(f"model: {path}: input {one.name} is {one.type}, not numbers")
+            raise SettingsError(f"--model {path}: input {one.name} is {one.type}, not numbers")
         rows = one.shape[0] if len(one.shape) == 2 else 0
         if isinstance(rows, int) and rows != 1:
-            raise SettingsError(f"model: {path}: input {one.name} has the shape {one.shape}, not [rows, features]")
+            raise SettingsError(f"--model {path}: input {one.name} has the shape {one.shape}, not [rows, features]")
     widths = [one.shape[1] for one in inputs]
     names = tuple(sidecar.get("features", ()))
     if len(inputs) > 1 or (not names and widths == [1]):
         if set(widths) != {1}:
-            raise SettingsError(f"model: {path} must have one input of all features, or one of one column for each")
+            raise SettingsError(f"--model {path} must have one input of all features, or one of one column for each")
         return tuple(one.name for one in inputs)
     if not names:
         raise SettingsError(
             f'model: {path} does not say which features it reads: name them in {path}{_SIDECAR}, {{"features": […]}}'
         )
     if isinstance(widths[0], int) and widths[0] != len(names):
-        raise SettingsError(f"model: {path} reads {widths[0]} features, {path}{_SIDECAR} names {len(names)}")
+        raise SettingsError(f"--model {path} reads {widths[0]} features, {path}{_SIDECAR} names {len(names)}")
     return names
 
 

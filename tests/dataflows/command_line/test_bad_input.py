@@ -76,6 +76,7 @@ def events(tmp_path: Path) -> Path:
         (("--inference", "localhost:"), "--inference must be HOST:PORT"),
         (("--rpc", "carrier-pigeon"), "'carrier-pigeon' is not one of"),
         (("--nonsense",), "No such option"),
+        (("--until",), "Option '--until' requires an argument. (see latecomer run --help)"),
         (("events.jsonl",), "unexpected extra argument"),
     ],
 )
@@ -92,6 +93,31 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(
     assert line.startswith("latecomer: ")
     assert says in line
     assert (sorted(tmp_path.rglob("*")), events.read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--model", "nowhere.json"), "--model nowhere.json: No such file or directory"),
+        (("--model", "nowhere.onnx"), "--model nowhere.onnx: No such file or directory"),
+        (("--model", "folder"), "--model folder: Is a directory"),
+        (("--model", "events.jsonl"), "--model events.jsonl is not an artifact: Extra data: "),
+        (("--model", "nowhere:MODEL"), "--model nowhere:MODEL cannot be loaded: ModuleNotFoundError: "),
+        (("--model", "json:dumps"), "--model json:dumps is not a model"),
+        (("--features-from", "nowhere"), "--features-from must be written module:name, not 'nowhere'"),
+        (("--features-from", "ends:FEATURES"), "--features-from ends:FEATURES cannot be loaded: SystemExit: 7"),
+    ],
+)
+def test_wrong_features_and_models_of_ones_own_are_named(
+    tmp_path: Path, services: tuple[str, ...], arguments: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "ends.py").write_text("raise SystemExit(7)")
+    other = services[2:] if arguments[0] == "--features-from" else services[:2]
+    usual = ("--input", "events.jsonl", "--output", "p.jsonl")
+    finished = latecomer("run", *other, *usual, *arguments, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert one_line(finished.stderr).startswith(f"latecomer: {says}")
+    assert not (tmp_path / "p.jsonl").exists()
 
 
 def test_a_process_of_its_own_says_it_in_the_same_way(tmp_path: Path) -> None:

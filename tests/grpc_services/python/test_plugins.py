@@ -224,7 +224,7 @@ def test_a_feature_without_a_version_in_its_name_is_refused(name):
     ],
 )
 def test_what_is_no_feature_cannot_be_served(plugin, value, reason):
-    with pytest.raises(SettingsError, match=f"^features_from: plugin_of_a_test:PLUGIN {reason}$"):
+    with pytest.raises(SettingsError, match=f"^--features-from plugin_of_a_test:PLUGIN {reason}$"):
         load_features(plugin(value), DEMO_SENSORS)
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_feature_cannot_be_served(plugin, value, reason):
     ],
 )
 def test_a_name_that_is_not_there_is_an_error_of_one_line(source, reason):
-    for load, setting in ((partial(load_features, sensors=DEMO_SENSORS), "features_from"), (load_model, "model")):
+    for load, setting in ((partial(load_features, sensors=DEMO_SENSORS), "--features-from"), (load_model, "--model")):
         with pytest.raises(SettingsError, match=reason) as refused:
             load(source)
         assert str(refused.value).startswith(setting)
@@ -246,7 +246,7 @@ def test_a_name_that_is_not_there_is_an_error_of_one_line(source, reason):
 
 
 def test_what_is_no_model_cannot_be_served(plugin):
-    with pytest.raises(SettingsError, match=r"^model: plugin_of_a_test:PLUGIN is not a model$"):
+    with pytest.raises(SettingsError, match=r"^--model plugin_of_a_test:PLUGIN is not a model$"):
         load_model(plugin(spread))
 
 
@@ -288,7 +288,7 @@ def test_a_model_of_an_artifact_has_its_id_weights_and_order(tmp_path):
 def test_an_artifact_that_is_none_is_refused(tmp_path, artifact):
     path = tmp_path / "model.json"
     path.write_text(artifact)
-    with pytest.raises(SettingsError, match=f"^model: {path} is not an artifact: "):
+    with pytest.raises(SettingsError, match=f"^--model {path} is not an artifact: "):
         load_model(str(path))
 
 

@@ -83,7 +83,7 @@ def test_as_many_sensors_as_there_may_be_are_answered(is_stream):
 
 
 def test_the_mean_of_a_sensor_that_is_not_there_is_refused_at_the_start(plugin):
-    message = r"^features_from: sensor_1/v1 is the mean of sensor1, the sensors are a, b\?$"
+    message = r"^--features-from: sensor_1/v1 is the mean of sensor1, the sensors are a, b\?$"
     with pytest.raises(SettingsError, match=message):
         load_features(plugin(MEANS), Sensors.of(("a", "b?")))
 

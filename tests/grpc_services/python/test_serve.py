@@ -1,9 +1,11 @@
+import os
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,6 +86,39 @@ def test_a_server_ends_with_its_standard_input_where_that_is_set():
         process.stdin.close()
         assert process.wait(LIMIT_S) == 0
         assert process.stderr.read() == ""
+
+
+def test_what_a_plug_in_prints_goes_to_standard_error(tmp_path, monkeypatch):
+    (tmp_path / "chatty.py").write_text(
+        "import os\nfrom grpc_services.python.features import feature\nprint('imported')\n"
+        "@feature('events/v1')\ndef events(window):\n"
+        "    print('x' * 100_000)\n    os.write(1, b'from C')\n    return len(window)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    with serving("'features', port=0, features_from='chatty:events'") as process:
+        line = process.stdout.readline()
+        assert line.startswith("features: listening on 127.0.0.1:")
+        with ThreadPoolExecutor(1) as reading, grpc.insecure_channel(line.split()[-1]) as channel:
+            said = reading.submit(process.stderr.read)
+            ask = mlpipeline_pb2_grpc.FeatureEngineeringServiceStub(channel).engineerFeatures
+            assert ask(event_list(demo_window()), timeout=LIMIT_S).feature[0].name == "events/v1"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LIMIT_S) == 0
+            assert process.stdout.read() == ""
+            assert (said.result().count("x"), said.result().count("from C")) == (100_000, 1)
+            assert "imported\n" in said.result()
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_wrong_plug_in_is_said_where_the_server_would_say_that_it_listens(is_watched):
+    message = "--model nowhere.json: No such file or directory"
+    with serving(f"'inference', port=0, model='nowhere.json', stop_at_end_of_input={is_watched}") as process:
+        read, said = process.communicate(timeout=LIMIT_S)
+        if is_watched:
+            assert (process.returncode, read, said) == (2, message + "\n", "")
+        else:
+            assert read == ""
+            assert said.endswith(f"SettingsError: {message}\n")
 
 
 def test_a_port_that_is_taken_is_one_line_and_status_1(started):
