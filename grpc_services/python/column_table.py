@@ -23,6 +23,13 @@ _NUMBERS: Final = 64
 _LOOSE_ROWS: Final = 1 << 12
 """So many rows may be left behind by columns without a look at how many are in use."""
 
+_ARENA_SHARE: Final = 6
+"""Memory is given back when less than one row in so many belongs to columns. It is made for twice what is needed, and
+after a message that makes all columns anew, half of that is left."""
+
+_LEFT_SHARE: Final = 4
+"""A look for what was left, where room is short, costs a look at all columns: one free row in so many has to be new."""
+
 NOT_HELD: Final = -1
 _LONG_AGO: Final = np.iinfo(np.int64).min
 _SLOT: Final = np.dtype(
@@ -57,6 +64,7 @@ class ColumnTable:
         self.sums = RunningSums(sensors, self.arena) if keeps_sums else None
         self._free: list[int] = []
         self._live_rows = 0  # of the arena, that belong to columns
+        self._left_rows = 0  # that columns have left, as far as the arena does not know it
 
     def known(self, field: str, numbers: Int64s) -> NDArray[Any]:
         """The slots of columns, below 0 where one is not held."""
@@ -75,10 +83,7 @@ class ColumnTable:
             return
         slots = self._new_slots(len(numbers))
         spaces = spaces + 1
-        self._live_rows += (needed := int(spaces.sum()))
-        if not self.arena.has(needed):
-            self._move(needed)
-        self.slots["base"][slots] = bases = self.arena.given(spaces)
+        self.slots["base"][slots] = bases = self._given(spaces)
         self.slots["space"][slots] = spaces
         self.slots["room"][slots] = rooms
         self.arena.times[bases] = _LONG_AGO
@@ -95,16 +100,40 @@ class ColumnTable:
     def forget(self, numbers: Int64s, slots: NDArray[Any]) -> None:
         """Let go of columns, and of the slots of those that are held; of memory when most of it is of such columns."""
         self.slot_of[numbers] = 0
-        self._live_rows -= int(self.slots["space"][slots].sum())
+        self._live_rows -= (left := int(self.slots["space"][slots].sum()))
+        self._left_rows += left
         self.slots[slots] = 0
         self._free += slots.tolist()
-        if self.arena.used > 2 * self._live_rows + _LOOSE_ROWS:
+        if len(self.arena.times) > _ARENA_SHARE * self._live_rows + _LOOSE_ROWS:
             self._move(0)
+        elif 2 * self._left_rows > self._live_rows + _LOOSE_ROWS:
+            self._find_room()
+
+    def _given(self, spaces: Int64s) -> Int64s:
+        """Places of so many rows, for which there is room then."""
+        needed = int(spaces.sum())
+        bases = self.arena.given(spaces)
+        if bases is None and _LEFT_SHARE * self._left_rows >= len(self.arena.times) - self._live_rows >= needed:
+            self._find_room()
+            bases = self.arena.given(spaces)
+        if bases is None:
+            self._move(needed)
+            bases = self.arena.given(spaces)
+        assert bases is not None
+        self._live_rows += needed
+        return bases
+
+    def _find_room(self) -> None:
+        """Have places given again that columns have left."""
+        live = self.slots[np.flatnonzero(self.slots["space"])]
+        self.arena.find_room(live["base"], live["space"])
+        self._left_rows = 0
 
     def _move(self, needed: int) -> None:
         """Move all columns to where so many more rows are free."""
         live = self.slots[held := np.flatnonzero(self.slots["space"])]
         self.slots["base"][held] = self.arena.make_anew(live["base"], live["length"] + 1, live["space"], needed)
+        self._left_rows = 0
 
     def _new_slots(self, count: int) -> list[int]:
         if (lacking := count - len(self._free)) > 0:

@@ -200,6 +200,33 @@ def test_what_columns_leave_behind_is_given_back_when_it_outweighs_them():
     assert len(arena.times) < 10_000
 
 
+def test_columns_that_are_made_anew_all_at_once_stay_in_the_memory_that_is_there():
+    stream = Stream(sensors=Sensors.of(("a",)))
+    arena = stream.columns._table.arena
+    count, held = 40, 200
+    rooms = [held + 50 + one for one in range(count)]
+    stream.define(list(range(count)), [held] * count)
+    stream.append({one: [(time, (float(one),)) for time in range(held)] for one in range(count)})
+    memory, highest = [], 0
+    for turn in range(1, 8):
+        older, newer = ([turn % 2 * count + one for one in range(count)] for turn in (turn - 1, turn))
+        late = {"row": held - 1, "time": turn * held, "readings": np.array([turn], "<f4").tobytes()}
+        stream.send(
+            derived=[
+                DerivedColumn(number=number, room=room, source=source, start=1, end=held, **late)
+                for number, room, source in zip(newer, rooms[turn:] + rooms[:turn], older, strict=True)
+            ],
+            dropped_number=uint32(older),
+        )
+        for number, source in zip(newer, older, strict=True):
+            stream.model[number] = [*stream.model.pop(source)[1:], (turn * held, (float(turn),))]
+        stream.check([(number, start, held) for number in newer for start in (0, held // 2)])
+        memory.append(arena.times)
+        highest = max(highest, stream.columns._table.slots["base"].max())
+    assert all(times is memory[1] for times in memory[2:])
+    assert highest < 2.5 * sum(rooms) < len(memory[1]) < 4 * sum(rooms)
+
+
 def test_a_scale_that_is_passed_on_from_column_to_column_never_overflows():
     """Each holds as much as its scale allows, and the next one has room for twice as many."""
     stream = Stream(sensors=Sensors.of(("a",)))
