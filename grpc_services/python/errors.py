@@ -4,6 +4,7 @@ The same table serves a call that fails whole, a stream that ends, and a row of 
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 import grpc
@@ -118,8 +119,11 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     return grpc.StatusCode.INTERNAL, "the server failed on this call; its log says why"
 
 
-def plugin_failures(plugin: str, causes: dict[int, Exception]) -> RowErrors:
+def plugin_failures(plugin: str, causes: Mapping[int, BaseException]) -> RowErrors:
     """What the callers are told of the rows on which a plug-in failed, and one entry in the log for all of them.
+
+    A cause may be no ``Exception``: ``sys.exit`` and a panic in Rust raise others, which would end the thread of a call
+    without an answer.
 
     The causes lose their tracebacks: the frames in them hold the causes, and with them the call, whose stream would
     count until garbage is collected.

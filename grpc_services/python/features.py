@@ -77,15 +77,17 @@ class Feature:
         if self.takes_batch:
             try:
                 return self._batch_values(windows), {}
-            except Exception as error:  # whatever a user's code raises; what it is about is found below
+            except (
+                BaseException
+            ) as error:  # whatever a user's code raises, an exit too; what it is about is found below
                 if len(windows) == 1:
                     return np.zeros(1, np.float32), plugin_failures(f"feature {self.name}", {0: error})
         values = np.zeros(len(windows), np.float32)
-        causes: dict[int, Exception] = {}
+        causes: dict[int, BaseException] = {}
         for row in range(len(windows)):
             try:
                 values[row] = self._value(windows, row)
-            except Exception as error:  # whatever a user's code raises
+            except BaseException as error:  # whatever a user's code raises, an exit too
                 causes[row] = error
         return values, plugin_failures(f"feature {self.name}", causes)
 

@@ -64,15 +64,17 @@ class Model:
         if self.takes_batch and len(values):
             try:
                 return self._batch_texts(values), {}
-            except Exception as error:  # whatever a user's code raises; what it is about is found below
+            except (
+                BaseException
+            ) as error:  # whatever a user's code raises, an exit too; what it is about is found below
                 if len(values) == 1:
                     return [[""] * len(self.results)], plugin_failures(f"model {self.model_id}", {0: error})
         texts: list[list[str]] = []
-        causes: dict[int, Exception] = {}
+        causes: dict[int, BaseException] = {}
         for row in range(len(values)):
             try:
                 texts.append(self._row_texts(values, row))
-            except Exception as error:  # whatever a user's code raises
+            except BaseException as error:  # whatever a user's code raises, an exit too
                 texts.append([""] * len(self.results))
                 causes[row] = error
         return texts, plugin_failures(f"model {self.model_id}", causes)

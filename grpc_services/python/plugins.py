@@ -62,6 +62,8 @@ def _loaded(flag: str, source: str) -> object:
         sys.path.append(folder)  # behind everything else: it must not shadow an installed module
     try:
         return getattr(importlib.import_module(module_name), name)
-    except (Exception, SystemExit) as error:  # whatever a user's module raises while it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a user's module raises while it is imported
         reason = " ".join(str(error).split())
         raise SettingsError(f"{flag} {source} cannot be loaded: {type(error).__name__}: {reason}") from error

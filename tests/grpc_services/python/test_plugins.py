@@ -17,7 +17,7 @@ from grpc_services.python.features import (
     feature,
     feature_matrix,
 )
-from grpc_services.python.models import model
+from grpc_services.python.models import batch_model, model
 from grpc_services.python.plugins import load_features, load_model
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
@@ -146,6 +146,27 @@ def test_a_feature_that_gives_no_number_is_told_from_one_that_does(started, plug
     _, channel = started("features", features_from=plugin(plug_in))
     answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(2, 2))
     assert error_texts(answer) == dict.fromkeys((0, 1), f"feature {plug_in.name}: {message}")
+
+
+class PanicError(BaseException):
+    """What bindings of Rust raise: no ``Exception``."""
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), PanicError("index out of bounds")], ids=["exit", "panic"])
+@pytest.mark.parametrize(("feature_of", "model_of"), [(feature, model), (batch_feature, batch_model)])
+def test_a_plug_in_that_exits_or_panics_fails_on_its_row_alone(started, plugin, feature_of, model_of, raised):
+    def ending(values):
+        raise raised
+
+    _, channel = started("features", features_from=plugin([feature_of("ending/v1")(ending)]))
+    answer = batch_pb2_grpc.FeatureServiceStub(channel).EngineerFeatures(windows_of(1, 2), timeout=60)
+    assert error_texts(answer) == dict.fromkeys((0, 1), "feature ending/v1 failed on this row")
+    _, channel = started(
+        "inference", model=plugin(model_of("ending/v1", features=["sensor_1/v1"], results=["x"])(ending))
+    )
+    with pytest.raises(grpc.RpcError, match="model ending/v1 failed on this row") as failed:
+        mlpipeline_pb2_grpc.PredictionServiceStub(channel).predict(feature_list([1], ["sensor_1/v1"]), timeout=60)
+    assert failed.value.code() is grpc.StatusCode.INTERNAL
 
 
 def test_calls_on_which_a_plugin_failed_are_gone_before_garbage_is_collected(started, plugin, caplog):
