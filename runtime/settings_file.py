@@ -50,14 +50,18 @@ def read_settings(file: Path, options: Iterable[Option], flag: str = "--config")
 
 
 def check_variables(prefix: str, known: Iterable[str], environment: Mapping[str, str] = os.environ) -> None:
-    """See that no variable of the environment is meant as a setting and is none.
+    """See that no variable of the environment is meant as a setting and is none; one without the command's name, too.
 
     Raises:
         SettingsError: one is.
     """
     known = set(known)
-    for name in sorted(environment):
-        if name.startswith(prefix) and name not in known:
+    product = prefix[: prefix.index("_") + 1]
+    for name in sorted(environment.keys() - known):
+        meant = prefix + name.removeprefix(product)
+        if name.startswith(product) and meant in known:
+            raise SettingsError(f"{name} is not a setting; there is {meant}")
+        if name.startswith(prefix):
             raise SettingsError(f"{name} is not a setting{_closest(name, known)}")
 
 

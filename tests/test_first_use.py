@@ -63,6 +63,14 @@ def test_a_command_installs_what_it_needs(
     assert (result.stdout.strip(), result.returncode) == (purpose, 3)
 
 
+def test_the_script_is_found_through_links(checkout: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a bin"
+    folder.mkdir()
+    (folder / "second").symlink_to("../latecomer")
+    (folder / "first").symlink_to(folder / "second")
+    assert subprocess.run([folder / "first", "parity"], capture_output=True, check=False).stdout == b"test\n"
+
+
 @pytest.fixture
 def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("install", ROOT / "requirements" / "install.py")

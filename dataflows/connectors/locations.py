@@ -95,6 +95,7 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
         if settings.state.folder is not None:
             raise SettingsError("--state cannot be kept for standard input: it cannot be read a second time")
         return
+    _check_name("--input", locations.input)
     path = Path(locations.input)
     if not path.exists():
         raise SettingsError(f"--input {path} does not exist")
@@ -120,6 +121,7 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         raise SettingsError(f"{flag} {path}: Parquet is written at the end, so an input from Kafka needs --bounded")
     if not path:
         raise SettingsError(f"{flag} must name a file")
+    _check_name(flag, path)
     if "://" in path:
         raise SettingsError(f"{flag} {path}: a location is a file, -, or {KAFKA_SCHEME}HOST:PORT/TOPIC")
     if Path(path).is_dir():
@@ -130,6 +132,12 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
         raise SettingsError(f"{flag} {path}: {error.strerror}") from None
     if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
         raise SettingsError(f"{flag} {path} may not be written")
+
+
+def _check_name(flag: str, path: str) -> None:
+    """The name of a file stands in states and in the record of a run, which are texts."""
+    if not path.isprintable() and any("\ud800" <= character <= "\udfff" for character in path):
+        raise SettingsError(f"{flag} {path}: the name of the file is not UTF-8")
 
 
 def _check_distinct(locations: Locations) -> None:

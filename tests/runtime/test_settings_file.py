@@ -92,6 +92,14 @@ def test_a_variable_that_is_no_setting_is_an_error_and_those_of_others_are_not()
         check_variables("PUMP_", ["PUMP_INTERVAL"], {"PUMP_INTERVALL": "1h"})
 
 
+def test_a_variable_without_the_name_of_the_command_is_an_error() -> None:
+    known = ["PUMP_RUN_INTERVAL", "PUMP_RUN_PORT"]
+    others = {"PUMP_STOP_INTERVAL": "1h", "PUMP_FEATURES_PORT": "1", "RUN_INTERVAL": "1h", "PUMP_HOUSE": "2"}
+    check_variables("PUMP_RUN_", known, {"PUMP_RUN_INTERVAL": "1h", **others})
+    with pytest.raises(SettingsError, match=r"^PUMP_INTERVAL is not a setting; there is PUMP_RUN_INTERVAL$"):
+        check_variables("PUMP_RUN_", known, {"PUMP_RUN_INTERVAL": "1h", "PUMP_INTERVAL": "1h"})
+
+
 def test_a_command_looks_at_its_variables_before_anything_else() -> None:
     with pytest.raises(SettingsError, match="PUMP_MAX_EVENT is not a setting"):
         CliRunner().invoke(command, [], env={"PUMP_MAX_EVENT": "1"}, catch_exceptions=False)

@@ -38,6 +38,7 @@ def events(tmp_path: Path) -> Path:
         (("--output", "linked.jsonl"), "--output and --input are the same file"),
         (("--output", "hard.jsonl"), "--output and --input are the same file"),
         (("--rejections", "p.jsonl"), "--rejections and --output are the same file"),
+        (("--output", "\udcff.jsonl"), "--output \\udcff.jsonl: the name of the file is not UTF-8"),
         (("--output", "-"), "--rejections must be given where --output is standard output"),
         (("--interval", "ten"), "'ten' is not a duration"),
         (("--interval", "0"), "--interval must be above 0"),
