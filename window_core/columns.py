@@ -7,7 +7,6 @@ possible (no room, or a late event), new columns are made and the old ones stay 
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
@@ -29,6 +28,8 @@ _SPARE_ROWS_SHARE: Final = 4
 memory stays near 1.5 times the snapshot: ``latecomer bench`` prints it."""
 
 _ZERO: Final = array("q", [0])
+
+_NO_ROWS: Final[Views] = memoryview(array("q")), memoryview(b"")
 
 _numbers: Final = count()
 
@@ -94,21 +95,17 @@ class Columns:
         device_id: str,
         session_ms: int,
         row_bytes: int,
-        parts: Sequence[Views] = (),
+        held: Views = _NO_ROWS,
         origin: Origin | None = None,
     ) -> "Columns":
-        """Columns of the rows of these parts, one behind the other, and room behind them. Each row is copied once."""
-        filled = sum(len(times) for times, _ in parts)
-        spare_rows = max(filled // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)
-        times = _ZERO * (filled + spare_rows)
-        view = memoryview(times)
-        start = 0
-        for part, _ in parts:
-            end = start + len(part)
-            view[start:end] = part
-            start = end
-        rows = bytearray().join((*(rows for _, rows in parts), bytes(row_bytes * spare_rows)))
-        return cls(device_id, session_ms, times, rows, row_bytes, origin)
+        """Columns of these rows, and room behind them. Cost: a copy of the rows."""
+        times, rows = held
+        filled = len(times)
+        spare_rows = _spare_rows(filled)
+        new_times = _ZERO * (filled + spare_rows)
+        memoryview(new_times)[:filled] = times
+        new_rows = bytearray().join((rows, bytes(row_bytes * spare_rows)))
+        return cls(device_id, session_ms, new_times, new_rows, row_bytes, origin)
 
     @property
     def event_bytes(self) -> int:
@@ -123,7 +120,7 @@ class Columns:
     def moved(self, start: int, end: int) -> "Columns":
         """New columns of the rows ``start`` to ``end``, with room behind them. Cost: a copy of these rows."""
         origin = Origin(self.number, start, end, None)
-        return Columns.with_room(self.device_id, self.session_ms, self.row_bytes, [self.between(start, end)], origin)
+        return Columns.with_room(self.device_id, self.session_ms, self.row_bytes, self.between(start, end), origin)
 
     def inserted(self, start: int, end: int, event: Event) -> "Columns":
         """New columns of the rows ``start`` to ``end`` and one late event, behind all of the same or an earlier time.
@@ -131,10 +128,18 @@ class Columns:
         Cost: O(log n) to find the row, and a copy of these rows.
         """
         place = bisect_right(self.times, event.time_ms, start, end)
-        late = memoryview(array("q", [event.time_ms])), memoryview(event.row)
-        parts = [self.between(start, place), late, self.between(place, end)]
-        origin = Origin(self.number, start, end, place - start)
-        return Columns.with_room(self.device_id, self.session_ms, self.row_bytes, parts, origin)
+        times, rows = self.views
+        filled, row, row_bytes = end - start + 1, place - start, self.row_bytes
+        spare_rows = _spare_rows(filled)
+        new_times = _ZERO * (filled + spare_rows)
+        view = memoryview(new_times)
+        view[:row] = times[start:place]
+        view[row] = event.time_ms
+        view[row + 1 : filled] = times[place:end]
+        before, behind = rows[row_bytes * start : row_bytes * place], rows[row_bytes * place : row_bytes * end]
+        new_rows = bytearray().join((before, event.row, behind, bytes(row_bytes * spare_rows)))
+        origin = Origin(self.number, start, end, row)
+        return Columns(self.device_id, self.session_ms, new_times, new_rows, row_bytes, origin)
 
     def holds(self, start: int, end: int, event: Event) -> bool:
         """Whether one of the rows ``start`` to ``end`` has the time of the event and its readings, bit for bit."""
@@ -144,3 +149,8 @@ class Columns:
                 return True
             row += 1
         return False
+
+
+def _spare_rows(filled: int) -> int:
+    """The room behind so many rows."""
+    return max(filled // _SPARE_ROWS_SHARE, _SPARE_ROWS_MIN)

@@ -106,5 +106,5 @@ def decoded_snapshot(data: bytes) -> Snapshot:
         device_id = str(view[_HEADER.size : at], "utf-8")
         rows_at = at + TIME_BYTES * events
         held = view[at:rows_at].cast("q"), view[rows_at:body_size]
-        columns = Columns.with_room(device_id, session_ms, row_bytes, [held])
+        columns = Columns.with_room(device_id, session_ms, row_bytes, held)
     return Snapshot(device_id, session_ms, accepted_ms, ticked_ms, seq, columns, 0, events)
