@@ -46,9 +46,11 @@ public final class Main implements Runnable {
 
   /** For tests, which want another environment, too. */
   static CommandLine commandLine(Map<String, String> environment) {
+    EnvironmentDefaults defaults = new EnvironmentDefaults(environment);
     return new CommandLine(new Main())
         .registerConverter(Duration.class, new Durations())
-        .setDefaultValueProvider(new EnvironmentDefaults(environment))
+        .setDefaultValueProvider(defaults)
+        .setExecutionStrategy(result -> checked(result, defaults))
         .setParameterExceptionHandler(Main::wrongArgument)
         .setExecutionExceptionHandler(Main::failure);
   }
@@ -56,6 +58,14 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "which one: features, inference or ask?");
+  }
+
+  private static int checked(CommandLine.ParseResult result, EnvironmentDefaults defaults) {
+    CommandLine.ParseResult command = result.hasSubcommand() ? result.subcommand() : result;
+    if (!result.isUsageHelpRequested() && !command.isUsageHelpRequested()) {
+      defaults.check(command.commandSpec());
+    }
+    return new CommandLine.RunLast().execute(result);
   }
 
   private static int wrongArgument(ParameterException error, String[] args) {

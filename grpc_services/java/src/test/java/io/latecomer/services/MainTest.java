@@ -99,16 +99,31 @@ final class MainTest {
   }
 
   @Test
-  void anOptionThatIsGivenWinsAndWhatIsNoOptionIsLeftAlone() {
+  void anOptionThatIsGivenWinsAndWhatIsOfOthersIsLeftAlone() {
     Map<String, String> environment =
         Map.of(
-            "LATECOMER_SERVE_MODEL", "model.json",
-            "LATECOMER_SERVE_HELP", "true",
+            "LATECOMER_SERVE_LANGUAGE", "java",
+            "LATECOMER_SERVE_CONFIG", "settings.toml",
+            "LATECOMER_RUN_TICKS", "5m",
             "LATECOMER_SERVE_ALLOW_PLAIN", "false",
             "LATECOMER_SERVE_HOST", "127.0.0.1");
     Run run = runIn(environment, "features", "--host=0.0.0.0");
     assertEquals(2, run.status);
     assertTrue(run.err.contains("0.0.0.0"), run.err);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "LATECOMER_SERVE_DRAINS, features, is not a setting",
+    "LATECOMER_SERVE_HELP, inference, is not a setting",
+    "LATECOMER_SERVE_MODEL, inference, is for --language python: a Java service has its own",
+    "LATECOMER_ASK_INPUTS, ask, is not a setting"
+  })
+  void aVariableThatIsNoSettingIsAnError(String name, String command, String why) {
+    Run run = runIn(Map.of(name, "1"), command);
+    assertEquals(2, run.status);
+    assertEquals("latecomer-services " + command + ": " + name + " " + why + "\n", run.err);
+    assertEquals(0, runIn(Map.of(name, "1"), command, "--help").status);
   }
 
   @Test
