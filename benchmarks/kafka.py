@@ -44,6 +44,7 @@ WARM_UP_S: Final = 20
 EVENTS: Final = re.compile(rb'"events": ?(\d+)')
 LATECOMER: Final = (sys.executable, "-m", "dataflows.command_line", "run")
 WITHOUT_SERVICES: Final = (sys.executable, "-m", "benchmarks.flink_without_services", "--engine", "flink")
+TWO_PROCESSES: Final = "bytewax, --parallelism 2"
 LOG_APPEND_TIME: Final = {"message.timestamp.type": "LogAppendTime"}
 ENCODED: Final = EventCodec().encoded
 
@@ -218,6 +219,8 @@ def main(devices: int = 1_000, new: int = 1_000) -> dict[str, float]:
             rates[engine] = bench.rate(fleet, *bench.latecomer(engine, "fleet", "{output}", "--bounded"))
             outputs = {value for _, value in bench.records(bench.latest_run())}
             print(f"    {engine}: {len(outputs):,} different outputs, digest {digest(outputs)}", flush=True)
+        two = bench.latecomer("bytewax", "fleet", "{output}", "--bounded", "--parallelism", "2")
+        rates[TWO_PROCESSES] = bench.rate(fleet, *two)
         rates["flink without the services"] = bench.rate(
             fleet, *WITHOUT_SERVICES, *bench.options("fleet", "{output}"), "--bounded"
         )
@@ -277,13 +280,14 @@ def digest(outputs: set[bytes]) -> str:
 
 def print_table(rates: dict[str, float]) -> None:
     print("Kafka to Kafka, windows of 300 events, both services, state kept every 10 s")
-    base = {"bytewax": "usual way, bytewax"}
+    base = dict.fromkeys(("bytewax", TWO_PROCESSES), "usual way, bytewax")
     for name, rate in rates.items():
         usual = rates[base.get(name, "usual way, flink")]
         print(f"  {name:<32}{rate:>10,.0f} windows/s{rate / usual:>8.1f} x the usual way on the same engine")
     flink = rates["flink"]
     for peer in ("Java, asynchronous unary calls", "Java on latecomer.v1"):
         print(f"  flink: {flink / rates[peer]:.2f} x {peer}")
+    print(f"  bytewax: {rates[TWO_PROCESSES] / rates['bytewax']:.2f} x as fast in two processes")
     print(f"  flink: {flink / rates['flink without the services']:.2f} x itself without the services")
     print(f"  flink: {flink / rates['flink SQL, no calls']:.2f} x Flink SQL, which calls nothing")
 

@@ -23,6 +23,7 @@ from window_core import SnapshotError, WindowSpec
 
 __all__ = [
     "IMPORTED_FILE",
+    "check_rights",
     "check_unclaimed",
     "claim",
     "held",
@@ -69,7 +70,7 @@ def is_claimed(folder: Path, identity: dict[str, str]) -> bool:
         SnapshotError: it does not name its run.
     """
     if folder.exists():
-        _check_rights(folder)
+        check_rights(folder)
     if (folder / _IDENTITY_FILE).is_file():
         _check_identity(folder, identity)
         _settings_in(folder)  # a damaged note is found before anything is written
@@ -85,7 +86,7 @@ def check_unclaimed(folder: Path) -> None:
         SettingsError: it holds something else, or others may write it.
     """
     if folder.exists():
-        _check_rights(folder)
+        check_rights(folder)
     others = folder.exists() and any(path.name not in _BEFORE_A_RUN for path in folder.iterdir())
     if others and not (folder / _BEGUN_FILE).is_file():
         raise SettingsError(f"--state {folder} holds other files, and no state of latecomer: name another folder")
@@ -112,7 +113,7 @@ def locked(folder: Path) -> Iterator[None]:
         SettingsError: a run holds it, or others may write it.
     """
     if folder.exists():
-        _check_rights(folder)
+        check_rights(folder)
     with _locked(folder):
         yield
 
@@ -175,7 +176,7 @@ def _settings_in(folder: Path) -> dict[str, Any]:
     return read_note(file) if file.is_file() else {}
 
 
-def _check_rights(folder: Path) -> None:
+def check_rights(folder: Path) -> None:
     """See that nobody but the owner of the run can write a state, or have it written elsewhere.
 
     Raises:

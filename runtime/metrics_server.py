@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from threading import Lock, Thread
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from runtime.addresses import address_of, is_loopback
 
@@ -23,19 +23,19 @@ _SILENT_FOR_S: Final = 5.0
 
 
 class MetricsServer:
-    """Serves a registry until it is closed.
+    """Serves metrics until it is closed.
 
     Attributes:
         url: where to ask, on this machine.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, host: str, port: int, is_serving: Callable[[], bool] = lambda: True
+        self, registry: Collector, host: str, port: int, is_serving: Callable[[], bool] = lambda: True
     ) -> None:
         """Listen.
 
         Args:
-            registry: what is served.
+            registry: what is served; metrics of several processes are a collector, too.
             host: name or address to listen on.
             port: where; 0 takes a free one.
             is_serving: what ``/health`` says, to probes that cannot ask by gRPC.
@@ -60,7 +60,7 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, registry: CollectorRegistry, is_serving: Callable[[], bool], family: int, where: Any) -> None:
+    def __init__(self, registry: Collector, is_serving: Callable[[], bool], family: int, where: Any) -> None:
         self.address_family = family
         self.registry = registry
         self.is_serving = is_serving

@@ -28,7 +28,7 @@ from dataflows.bytewax_flow.failure import disk_error, without_panics
 from runtime.written_files import write_whole
 from window_core import SnapshotError
 
-__all__ = ["checked_database", "make_database", "seal_database", "writable_database"]
+__all__ = ["checked_database", "make_database", "remove_database", "seal_database", "sync_folder", "writable_database"]
 
 _DATABASE: Final = "part-0.sqlite3"
 """The one that Bytewax makes where it is asked for one partition, which is enough for every worker of one process."""
@@ -63,8 +63,7 @@ _LITTLE_ENDIAN_SUMS: Final = 0x377F0682
 
 def make_database(folder: Path) -> None:
     """Create the database of a new state; a database that an interrupted start left is created again."""
-    for left_behind in folder.glob("part-*.sqlite3*"):
-        left_behind.unlink()
+    remove_database(folder)
     try:
         with without_panics():
             init_db_dir(folder, 1)
@@ -72,6 +71,12 @@ def make_database(folder: Path) -> None:
             connection.executescript(_INDEXES)
     except BaseException as error:  # a panic is no Exception
         raise disk_error(error, folder) or error from None
+
+
+def remove_database(folder: Path) -> None:
+    """Remove the database that is directly in a folder, if there is one."""
+    for file in folder.glob(Path(_DATABASE).stem + ".*"):
+        file.unlink()
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def checked_database(folder: Path) -> Iterator[sqlite3.Connection]:
             raise failed from None
         raise SnapshotError(f"--state {folder} is damaged: {_DATABASE}: {error}") from None
     (folder / _DIGEST_FILE).unlink(missing_ok=True)
-    _sync(folder)  # else a power cut could bring the digest back, and keep what was written since
+    sync_folder(folder)  # else a power cut could bring the digest back, and keep what was written since
 
 
 def _check_files(folder: Path, database: Path) -> None:
@@ -191,7 +196,8 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlast a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
 """Reads a topic, each partition with the clock of its devices, and keeps its offsets itself."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from threading import Event as Flag
-from threading import get_ident
 from typing import Final
 
 import msgspec
@@ -30,23 +30,23 @@ _GONE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_O
 
 
 class KafkaSource(FixedPartitionedSource[SourceItem, bytes]):
-    """A partition for each partition of the topic."""
+    """A partition for each partition of the topic that this process reads."""
 
-    def __init__(self, log: KafkaLog, settings: RunSettings, stopped: Flag) -> None:
-        """Read ``log``; once ``stopped`` is set, no further."""
+    def __init__(self, log: KafkaLog, numbers: Sequence[int], settings: RunSettings, stopped: Flag) -> None:
+        """Read the partitions of these numbers; once ``stopped`` is set, no further."""
         self._log = log
+        self._numbers = numbers
         self._settings = settings
         self._stopped = stopped
-        self._pauses: dict[int, SharedPause] = {}
+        self._pause = SharedPause(settings.log.source_wait_ms)
 
     def list_parts(self) -> list[str]:
-        return [str(number) for number in range(self._log.partitions)]
+        return [str(number) for number in self._numbers]
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_KafkaPartition":
-        pause = self._pauses.setdefault(
-            get_ident(), SharedPause(self._settings.log.source_wait_ms)
-        )  # one for each worker
-        return _KafkaPartition(self._log, int(for_part), self._settings, self._stopped, pause, resume_state)
+        number = int(for_part)
+        watch = TopicWatch(self._log) if number == self._numbers[0] else None  # one of them looks for all
+        return _KafkaPartition(self._log, number, self._settings, self._stopped, self._pause, watch, resume_state)
 
 
 class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
@@ -57,6 +57,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         settings: RunSettings,
         stopped: Flag,
         pause: SharedPause,
+        watch: TopicWatch | None,
         state: bytes | None,
     ) -> None:
         self._log = log
@@ -67,7 +68,7 @@ class _KafkaPartition(StatefulSourcePartition[SourceItem, bytes]):
         self._reader = self._items.reader
         self._end = None if log.bounded is None else log.bounded.end_offsets[number]
         self._has_ended = False
-        self._watch = TopicWatch(log) if number == 0 else None  # one of them looks for all
+        self._watch = watch
         if state is not None:
             self._items.restore(msgspec.msgpack.decode(state, type=PartitionState))
         self._progress = GroupProgress(log, number, settings.log.group)

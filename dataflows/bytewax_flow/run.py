@@ -1,37 +1,33 @@
-"""Runs the flow on this machine until its input ends."""
+"""Runs the flow on this machine until its input ends: in this process, or in several beside it."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from datetime import timedelta
-from functools import singledispatch
+from contextlib import ExitStack, contextmanager
+from functools import partial, singledispatch
 from pathlib import Path
 from threading import Event as Flag
 from types import FrameType
 from typing import Any
 
-from bytewax.run import cli_main
-
-from dataflows.bytewax_flow.database import seal_database
-from dataflows.bytewax_flow.failure import cause_of, without_panics
+from dataflows.bytewax_flow.databases import without_orphans
 from dataflows.bytewax_flow.file_sink import FileSink
 from dataflows.bytewax_flow.file_source import FileSource
-from dataflows.bytewax_flow.flow import latecomer_flow
 from dataflows.bytewax_flow.kafka_source import KafkaSource
-from dataflows.bytewax_flow.recovery import SavedEnds, opened_state
+from dataflows.bytewax_flow.one_process import Share, run_flow
+from dataflows.bytewax_flow.processes import run_processes
+from dataflows.bytewax_flow.recovery import SavedEnds, opened_state, resumed
 from dataflows.bytewax_flow.sink import OutputSink
 from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.log import KafkaLog, KafkaTarget, opened_target
 from dataflows.connectors.locations import Locations, is_kafka
 from dataflows.connectors.log import Log
 from dataflows.pipeline.metrics import Metrics
-from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.record import OutputKind
 from dataflows.saved_state.imported import imported_state
-from dataflows.services.client import ServiceClient, Services
+from dataflows.services.client import Services
 from dataflows.settings import RunSettings
 from dataflows.state_folder import held, identity_of, note_settings
-from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
+from runtime.terminal import say
 
 __all__ = ["run_on_bytewax"]
 
@@ -48,43 +44,48 @@ def run_on_bytewax(settings: RunSettings, locations: Locations, services: Servic
         OSError: an input or output failed.
         KeyboardInterrupt: a signal stopped the run.
     """
-    recovery, saved = None, SavedEnds({}, {})
+    processes = _processes(settings, locations, log)
+    state, databases, lock, saved = settings.state.folder, list[Path](), None, SavedEnds({}, {})
     with ExitStack() as stack:
-        if settings.state.folder is not None:
-            folder, identity = Path(settings.state.folder), identity_of("bytewax", locations, log)
+        if state is not None:
+            folder, identity = Path(state), identity_of("bytewax", locations, log)
             stack.enter_context(held(folder, identity))
             imported = imported_state(folder, log, settings.state.from_export)
-            recovery, saved = opened_state(folder, identity, imported)
+            databases = opened_state(folder, identity, imported, processes)
+            lock = stack.enter_context(without_orphans(folder))
+            saved = resumed(databases)
             note_settings(folder, settings.window.spec, settings.outputs.delivery)
         files, targets = _sink(locations, settings)
         stopped = Flag()
+        stops = partial(_ended_by_signals, None if settings.log.has_end else stopped)
+        if processes > 1:
+            assert isinstance(log, KafkaLog)
+            shares = [
+                Share(settings, services, log, number, processes, targets, databases) for number in range(processes)
+            ]
+            with stops(lambda: None):
+                run_processes(shares, metrics, stopped, lock)
+            return
+        database = databases[0] if databases else None
         source = _source(log, settings, stopped, saved.log)
-        if settings.state.folder is not None:
-            files.check(saved.outputs, settings.state.folder)
+        if state is not None:
+            files.check(saved.outputs, state)
         files.begin(saved.outputs)
-        client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
-        client.check()
-        flow = latecomer_flow(
-            source,
-            OutputSink(files, targets),
-            PredictionStep(client, settings.log.layout.sensors, metrics),
-            settings.window.spec,
-            metrics,
-        )
-        prepare_for_load(OBJECTS_OF_BATCHES)
-        silence = stack.enter_context(without_panics())
-        stack.enter_context(_ended_by_signals(None if settings.log.has_end else stopped, silence))
-        try:
-            cli_main(
-                flow,
-                workers_per_process=settings.parallelism,
-                epoch_interval=timedelta(milliseconds=settings.state.epoch_ms),
-                recovery_config=recovery,
-            )
-        except BaseException as error:
-            raise cause_of(error, settings.state.folder) from None
-        if settings.state.folder is not None:
-            seal_database(Path(settings.state.folder))
+        run_flow(source, OutputSink(files, targets), settings, services, metrics, database, stops)
+
+
+def _processes(settings: RunSettings, locations: Locations, log: Log) -> int:
+    """In how many processes a run is: each reads partitions of its own, and none shares a file with another."""
+    wanted = settings.parallelism
+    if wanted == 1:
+        return 1
+    files = [f"{flag} {place}" for _, flag, place in _outputs(locations) if not is_kafka(place)]
+    one = f"--input {locations.input} is a file" if not isinstance(log, KafkaLog) else None
+    if one is None and files:
+        one = f"{files[0]} is a file, which one process writes"
+    if one is not None and not settings.quiet:
+        say(f"--parallelism {wanted}: the run is one process, since {one}")
+    return min(wanted, log.partitions) if one is None else 1
 
 
 @singledispatch
@@ -104,7 +105,7 @@ def _file_source(log: FileLog, settings: RunSettings, stopped: Flag, saved: Mapp
 
 @_source.register
 def _topic_source(log: KafkaLog, settings: RunSettings, stopped: Flag, saved: Mapping[str, bytes]) -> KafkaSource:
-    return KafkaSource(log, settings, stopped)
+    return KafkaSource(log, range(log.partitions), settings, stopped)
 
 
 def _sink(locations: Locations, settings: RunSettings) -> tuple[FileSink, dict[OutputKind, KafkaTarget]]:

@@ -102,7 +102,7 @@ def _served_metrics(metrics: Metrics, settings: RunSettings, stack: ExitStack) -
     """Where to ask for them, for as long as the stack is not left."""
     assert settings.metrics_port is not None
     try:
-        server = MetricsServer(metrics.registry, settings.metrics_host, settings.metrics_port)
+        server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port)
     except OSError as error:
         raise OSError(f"--metrics-port {settings.metrics_port}: {error.strerror}") from None
     stack.callback(server.close)

@@ -8,7 +8,6 @@ from threading import Lock, Thread
 from time import sleep
 from typing import Any, Final
 
-from dataflows.pipeline.first_records import LOOKED_AT, InputError, no_event
 from dataflows.pipeline.metrics import Metrics
 from dataflows.settings import RunSettings
 
@@ -16,7 +15,6 @@ __all__ = [
     "REPORT_VARIABLE",
     "JobReports",
     "begin_reports",
-    "begins_without_event",
     "has_read_all",
     "report_file",
     "report_now",
@@ -59,18 +57,6 @@ class JobReports:
             report = json.loads(self._file.read_text())
             self._metrics.add(report, self._last)
             self._last = report
-
-
-def begins_without_event(metrics: Metrics, name: str) -> bool:
-    """Whether no record that the job has counted so far holds an event.
-
-    Raises:
-        InputError: neither do as many as are enough to stop a run.
-    """
-    records = metrics.records_without_event()
-    if records >= LOOKED_AT and metrics.first_look is not None:
-        raise InputError(no_event(name, metrics.first_look))
-    return records == metrics.total("latecomer_records_total")
 
 
 def stop_file_of(settings: RunSettings) -> Path | None:

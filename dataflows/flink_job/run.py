@@ -18,10 +18,11 @@ from dataflows.connectors.log import Log
 from dataflows.flink_job.causes import first_cause
 from dataflows.flink_job.frames import FRAMES_SUFFIX, RecordFrame, encoded_record
 from dataflows.flink_job.installation import check_installation
-from dataflows.flink_job.report import REPORT_VARIABLE, JobReports, begins_without_event, has_read_all, report_file
+from dataflows.flink_job.report import REPORT_VARIABLE, JobReports, has_read_all, report_file
 from dataflows.flink_job.stopping import SAVEPOINTS, newest_state, stop_with_savepoint
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
+from dataflows.pipeline.first_records import begins_without_event
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import OutputRecord
 from dataflows.saved_state.imported import fitting_origin, imported_state

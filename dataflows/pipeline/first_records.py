@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from dataflows.pipeline.event_layout import number_of_text
 from dataflows.pipeline.framing import SCHEMA_ID, is_framed, unframed
+from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.record import Record
 from runtime.errors import CommandError
 from runtime.printable import printable
 from window_core import MAX_TIME_MS, EventError
 
-__all__ = ["LOOKED_AT", "FirstRecords", "InputError", "no_event"]
+__all__ = ["LOOKED_AT", "FirstRecords", "InputError", "begins_without_event", "no_event"]
 
 LOOKED_AT: Final = 1_000
 """Records without an event from the first on that are enough to stop a run."""
@@ -36,6 +37,18 @@ class InputError(CommandError):
 def no_event(name: str, hint: str) -> str:
     """The line for a log whose first records hold no event."""
     return f"{name}: no event among the first {LOOKED_AT:,} records; {hint}"
+
+
+def begins_without_event(metrics: Metrics, name: str) -> bool:
+    """Whether no record that other processes have counted so far holds an event.
+
+    Raises:
+        InputError: neither do as many as are enough to stop a run.
+    """
+    records = metrics.records_without_event()
+    if records >= LOOKED_AT and metrics.first_look is not None:
+        raise InputError(no_event(name, metrics.first_look))
+    return records == metrics.total("latecomer_records_total")
 
 
 class FirstRecords:

@@ -1,11 +1,14 @@
 """What a run counts: one set of names on every engine, for the summary and in Prometheus' format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from grpc_services.python.service_metrics import ServiceMetrics
 from window_core import CAUSES, REASONS
@@ -19,6 +22,10 @@ _CALL_WINDOWS: Final = (1, 4, 16, 64, 256, 1_024, 4_096)
 
 _CAUSES_MAX: Final = 100
 """Kinds of rejection that are told apart; a service may say something else of each window."""
+
+
+Samples: TypeAlias = dict[str, list[tuple[str, dict[str, str], float]]]
+"""Of each family of metrics: name, labels and value."""
 
 
 class CauseCount(NamedTuple):
@@ -37,10 +44,11 @@ class CauseCount(NamedTuple):
     example: str
 
 
-class Metrics:
+class Metrics(Collector):
     """The counters of one run, in a registry of their own.
 
     Attributes:
+        of_processes: the last ``samples`` of each process that works for this run.
         warnings: by their kind.
         first_look: of a log that did not begin with an event: what its first record looks like.
     """
@@ -106,6 +114,7 @@ class Metrics:
             "latecomer_arrivals_clamped_total": self.clamped,
             "latecomer_arrival_jumps_total": self.jumps,
         }
+        self.of_processes: dict[int, Samples] = {}
         self.warnings: dict[str, str] = {}
         self.first_look: str | None = None
         self._causes: dict[tuple[str, str], CauseCount] = {}
@@ -177,6 +186,29 @@ class Metrics:
         known = {} if before is None else {(reason, cause): number for reason, cause, number, _ in before["causes"]}
         for reason, cause, number, example in report["causes"]:
             self.caused(reason, cause, example, number - known.get((reason, cause), 0))
+
+    def samples(self) -> Samples:
+        """What ``report`` does not hold, for the metrics of another process to serve beside its own."""
+        others = (family for family in self.registry.collect() if f"{family.name}_total" not in self._counters)
+        return {
+            family.name: [
+                (sample.name, sample.labels, sample.value)
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+            ]
+            for family in others
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family as Prometheus asks for it: over all processes of the run."""
+        for family in self.registry.collect():
+            sums = {(name, tuple(labels.items())): value for name, labels, value, *_ in family.samples}
+            for samples in self.of_processes.values():
+                for name, labels, value in samples.get(family.name, ()):
+                    place = name, tuple(labels.items())
+                    sums[place] = sums.get(place, 0) + value
+            family.samples = [Sample(name, dict(labels), value) for (name, labels), value in sums.items()]
+            yield family
 
     def records_without_event(self) -> int:
         """How many records were read, if none of them held an event; else 0."""

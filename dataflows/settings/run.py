@@ -126,7 +126,10 @@ class RunSettings:
         "bytewax", "Stream processor that runs the pipeline.", kind="choice", choices=("bytewax", "flink")
     )
     parallelism: int = setting(
-        1, "Worker threads of one process; more than one helps only where the services are slow.", kind="integer"
+        1,
+        "Processes on Bytewax, each with whole partitions of the topic; one where the input or an output is a file. "
+        "Parallel subtasks on Flink.",
+        kind="integer",
     )
     metrics_port: int | None = setting(
         None, "Port that serves metrics in Prometheus' format; 0 takes a free one. Default: no metrics.", kind="integer"

@@ -39,7 +39,6 @@ class Pipelines:
         until_ms: int | None = None,
         *,
         chunk_bytes: int = 256 * 1024,
-        parallelism: int = 1,
         sensors: Sensors = DEMO_SENSORS,
         **calls: Any,
     ) -> Outputs:
@@ -48,7 +47,7 @@ class Pipelines:
         calls = {"timeout_ms": 60_000, **calls}
         services = self._services_for(sensors)
         settings = RunSettings.of(
-            until_ms=until_ms, parallelism=parallelism, sensors=sensors.declared,
+            until_ms=until_ms, sensors=sensors.declared,
             features=services.features, inference=services.inference, **numbers, **calls,
         )  # fmt: skip
         log = self._folder / "events.jsonl"

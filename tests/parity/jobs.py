@@ -108,7 +108,7 @@ JOBS: Final = (
         "a tick each millisecond",
         WindowSpec(10, 1, 5, 12, 3, 100),
         (
-            *_on("file", {"parallelism": 2, "batch_windows": 3}, {"batch_windows": 3, "batch_wait_ms": 1}),
+            *_on("file", {"batch_windows": 3}, {"batch_windows": 3, "batch_wait_ms": 1}),
             *_on(KAFKA, {"rpc": "batch"}, {"parallelism": 3}),
         ),
         fleet="one",
@@ -151,7 +151,7 @@ JOBS: Final = (
     Job(
         "arrivals that go back, without ticks",
         WindowSpec(50, 0, _NEVER_MS, _NEVER_MS, 20, 8),
-        (*_on("file", {"parallelism": 2}, {"parallelism": 2}), *_TOPICS),
+        (*_on("file", {}, {"parallelism": 2}), *_TOPICS),
         fleet="few",
         goes_back=True,
         has_until=True,

@@ -1,8 +1,9 @@
 """What Bytewax 0.21.1 reads and writes of its recovery database, and in which transactions.
 
 Modelled from ``src/recovery.rs``: a run notes that it began (``exs``); at the end of each epoch the snapshots of it are
-written, then the frontier of each worker, then the commit, which removes the snapshots that newer ones replace. Each is
-a transaction, and a process can die between any two. ``test_bytewax_database.py`` holds this against the real one.
+written, then the frontier of its only worker, then the commit, which removes the snapshots that newer ones replace.
+Each is a transaction, and a process can die between any two. ``test_bytewax_database.py`` holds this against the real
+one.
 """
 
 import pickle
@@ -49,18 +50,13 @@ class Execution:
         epoch: the one that it resumes.
     """
 
-    def __init__(self, connection: sqlite3.Connection, workers: int, process: Process) -> None:
+    def __init__(self, connection: sqlite3.Connection, process: Process) -> None:
         self._connection = connection
         self._process = process
         self.number, self.epoch = self._resumed()
         self._write(
-            f"exs {self.number} {workers} {self.epoch}",
-            [
-                (
-                    "INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (?, ?, ?)",
-                    (self.number, workers, self.epoch),
-                )
-            ],
+            f"exs {self.number} {self.epoch}",
+            [("INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (?, 1, ?)", (self.number, self.epoch))],
         )
 
     def snapshots(self) -> Mapping[tuple[str, str], Any]:
@@ -73,8 +69,8 @@ class Execution:
             found[step, key] = None if change is None else pickle.loads(change)
         return {place: state for place, state in found.items() if state is not None}
 
-    def end_epoch(self, epoch: int, snapshots: Iterable[Snapshot], workers: Iterable[int]) -> None:
-        """Write that an epoch is over: its snapshots, its frontiers in this order of workers, the commit."""
+    def end_epoch(self, epoch: int, snapshots: Iterable[Snapshot]) -> None:
+        """Write that an epoch is over: its snapshots, its frontier, the commit."""
         upsert = (
             "INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (step_id, state_key, snap_epoch) DO UPDATE SET ser_change = excluded.ser_change"
@@ -82,12 +78,11 @@ class Execution:
         changes = [(step, key, epoch, None if state is None else pickle.dumps(state)) for step, key, state in snapshots]
         for part in self._parts(changes):
             self._write(f"snaps {epoch} {[change[:2] for change in part]}", [(upsert, change) for change in part])
-        for worker in workers:
-            front = (
-                "INSERT INTO fronts (ex_num, worker_index, worker_frontier) VALUES (?, ?, ?) "
-                "ON CONFLICT (ex_num, worker_index) DO UPDATE SET worker_frontier = excluded.worker_frontier"
-            )
-            self._write(f"fronts {worker} {epoch + 1}", [(front, (self.number, worker, epoch + 1))])
+        front = (
+            "INSERT INTO fronts (ex_num, worker_index, worker_frontier) VALUES (?, 0, ?) "
+            "ON CONFLICT (ex_num, worker_index) DO UPDATE SET worker_frontier = excluded.worker_frontier"
+        )
+        self._write(f"fronts {epoch + 1}", [(front, (self.number, epoch + 1))])
         commit = (
             "INSERT INTO commits (part_index, commit_epoch) VALUES (0, ?) "
             "ON CONFLICT (part_index) DO UPDATE SET commit_epoch = excluded.commit_epoch"
@@ -106,15 +101,12 @@ class Execution:
         return [changes] if changes else []
 
     def _resumed(self) -> tuple[int, int]:
-        """The number of this execution, and the first epoch that a worker of the last one has not ended."""
-        last = self._connection.execute(
-            "SELECT ex_num, worker_count, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1"
-        )
-        for number, workers, first in last:
-            fronts = dict(
-                self._connection.execute("SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?", (number,))
-            )
-            return number + 1, min(fronts.get(worker, first) for worker in range(workers))
+        """The number of this execution, and the first epoch that the last one has not ended."""
+        last = self._connection.execute("SELECT ex_num, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1")
+        for number, first in last:
+            front = "SELECT max(worker_frontier) FROM fronts WHERE ex_num = ?"
+            [frontier] = self._connection.execute(front, (number,)).fetchone()
+            return number + 1, frontier or first
         return 0, 1
 
     def _write(self, what: str, statements: list[tuple[str, tuple[Any, ...]]]) -> None:

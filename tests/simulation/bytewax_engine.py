@@ -8,7 +8,7 @@ from threading import Event as Flag
 from typing import Any
 from unittest.mock import patch
 
-from dataflows.bytewax_flow import file_source, kafka_source, recovery, run, waiting
+from dataflows.bytewax_flow import databases, file_source, kafka_source, one_process, recovery, run, waiting
 from dataflows.connectors import log as logs
 from dataflows.connectors.locations import Locations
 from dataflows.pipeline.metrics import Metrics
@@ -76,11 +76,11 @@ def run_bytewax(
         stack.enter_context(patch.object(kafka_source, "Consumer", clients.consumer))
         stack.enter_context(patch.object(waiting, "sleep", process.sleep))
         stack.enter_context(patch.object(file_source, "_CHUNK_BYTES", process.random.choice((40, 150, 400, 1 << 18))))
-        stack.enter_context(patch.object(recovery, "make_database", state.make))
+        stack.enter_context(patch.object(databases, "make_database", state.make))
         stack.enter_context(patch.object(recovery, "checked_database", state.checked))
-        stack.enter_context(patch.object(run, "seal_database", lambda folder: None))
-        stack.enter_context(patch.object(run, "prepare_for_load", lambda objects: None))
-        stack.enter_context(patch.object(run, "without_panics", lambda: nullcontext(lambda: None)))
+        stack.enter_context(patch.object(one_process, "seal_database", lambda folder: None))
+        stack.enter_context(patch.object(one_process, "prepare_for_load", lambda objects: None))
+        stack.enter_context(patch.object(one_process, "without_panics", lambda: nullcontext(lambda: None)))
         flags: list[Flag | None] = []
         stack.enter_context(patch.object(run, "_ended_by_signals", lambda flag, _: nullcontext(flags.append(flag))))
 
@@ -95,10 +95,10 @@ def run_bytewax(
                 flags[0].set()
             look()
 
-        def cli_main(flow: Any, *, workers_per_process: int, epoch_interval: object, recovery_config: object) -> None:
-            Runtime(flow, workers_per_process, state.connection, process, tick).run()
+        def cli_main(flow: Any, *, epoch_interval: object, recovery_config: object) -> None:
+            Runtime(flow, state.connection, process, tick).run()
 
-        stack.enter_context(patch.object(run, "cli_main", cli_main))
+        stack.enter_context(patch.object(one_process, "cli_main", cli_main))
         metrics = Metrics()
         log = logs.opened_log(settings, locations, metrics, lambda line: None)
         services = Services(settings.calls.features or "", settings.calls.inference or "")

@@ -1,4 +1,4 @@
-"""Runs a dataflow as the Rust part of Bytewax does: its core operators, workers and epochs, in any order it may choose.
+"""Runs a dataflow as the Rust part of Bytewax does: its core operators and epochs, in any order it may choose.
 
 The graph is the shipped one. An epoch ends for a partition at a moment of its own; no partition is polled for the next
 one before all items of this one were written and its snapshots committed, as in Bytewax, whose sources wait for the
@@ -9,7 +9,6 @@ import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from zlib import crc32
 
 from tests.simulation.bytewax_database import Execution, Snapshot
 from tests.simulation.process import Process
@@ -29,7 +28,7 @@ class _Source:
 
 
 class _Windows:
-    """A stateful operator; of all workers, since a key has one place."""
+    """A stateful operator."""
 
     def __init__(self, step: Any, states: Mapping[tuple[str, str], Any]) -> None:
         self.id, self.builder = step.step_id, step.builder
@@ -88,22 +87,21 @@ class Runtime:
     """One execution of a dataflow, to the end of its sources."""
 
     def __init__(
-        self, flow: Any, workers: int, database: sqlite3.Connection | None, process: Process, tick: Callable[[], None]
+        self, flow: Any, database: sqlite3.Connection | None, process: Process, tick: Callable[[], None]
     ) -> None:
         """Build every step.
 
         Args:
             flow: the dataflow.
-            workers: how many there are.
             database: of its state, if it keeps one.
             process: what it runs in.
             tick: called now and then, as time passes.
         """
-        self._process, self._workers, self._tick = process, workers, tick
-        self._execution = None if database is None else Execution(database, workers, process)
+        self._process, self._tick = process, tick
+        self._execution = None if database is None else Execution(database, process)
         states = {} if self._execution is None else self._execution.snapshots()
-        self._channels: dict[tuple[Any, ...], deque[Any]] = {}  # by operator and lane: a lane keeps its order
-        self._readers: defaultdict[str, list[Callable[[int, Items], None]]] = defaultdict(list)
+        self._channels: dict[str, deque[Any]] = {}  # by operator: each keeps its order
+        self._readers: defaultdict[str, list[Callable[[Items], None]]] = defaultdict(list)
         self._takes: dict[str, Callable[[Items], Items]] = {}
         self._keeping: list[_Windows | _Output] = []
         self._output: _Output | None = None
@@ -152,7 +150,7 @@ class Runtime:
             try:
                 items = list(part.next_batch())
                 part.next_awake()
-                self._send(self._source.down, parts.index(name) % self._workers, items)
+                self._send(self._source.down, items)
             except StopIteration:
                 has_ended = True
             if has_ended or random.random() < share:
@@ -165,19 +163,18 @@ class Runtime:
         for step in self._keeping:
             snapshots += step.snapshots()
         if self._execution is not None:
-            self._execution.end_epoch(epoch, snapshots, random.sample(range(self._workers), self._workers))
+            self._execution.end_epoch(epoch, snapshots)
         return [name for name in parts if name in left]
 
-    def _take(self, place: tuple[Any, ...]) -> None:
-        """Let an operator take some of what waits in one of its lanes."""
-        waiting = self._channels[place]
+    def _take(self, step: str) -> None:
+        """Let an operator take some of what waits for it."""
+        waiting = self._channels[step]
         items = [waiting.popleft() for _ in range(self._process.random.randint(1, len(waiting)))]
-        step, worker = place[0], place[-1]
-        self._send(f"{step} down", worker, self._takes[step](items))
+        self._send(f"{step} down", self._takes[step](items))
 
-    def _send(self, stream: str, worker: int, items: Items) -> None:
+    def _send(self, stream: str, items: Items) -> None:
         for reader in self._readers[stream] if items else ():
-            reader(worker, items)
+            reader(items)
 
     def _build(self, step: Any, states: Mapping[tuple[str, str], Any]) -> None:
         kind, name = type(step).__name__, step.step_id
@@ -186,42 +183,35 @@ class Runtime:
         elif kind == "branch":
             predicate, trues, falses = step.predicate, step.trues.stream_id, step.falses.stream_id
 
-            def branch(worker: int, items: Items) -> None:
-                self._send(trues, worker, [item for item in items if predicate(item)])
-                self._send(falses, worker, [item for item in items if not predicate(item)])
+            def branch(items: Items) -> None:
+                self._send(trues, [item for item in items if predicate(item)])
+                self._send(falses, [item for item in items if not predicate(item)])
 
             self._readers[step.up.stream_id].append(branch)
         elif kind == "merge":
             for stream in step.ups.stream_ids.values():
-                self._readers[stream].append(lambda worker, items: self._send(step.down.stream_id, worker, items))
+                self._readers[stream].append(lambda items: self._send(step.down.stream_id, items))
         elif kind == "flat_map_batch":
             mapper = step.mapper
-            self._operator(step, lambda items: list(mapper(items)), lambda worker, _: worker)
+            self._operator(step, lambda items: list(mapper(items)))
         elif kind == "stateful_batch":
             windows = _Windows(step, states)
             self._keeping.append(windows)
-            self._operator(step, windows.take, lambda _, item: crc32(item[0].encode()) % self._workers)
+            self._operator(step, windows.take)
         elif kind == "output":
             output = self._output = _Output(step, states)
             self._keeping.append(output)
-            self._operator(step, output.take, lambda _, item: output.sink.part_fn(item[0]) % self._workers)
+            self._operator(step, output.take)
         else:
             raise NotImplementedError(f"{kind} of {name}")
 
-    def _operator(self, step: Any, takes: Callable[[Items], Items], place: Callable[[int, Any], int]) -> None:
-        """An operator that takes what waits for it whenever it is its turn; ``place`` says on which worker."""
+    def _operator(self, step: Any, takes: Callable[[Items], Items]) -> None:
+        """An operator that takes what waits for it whenever it is its turn."""
         self._takes[step.step_id] = takes
-
-        def wait(worker: int, items: Items) -> None:
-            for item in items:
-                lane = (step.step_id, worker, place(worker, item))
-                self._channels.setdefault(lane, deque()).append(item)
-
-        self._readers[step.up.stream_id].append(wait)
+        self._channels[step.step_id] = waiting = deque()
+        self._readers[step.up.stream_id].append(waiting.extend)
         if hasattr(step, "down"):
-            self._readers[f"{step.step_id} down"].append(
-                lambda worker, items: self._send(step.down.stream_id, worker, items)
-            )
+            self._readers[f"{step.step_id} down"].append(lambda items: self._send(step.down.stream_id, items))
 
 
 def _core_steps(step: Any) -> Iterable[Any]:

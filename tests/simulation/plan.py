@@ -67,7 +67,7 @@ class Run(NamedTuple):
         seed: of all chances in it.
         end: ``bounded``; ``until``: bounded, and an instant cuts it; ``stopped``: without an end, until it is stopped.
         until_ms: the instant, counted from the last arrival.
-        workers: how many.
+        workers: how many, on Flink; the simulation of Bytewax has one process.
         kill_before: the side effect before which it is killed, counted among those of ``kill_kind``.
         kill_kind: how these begin; empty: any counts.
         trouble: how much goes wrong around it, from 0 to 1.

@@ -61,7 +61,7 @@ def written(runs: StatefulRuns) -> list[Write]:
     return [Write(row[0], row[1 : TABLES[row[0]].count(",") + 2]) for row in map(tuple, rows)]
 
 
-def dies_before(runs: StatefulRuns, number: int, parallelism: int) -> bool:
+def dies_before(runs: StatefulRuns, number: int) -> bool:
     """Whether a run dies at the transaction in which its write of this number is."""
     condition = f"(SELECT count(*) FROM written) >= {number}"
     for table in TABLES:
@@ -69,7 +69,7 @@ def dies_before(runs: StatefulRuns, number: int, parallelism: int) -> bool:
             abort = "BEGIN SELECT raise(ABORT, 'killed here'); END"
             runs.rows(f"CREATE TRIGGER die_{table}_{kind} BEFORE {kind} ON {table} WHEN {condition} {abort}")
     try:
-        runs.run(chunk_bytes=CHUNK, parallelism=parallelism)
+        runs.run(chunk_bytes=CHUNK)
     except OSError as error:
         return "killed here" in str(error)
     finally:
@@ -90,63 +90,57 @@ def content(connection: sqlite3.Connection) -> Content:
     }
 
 
-def epochs_of(writes: list[Write]) -> list[tuple[int, list[Snapshot], list[int]]]:
-    """The epochs of a run: the number, the snapshots, and the workers in the order in which they wrote."""
-    epochs: dict[int, tuple[list[Snapshot], list[int]]] = {}
+def epochs_of(writes: list[Write]) -> list[tuple[int, list[Snapshot]]]:
+    """The epochs of a run: the number and the snapshots."""
+    epochs: dict[int, list[Snapshot]] = {}
     for table, row in writes:
         if table == "snaps":
             step, key, epoch, change = row
-            epochs.setdefault(epoch, ([], []))[0].append((step, key, None if change is None else pickle.loads(change)))
+            epochs.setdefault(epoch, []).append((step, key, None if change is None else pickle.loads(change)))
         elif table == "fronts":
-            epochs.setdefault(row[2] - 1, ([], []))[1].append(row[1])
-    return [(epoch, *epochs[epoch]) for epoch in sorted(epochs)]
+            epochs.setdefault(row[2] - 1, [])
+    return sorted(epochs.items(), key=lambda found: found[0])
 
 
-def model_state(writes: list[Write], parallelism: int, kill_before: int | None = None, seed: int = 0) -> Content:
+def model_state(writes: list[Write], kill_before: int | None = None, seed: int = 0) -> Content:
     """What the model's database holds after a run that makes these writes, or is killed before one of its own."""
     with closing(new_database()) as connection:
         with suppress(Killed):
-            execution = Execution(connection, parallelism, Process(f"states {seed}", kill_before, 0.0, []))
-            for epoch, snapshots, workers in epochs_of(writes):
-                others = [worker for worker in range(parallelism) if worker not in workers]
-                execution.end_epoch(epoch, snapshots, [*workers, *others])
+            execution = Execution(connection, Process(f"states {seed}", kill_before, 0.0, []))
+            for epoch, snapshots in epochs_of(writes):
+                execution.end_epoch(epoch, snapshots)
         return content(connection)
 
 
-def model_states(writes: list[Write], parallelism: int) -> Iterator[Content]:
+def model_states(writes: list[Write]) -> Iterator[Content]:
     """What it may hold when the process dies; which snapshots share a transaction is a matter of chance."""
     for kill_before in reversed(range(len(writes) + 2)):
         for seed in range(4):
-            yield model_state(writes, parallelism, kill_before, seed)
+            yield model_state(writes, kill_before, seed)
 
 
-@pytest.mark.parametrize("parallelism", [1, 2])
-def test_a_whole_run_writes_what_the_model_writes_in_the_order_of_the_model(
-    runs: StatefulRuns, parallelism: int
-) -> None:
-    runs.run(chunk_bytes=CHUNK, parallelism=parallelism)
+def test_a_whole_run_writes_what_the_model_writes_in_the_order_of_the_model(runs: StatefulRuns) -> None:
+    runs.run(chunk_bytes=CHUNK)
     writes = written(runs)
     order = [table for table, _ in groupby(writes, key=lambda write: write.table)]
     epochs = epochs_of(writes)
     assert len(epochs) > 3
     assert order == ["exs", *["snaps", "fronts", "commits"] * len(epochs)]
-    assert [sorted(workers) for _, _, workers in epochs] == [list(range(parallelism))] * len(epochs)
-    assert real_content(runs) == model_state(writes, parallelism)
+    assert real_content(runs) == model_state(writes)
 
 
-@pytest.mark.parametrize("parallelism", [1, 2])
 @pytest.mark.parametrize("number", [0, 1, 3, 7, 8, 9, 16])
 def test_a_run_that_dies_before_any_write_leaves_a_state_of_the_model_and_is_resumed_as_there(
-    runs: StatefulRuns, number: int, parallelism: int
+    runs: StatefulRuns, number: int
 ) -> None:
-    assert dies_before(runs, number, parallelism)
+    assert dies_before(runs, number)
     left = real_content(runs)
-    assert any(left == state for state in model_states(written(runs), parallelism))
+    assert any(left == state for state in model_states(written(runs)))
     with closing(new_database()) as copy:
         for table, rows in left.items():
             marks = ", ".join("?" * (TABLES[table].count(",") + 1))
             copy.executemany(f"INSERT INTO {table} ({TABLES[table]}) VALUES ({marks})", rows)
-        resumed = Execution(copy, 1, Process("resume", None, 0.0, []))
+        resumed = Execution(copy, Process("resume", None, 0.0, []))
         expected = {state for (step, _), state in resumed.snapshots().items() if step == "latecomer.windows"}
     states: list[bytes] = []
 

@@ -202,7 +202,8 @@ class _World:
         numbers = {name: getattr(setup.spec, name) for name in setup.spec.__dataclass_fields__}
         return RunSettings.of(
             engine=setup.engine, input=self._locations.input, bounded=setup.reads_topic and step.end != "stopped",
-            until_ms=whole.cut_ms, folder=str(self._folder / "state"), parallelism=step.workers,
+            until_ms=whole.cut_ms, folder=str(self._folder / "state"),
+            parallelism=step.workers if setup.engine == "flink" else 1,
             sensors=sensors_of(setup).declared, features="features:1", inference="inference:1", rpc=setup.rpc,
             batch_windows=setup.batch_windows, batch_bytes=random.choice((400, 3_500_000)),
             delivery="exactly-once" if setup.is_exactly_once else "at-least-once",

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from dataflows.bytewax_flow import file_source
+from dataflows.bytewax_flow.databases import databases_in
 from dataflows.bytewax_flow.recovery import opened_state
 from dataflows.bytewax_flow.run import run_on_bytewax
 from dataflows.connectors.file_log import FileLog
@@ -98,13 +99,16 @@ class StatefulRuns:
 
 
 def rows(state: Path, query: str) -> list[tuple[Any, ...]]:
-    """What a query finds in the database of a state."""
-    with closing(sqlite3.connect(state / "part-0.sqlite3", isolation_level=None)) as connection:
-        return connection.execute(query).fetchall()
+    """What a query finds in the databases of a state."""
+    found: list[tuple[Any, ...]] = []
+    for database in databases_in(state):
+        with closing(sqlite3.connect(database / "part-0.sqlite3", isolation_level=None)) as connection:
+            found += connection.execute(query).fetchall()
+    return found
 
 
 def epochs(state: Path) -> int:
-    """How many have ended, in all runs of a state so far."""
+    """How many have ended, in all runs of a state so far; of several processes, in the one that is ahead."""
     if not (state / "latecomer.json").exists():
         return 0
     return max([0, *(frontier - 1 for (frontier,) in rows(state, "SELECT worker_frontier FROM fronts"))])

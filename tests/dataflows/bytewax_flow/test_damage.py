@@ -11,7 +11,7 @@ from struct import unpack_from
 
 import pytest
 
-from dataflows.bytewax_flow.recovery import opened_state
+from dataflows.bytewax_flow.recovery import opened_state, resumed
 from dataflows.services.client import Services
 from tests.dataflows.bytewax_flow.states import StatefulRuns, rows
 from tests.dataflows.commands import latecomer, one_line, sample_log, started
@@ -52,7 +52,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, features_address: str, infe
 
 def opened(runs: StatefulRuns, folder: Path) -> State:
     """What stands in a copy of a state in ``folder`` once it is opened."""
-    opened_state(folder, runs.identity)
+    resumed(opened_state(folder, runs.identity))
     return tuple(
         tuple(sorted(rows(folder, f"SELECT {columns} FROM {table}"), key=repr))
         for table, columns in (

@@ -47,19 +47,18 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("parallelism", [1, 2])
 def test_a_run_that_dies_between_two_writes_again_and_again_loses_nothing(
-    runs: StatefulRuns, expected: Outputs, place: str, parallelism: int
+    runs: StatefulRuns, expected: Outputs, place: str
 ) -> None:
     """Long epochs and short ones in turn: an epoch of the same number then holds other records."""
     writes, condition = PLACES[place]
     for _ in range(3):
         epoch = runs.epochs() + 2
         when = condition.format(epoch=epoch, is_late=f"new.snap_epoch >= {epoch}")
-        assert runs.dies(writes, when, chunk_bytes=MANY, parallelism=parallelism)
+        assert runs.dies(writes, when, chunk_bytes=MANY)
         progress = f"new.worker_frontier > {epoch + 1}"
-        assert runs.dies("INSERT UPDATE ON fronts", progress, chunk_bytes=FEW, parallelism=parallelism)
-    runs.run(parallelism=3 - parallelism)
+        assert runs.dies("INSERT UPDATE ON fronts", progress, chunk_bytes=FEW)
+    runs.run()
     assert first_difference(expected, runs.outputs()) == ""
 
 
@@ -74,7 +73,7 @@ def killed(*_: object, **__: object) -> None:
         "dataflows.bytewax_flow.database.sqlite3.connect",  # a database that is not ready
         "dataflows.state_folder.Path.replace",  # a database that is, in a folder that is not
         "dataflows.bytewax_flow.run.FileSink.begin",  # a state, and outputs of before
-        "dataflows.bytewax_flow.run.latecomer_flow",  # a state and empty outputs
+        "dataflows.bytewax_flow.one_process.latecomer_flow",  # a state and empty outputs
     ],
 )
 def test_a_run_that_dies_while_it_makes_its_state_begins_anew(

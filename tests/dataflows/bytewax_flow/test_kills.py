@@ -37,7 +37,7 @@ def test_killed_at_random_moments_it_writes_what_a_run_writes_that_nobody_kills(
     options = ["run", "--quiet", *runs.options, *runs.service_options, "--interval", "1h"]
     recovered_s: list[float] = []
     for number in range(KILLS):
-        with started(*options, *SLOW, "--parallelism", random.choice((1, 2)), cwd=tmp_path) as process:
+        with started(*options, *SLOW, cwd=tmp_path) as process:
             begun_s, wanted = monotonic(), epochs(runs.state) + 1
             if number % 2:
                 while process.poll() is None and epochs(runs.state) < wanted:

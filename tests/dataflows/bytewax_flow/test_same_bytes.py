@@ -2,7 +2,6 @@
 
 from itertools import chain
 
-import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -42,16 +41,6 @@ def test_the_flow_writes_the_bytes_of_the_loop(
 @settings(_SHARED, max_examples=15)
 def test_unary_calls_write_the_same_bytes(pipelines: Pipelines, log: DrawnLog) -> None:
     actual = pipelines.run(log.data, log.spec, log.until_ms, rpc="unary")
-    assert first_difference(reference(log.data, log.spec, log.until_ms), actual) == ""
-
-
-@pytest.mark.parametrize("parallelism", [2, 3])
-@given(log=drawn_logs(), chunk_bytes=st.sampled_from((200, 262_144)))
-@settings(_SHARED, max_examples=8)
-def test_more_workers_write_the_same_bytes(
-    pipelines: Pipelines, parallelism: int, log: DrawnLog, chunk_bytes: int
-) -> None:
-    actual = pipelines.run(log.data, log.spec, log.until_ms, chunk_bytes=chunk_bytes, parallelism=parallelism)
     assert first_difference(reference(log.data, log.spec, log.until_ms), actual) == ""
 
 

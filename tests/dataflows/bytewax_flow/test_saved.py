@@ -53,11 +53,11 @@ def export(runs: StatefulRuns, file: Path) -> bytes:
     return file.read_bytes()
 
 
-def killed_after(runs: StatefulRuns, epochs: int, **more: int) -> None:
+def killed_after(runs: StatefulRuns, epochs: int) -> None:
     """Run until so many more epochs have ended, and one more has written its outputs."""
     (runs.state / "part-0.sha256").unlink(missing_ok=True)  # what kills it is a change of the database
     frontier = f"new.worker_frontier > {runs.epochs() + 1 + epochs}"
-    assert runs.dies("INSERT UPDATE ON fronts", frontier, chunk_bytes=CHUNK_BYTES, **NUMBERS, **more)
+    assert runs.dies("INSERT UPDATE ON fronts", frontier, chunk_bytes=CHUNK_BYTES, **NUMBERS)
 
 
 def died(*_: object, **__: object) -> None:
@@ -66,28 +66,29 @@ def died(*_: object, **__: object) -> None:
 
 def make_its_own(runs: StatefulRuns) -> None:
     """Have a run make a database of what was imported, and die before it reads a record."""
-    with patch("dataflows.bytewax_flow.run.latecomer_flow", died), pytest.raises(RuntimeError, match="killed here"):
+    with (
+        patch("dataflows.bytewax_flow.one_process.latecomer_flow", died),
+        pytest.raises(RuntimeError, match="killed here"),
+    ):
         runs.run(**NUMBERS)
 
 
 @settings(max_examples=4)
-@given(stops=st.lists(st.integers(1, 7), min_size=1, max_size=2), parallelism=st.integers(1, 2))
-def test_a_state_that_is_handed_over_anywhere_continues_its_outputs(
-    services: Services, stops: list[int], parallelism: int
-) -> None:
+@given(stops=st.lists(st.integers(1, 7), min_size=1, max_size=2))
+def test_a_state_that_is_handed_over_anywhere_continues_its_outputs(services: Services, stops: list[int]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         runs = StatefulRuns(folder, services, log())
         runs.begin()
         for number, epochs in enumerate(stops):
-            killed_after(runs, epochs, parallelism=parallelism)
+            killed_after(runs, epochs)
             exported = export(runs, folder / f"{number}")
             shutil.rmtree(runs.state)
             import_state(folder / f"{number}", runs.state, "it")
             make_its_own(runs)
             is_the_same = export(runs, folder / f"again-{number}") == exported
             assert is_the_same
-        runs.run(chunk_bytes=CHUNK_BYTES, parallelism=3 - parallelism, **NUMBERS)
+        runs.run(chunk_bytes=CHUNK_BYTES, **NUMBERS)
         assert first_difference(expected(), runs.outputs()) == ""
 
 
@@ -107,11 +108,11 @@ def handed_over(tmp_path: Path, services: Services) -> StatefulRuns:
     "where",
     [
         "dataflows.bytewax_flow.database.init_db_dir",  # no database
-        "dataflows.bytewax_flow.recovery.seed_database",  # an empty one
+        "dataflows.bytewax_flow.recovery.seed_databases",  # an empty one
         "dataflows.bytewax_flow.saved.pickled_state",  # one in the midst of its only transaction
         "dataflows.state_folder.Path.replace",  # one that is whole, in a folder that no run has claimed
         "dataflows.bytewax_flow.recovery.Path.unlink",  # a state, and what it was made of
-        "dataflows.bytewax_flow.run.latecomer_flow",  # a state
+        "dataflows.bytewax_flow.one_process.latecomer_flow",  # a state
     ],
 )
 def test_a_run_that_dies_while_it_makes_an_imported_state_its_own_makes_it_again(

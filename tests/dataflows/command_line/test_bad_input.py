@@ -217,16 +217,15 @@ ENDED = Flag()
         (too_few_rows, "predictions to "),
     ],
 )
-@pytest.mark.parametrize("parallelism", ["1", "2"])
 def test_a_service_that_cannot_be_worked_with_fails_the_run(
-    tmp_path: Path, features_address: str, inference_address: str, rule: object, says: str, parallelism: str
+    tmp_path: Path, features_address: str, inference_address: str, rule: object, says: str
 ) -> None:
     with misbehaving(inference_address, rule) as inference:
         ENDED.clear()
         finished = latecomer(
             "run", "--features", features_address, "--inference", inference.address, "--input", "events.jsonl",
             "--output", "p.jsonl", "--attempts", "2", "--timeout", "300ms" if rule in (away, silence) else "30s",
-            "--pause", "1ms", "--parallelism", parallelism, cwd=tmp_path,
+            "--pause", "1ms", cwd=tmp_path,
         )  # fmt: skip
         ENDED.set()
     assert finished.returncode == 1

@@ -59,11 +59,10 @@ def all_gone(processes: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("parallelism", ["1", "2"])
 def test_a_run_told_to_end_says_so_in_one_line_and_leaves_whole_lines(
-    tmp_path: Path, events: Path, number: signal.Signals, parallelism: str
+    tmp_path: Path, events: Path, number: signal.Signals
 ) -> None:
-    with started(*RUN, "--parallelism", parallelism, cwd=tmp_path) as process:
+    with started(*RUN, cwd=tmp_path) as process:
         services = running(process, tmp_path / "p.jsonl")
         assert len(services) == 2
         process.send_signal(number)

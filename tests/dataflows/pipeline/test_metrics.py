@@ -2,6 +2,8 @@
 
 import json
 
+from prometheus_client import CollectorRegistry
+
 from dataflows.pipeline.metrics import Metrics
 
 
@@ -40,3 +42,24 @@ def test_causes_that_are_never_the_same_take_no_more_than_their_room() -> None:
     metrics.caused("REFUSED", "message 7", "again")
     assert metrics.commonest_cause("REFUSED") == ("REFUSED", "message 7", 2, "7")
     assert len(metrics.report()["causes"]) == 100
+
+
+def test_what_is_served_is_the_sum_over_all_processes() -> None:
+    of_run, processes = Metrics(), [Metrics(), Metrics()]
+    for number, metrics in enumerate(processes):
+        metrics.records.inc(5)
+        metrics.lateness.observe(20)
+        metrics.calls.labels("features").observe(0.3)
+        metrics.arrived(str(number), 7_000)
+        metrics.retries.labels("features", "UNAVAILABLE").inc()
+        for _ in range(2):  # the last samples count
+            of_run.of_processes[number] = json.loads(json.dumps(metrics.samples()))
+        of_run.add(metrics.report())
+    served = CollectorRegistry()
+    served.register(of_run)
+    assert served.get_sample_value("latecomer_records_total") == 10
+    assert served.get_sample_value("latecomer_lateness_seconds_bucket", {"le": "60.0"}) == 2
+    assert served.get_sample_value("latecomer_lateness_seconds_bucket", {"le": "10.0"}) == 0
+    assert served.get_sample_value("latecomer_call_seconds_sum", {"service": "features"}) == 0.6
+    assert served.get_sample_value("latecomer_retries_total", {"service": "features", "status": "UNAVAILABLE"}) == 2
+    assert [served.get_sample_value("latecomer_arrival_seconds", {"partition": part}) for part in "01"] == [7, 7]

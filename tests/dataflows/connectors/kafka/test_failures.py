@@ -36,7 +36,7 @@ def undisturbed(log: str, topics: Topics, kafka_pipelines: KafkaPipelines) -> tu
     return set(values_of(topics.records(output))), set(values_of(topics.records(rejections)))
 
 
-@pytest.mark.parametrize("parallelism", ["1", "2"])
+@pytest.mark.parametrize("parallelism", ["1", "2", "3"])
 def test_killed_twice_it_loses_nothing(
     parallelism: str,
     log: str,

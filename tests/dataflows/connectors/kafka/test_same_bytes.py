@@ -20,7 +20,7 @@ def test_one_partition_gives_the_bytes_of_the_file(topics: Topics, kafka_pipelin
     assert all(number > 0 for reason, number in kafka_pipelines.metrics.by_reason().items() if "FU" not in reason)
 
 
-@pytest.mark.parametrize("parallelism", [1, 2])
+@pytest.mark.parametrize("parallelism", [1, 2, 3])
 def test_several_partitions_give_the_same_outputs(
     topics: Topics, kafka_pipelines: KafkaPipelines, parallelism: int
 ) -> None:
