@@ -1,4 +1,5 @@
-"""A million events read again in a plain loop, beside the Bytewax engine: both without services, from file to file.
+"""A million events read again in a plain loop, and as a training set, beside the Bytewax engine: all without services,
+from file to file.
 
 Each has a process of its own. Events per second of the processor tell more than those of the clock where others use the
 machine.
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
+
+import polars as pl
 
 from benchmarks.unasked import Unasked
 from dataflows.connectors.file_log import FileLog
@@ -35,7 +38,7 @@ _OUTPUTS_AT_ONCE: Final = 8_192
 
 
 def main() -> dict[str, float]:
-    """Print events/s of both, and give them."""
+    """Print events/s of each, and give them."""
     with TemporaryDirectory() as name:
         log = Path(name, "events.jsonl")
         fleet = SimulatedFleet(devices=DEVICES, duration_ms=HOURS * 3_600_000)
@@ -44,20 +47,22 @@ def main() -> dict[str, float]:
         with log.open("rb") as file:
             events = sum(1 for _ in file)
         print(f"replay: {events:,} events of {DEVICES:,} devices, file to file, without services")
-        rates = {}
-        for engine, work in (("the replay", _replayed), ("the Bytewax engine", _on_bytewax)):
+        rates, of_processor = {}, {}
+        for name, work in _WORKS.items():
             wall_s, processor_s, outputs = _alone(work, log)
-            rates[engine] = events / wall_s
+            rates[name], of_processor[name] = events / wall_s, events / processor_s
             print(
-                f"  {engine:<20}{rates[engine]:>10,.0f} events/s{events / processor_s:>10,.0f} each second of the "
-                f"processor, {outputs:,} predictions"
+                f"  {name:<24}{rates[name]:>10,.0f} events/s{of_processor[name]:>10,.0f} each second of the "
+                f"processor, {outputs:,} rows"
             )
-    print(f"  the replay is {rates['the replay'] / rates['the Bytewax engine']:.1f} x the engine")
+    for name in list(_WORKS)[:-1]:
+        faster, less = (of[name] / of[_ENGINE] for of in (rates, of_processor))
+        print(f"  {name}: {faster:.1f} x the engine, {less:.1f} x each second of the processor")
     return rates
 
 
 def _alone(work: Callable[[str, str], None], log: Path) -> tuple[float, float, int]:
-    """Seconds by the clock and of the processor, and how many predictions there are."""
+    """Seconds by the clock and of the processor, and how many rows there are."""
     output = f"{log}.{work.__name__}"
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -65,16 +70,23 @@ def _alone(work: Callable[[str, str], None], log: Path) -> tuple[float, float, i
     process.start()
     process.join()
     wall_s, processor_s = receiver.recv()
+    if work is _trained:
+        return wall_s, processor_s, pl.scan_parquet(output).select(pl.len()).collect().item()
     with Path(output).open("rb") as file:
         return wall_s, processor_s, sum(1 for _ in file)
 
 
 def _timed(work, log, output, sender) -> None:  # type: ignore[no-untyped-def]
     prepare_for_load(OBJECTS_OF_BATCHES)
-    start_s, before = perf_counter(), getrusage(RUSAGE_SELF)
+    start_s, before_s = perf_counter(), _processor_s()
     work(log, output)
-    after = getrusage(RUSAGE_SELF)
-    sender.send((perf_counter() - start_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
+    sender.send((perf_counter() - start_s, _processor_s() - before_s))
+
+
+def _processor_s() -> float:
+    """Of this process and of those that it started, and that have ended."""
+    used = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _replayed(log: str, output: str) -> None:
@@ -83,6 +95,15 @@ def _replayed(log: str, output: str) -> None:
     with Path(output).open("wb") as file:
         while batch := list(islice(outputs, _OUTPUTS_AT_ONCE)):
             file.writelines(record.value + b"\n" for record in step.records(batch))
+
+
+def _trained(log: str, output: str) -> None:
+    """A label at each event, when it arrived; by a process for each core."""
+    from dataflows.replay.labels import Labels
+    from dataflows.replay.training_processes import cores, split_training_set
+
+    labels = Labels(pl.read_ndjson(log).select("device_id", "arrival"), time="arrival")
+    split_training_set(Replay.of(log), labels, cores()).table.write_parquet(output)
 
 
 def _on_bytewax(log: str, output: str) -> None:
@@ -102,3 +123,7 @@ def _on_bytewax(log: str, output: str) -> None:
     spec = settings.window.spec
     flow = latecomer_flow(FileSource(opened, spec), OutputSink(files, {}), Unasked(), spec, metrics)  # type: ignore[arg-type]
     cli_main(flow, workers_per_process=1, epoch_interval=timedelta(milliseconds=settings.state.epoch_ms))
+
+
+_ENGINE: Final = "the Bytewax engine"
+_WORKS: Final = {"the replay": _replayed, "training-set, as known": _trained, _ENGINE: _on_bytewax}

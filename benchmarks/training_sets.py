@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from dataflows.pipeline.record import LoggedEvent, OutputRecord
+from dataflows.pipeline.event_codec import PlainEvents
 from dataflows.replay import Replay
 from dataflows.replay.labels import Labels
 from dataflows.replay.training_set import training_set
@@ -30,9 +30,9 @@ class _Read(Replay):
     """A replay of what was read before."""
 
     def hold(self) -> None:
-        self.held = list(super().events(0))
+        self.held = list(super().columns(0))
 
-    def events(self, partition: int) -> Iterator[LoggedEvent | OutputRecord]:
+    def columns(self, partition: int) -> Iterator[PlainEvents]:
         return iter(self.held)
 
 

@@ -43,8 +43,17 @@ def print_summary(
                 console.tell(line, name=" ")
     if command := _report_command(locations):
         console.tell(command, name="to look at them")
+    if not records:
+        console.warn(f"no record was read: {_nothing_in(locations.input)}")
     for warning in (*_warnings(metrics).values(), *metrics.warnings.values()):
         console.warn(warning)
+
+
+def _nothing_in(place: str) -> str:
+    if place == STANDARD:
+        return "standard input was empty"
+    kind = "topic" if is_kafka(place) else "file"
+    return f"the {kind} {place} is empty, or --state, --from or --until leave nothing of it"
 
 
 class RejectionsSoFar:

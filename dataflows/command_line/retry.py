@@ -80,6 +80,9 @@ def _file(place: str) -> str:
 
 def _retry(output: str, settings: RunSettings, rejections: Rejections, messages: Terminal, console: Terminal) -> int:
     """Ask again about what was refused; how many evaluations are left."""
+    if not rejections.refused:
+        console.tell("0", name="refused")
+        return 0
     with Appended("--output", output, settings, messages.tell) as appended:
         ids = rejections.refused.keys() - appended.ids
         known = len(rejections.refused) - len(ids)

@@ -78,8 +78,10 @@ def training_set(**options: Any) -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     from dataflows.replay.labels import Labels  # polars is loaded when it is needed
+    from dataflows.replay.training_processes import cores, split_training_set, worth_processes
     from dataflows.replay.training_set import feature_source
     from dataflows.replay.training_set import training_set as features_at
+    from dataflows.services.own_means import OwnMeans
 
     own = taken(TrainingSetSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])
@@ -97,7 +99,10 @@ def training_set(**options: Any) -> None:
     )
     replay = Replay(settings, labels.by_device(), messages.tell)
     with feature_source(replay) as features, messages.status("reading the log"):
-        found = features_at(replay, labels, features, as_of=own.as_of)
+        if not own.as_of and isinstance(features, OwnMeans) and worth_processes(replay, labels):
+            found = split_training_set(replay, labels, cores())
+        else:
+            found = features_at(replay, labels, features, as_of=own.as_of)
     write_table(found.table, own.output)
     missing = sum(found.missing.values())
     messages.tell(f"{len(found.table):,} rows, {len(found.table) - missing:,} with features, in {own.output}")

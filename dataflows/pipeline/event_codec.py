@@ -2,7 +2,10 @@
 
 import json
 import re
-from typing import Any, Final, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -10,9 +13,18 @@ from google.protobuf.message import DecodeError
 from dataflows.pipeline.event_layout import EventLayout, field_names
 from dataflows.pipeline.schema import Schema
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
-from window_core import DEMO_SENSORS, Event, EventError, Sensors, checked_event
+from window_core import (
+    DEMO_SENSORS,
+    MAX_DEVICE_ID_BYTES,
+    MAX_TIME_MS,
+    Event,
+    EventError,
+    Sensors,
+    checked_event,
+)
+from window_core.sensors import NotFiniteError
 
-__all__ = ["EventCodec", "EventFormat", "loaded_object"]
+__all__ = ["EventCodec", "EventFormat", "PlainEvents", "loaded_object"]
 
 EventFormat = Literal["json", "protobuf"]
 
@@ -21,7 +33,32 @@ _NESTING_MAX: Final = 200
 
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
+_event: Final[Callable[[tuple[Any, ...]], Event]] = partial(tuple.__new__, Event)
+"""As ``Event._make``, without a call of Python for each."""
+
+_BRACE: Final = {ord("{")}
+
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class PlainEvents(NamedTuple):
+    """Events of which nothing needs a second look, as columns.
+
+    Attributes:
+        device_ids: of each line or value.
+        times_ms: of each.
+        rows: of each its readings, as an event has them.
+        arrivals_ms: what stands in each as its arrival; ``UNSET`` where nothing does.
+    """
+
+    device_ids: Sequence[str]
+    times_ms: Sequence[int]
+    rows: Sequence[bytes]
+    arrivals_ms: Sequence[Any]
+
+    def events(self) -> list[Event]:
+        """The same, one by one."""
+        return list(map(_event, zip(self.device_ids, self.times_ms, self.rows, strict=True)))
 
 
 class EventCodec:
@@ -46,7 +83,9 @@ class EventCodec:
         self._sensors = self._layout.sensors
         self._arrival = 2 + self._sensors.width
         self._encoded = _fields_of(self._sensors, decoded=False)
-        self._decode = msgspec.json.Decoder(_fields_of(self._sensors, decoded=True)).decode
+        decoded = _fields_of(self._sensors, decoded=True)
+        self._decode = msgspec.json.Decoder(decoded).decode
+        self._decode_many = msgspec.json.Decoder(list[decoded]).decode  # type: ignore[valid-type]  # made just now
         self._values = None if schema is None else schema.decoder(self._layout).values
         self._ignores_key = ignores_key
 
@@ -86,6 +125,42 @@ class EventCodec:
         arrival_ms = None if fields[-1] is msgspec.UNSET else fields[-1]
         readings = fields[2 : self._arrival]
         return checked_event(self._sensors, fields[0], fields[1], readings, arrival_ms or 0), arrival_ms
+
+    def plain(self, values: Sequence[bytes]) -> PlainEvents | None:
+        """Many lines of a file or values of a topic at once, if nothing about any of them needs a second look.
+
+        Args:
+            values: at least one.
+        Returns:
+            what ``line`` and ``event`` would make of each, keys and arrivals aside; ``None``: they have to say.
+        """
+        number, text = len(values), b"[%b]" % b",".join(values)
+        # Each begins with the only brace in it, so no object goes on in the next. Without brackets none is deep, and
+        # without a backslash no text holds half a character.
+        begins = set(map(itemgetter(0), values)) == _BRACE and text.count(b"{") == number
+        if not begins or text.count(b"[") > 1 or b"\\" in text:
+            return None
+        if not self._layout.is_own or any(self._sensors.optional):
+            return None
+        try:
+            if not text.isascii():
+                text.decode()
+            fields = self._decode_many(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if len(fields) != number:
+            return None
+        device_ids, times_ms, *columns, arrivals_ms = zip(*map(msgspec.structs.astuple, fields), strict=True)
+        characters = list(map(len, device_ids))
+        if min(characters) == 0 or 4 * max(characters) > MAX_DEVICE_ID_BYTES:
+            return None
+        if min(times_ms) < 0 or max(times_ms) > MAX_TIME_MS:
+            return None
+        try:
+            rows = self._sensors.rows(columns)
+        except NotFiniteError:
+            return None
+        return PlainEvents(device_ids, times_ms, rows, arrivals_ms)
 
     def encoded(self, event: Event, arrival_ms: int | None = None) -> bytes:
         """An event as the JSON, in our own form, of a topic's value or, with its arrival, of a file's line."""

@@ -38,6 +38,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         """Whether it has neither key nor value: it moves the clock of its partition, and nothing else."""
         return self.key is None and self.value is None
 
+    def as_heartbeat(self) -> "Record":
+        """In place of a record of which nothing but its arrival is asked: only the clock moves."""
+        return Record(self.partition, self.offset, self.arrival_ms, None, None)
+
 
 class LoggedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in the log.

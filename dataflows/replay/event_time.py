@@ -7,49 +7,76 @@ too late for the newest, whether the window is full, whether the device has been
 """
 
 from array import array
+from collections.abc import Iterable, Iterator
+from itertools import compress, repeat
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dataflows.pipeline.record import LoggedEvent
+from dataflows.pipeline.event_codec import PlainEvents
 from grpc_services.python.row_ranges import Int64s
 from window_core import Columns, WindowSpec
 
-__all__ = ["EventTimes", "columns_in_time_order"]
+__all__ = ["EventTimes", "columns_in_time_order", "windows"]
+
+_NONE: Final = -1
 
 
 class EventTimes:
-    """Gathers the events of one device, in the order in which they arrive."""
+    """Gathers the events of some devices, in the order in which they arrive."""
 
-    __slots__ = ("_arrivals", "_device_id", "_rows", "_times")
+    def __init__(self, devices: Iterable[str]) -> None:
+        """Without events yet.
 
-    def __init__(self, device_id: str) -> None:
-        self._device_id = device_id
-        self._times = array("q")
-        self._arrivals = array("q")
+        Args:
+            devices: others are passed over.
+        """
+        self._numbers: Final = {device_id: number for number, device_id in enumerate(devices)}
+        self._devices: Final = array("q")
+        self._times: Final = array("q")
+        self._arrivals: Final = array("q")
         self._rows = bytearray()
 
-    def take(self, logged: LoggedEvent) -> None:
-        """Take the next event."""
-        event = logged.event
-        self._times.append(event.time_ms)
-        self._arrivals.append(logged.arrival_ms)
-        self._rows += event.row
+    def take(self, events: PlainEvents) -> None:
+        """Take the next events; their arrivals are those of the log."""
+        numbers = [*map(self._numbers.get, events.device_ids, repeat(_NONE))]
+        times_ms, rows, arrivals_ms = events.times_ms, events.rows, events.arrivals_ms
+        if _NONE in numbers:
+            is_of = [number != _NONE for number in numbers]
+            times_ms, rows, arrivals_ms = ([*compress(column, is_of)] for column in (times_ms, rows, arrivals_ms))
+            numbers = [*compress(numbers, is_of)]
+        self._devices.extend(numbers)
+        self._times.extend(times_ms)
+        self._arrivals.extend(arrivals_ms)
+        self._rows += b"".join(rows)
 
-    def windows(self, spec: WindowSpec, instants_ms: Int64s) -> tuple[Columns, Int64s, Int64s]:
-        """The window as it should have been at each instant: columns, and of each window its first row and its end.
-
-        It ends with the newest event at the instant or before it, and reaches back from there as a window does. Before
-        the first event it is empty: its end is 0.
-        """
-        times = np.frombuffer(self._times, np.int64)
+    def by_device(self, spec: WindowSpec) -> Iterator[tuple[str, Columns]]:
+        """Of each device that has some the events that count, in the order of their times."""
+        if not self._devices:
+            return
+        devices = np.frombuffer(self._devices, np.int64)
+        times, arrivals = np.frombuffer(self._times, np.int64), np.frombuffer(self._arrivals, np.int64)
         rows = np.frombuffer(self._rows, np.uint8).reshape(len(times), -1)
-        counts = times <= np.frombuffer(self._arrivals, np.int64) + spec.max_ahead_ms  # rule 4
-        columns = columns_in_time_order(self._device_id, times[counts], rows[counts])
-        times = np.frombuffer(columns.times, np.int64)
-        ends = np.searchsorted(times, instants_ms, "right")
-        starts = np.searchsorted(times, times[np.maximum(ends - 1, 0)] - spec.interval_ms) if len(times) else ends
-        return columns, starts, ends
+        order = np.argsort(devices, kind="stable")
+        ends = np.cumsum(np.bincount(devices, minlength=len(self._numbers))).tolist()
+        for device_id, start, end in zip(self._numbers, [0, *ends], ends, strict=False):
+            if end > start:
+                of_device = order[start:end]
+                counts = of_device[times[of_device] <= arrivals[of_device] + spec.max_ahead_ms]  # rule 4
+                yield device_id, columns_in_time_order(device_id, times[counts], rows[counts])
+
+
+def windows(columns: Columns, spec: WindowSpec, instants_ms: Int64s) -> tuple[Int64s, Int64s]:
+    """The window of a device as it should have been at each instant: its first row, and its end.
+
+    It ends with the newest event at the instant or before it, and reaches back from there as a window does. Before the
+    first event it is empty: its end is 0.
+    """
+    times = np.frombuffer(columns.times, np.int64)
+    ends = np.searchsorted(times, instants_ms, "right")
+    starts = np.searchsorted(times, times[np.maximum(ends - 1, 0)] - spec.interval_ms) if len(times) else ends
+    return starts, ends
 
 
 def columns_in_time_order(device_id: str, times: Int64s, rows: NDArray[np.uint8]) -> Columns:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import polars as pl
@@ -51,9 +52,19 @@ class Labels:
             if name not in table.columns:
                 raise SettingsError(f"{flag}: the labels have no column {name}; they have {', '.join(table.columns)}")
         self.table: Final = table
+        self._device, self._time, self._zone = device, time, zone
         places = pl.DataFrame({"device": _as_ids(table[device]), "ms": _as_ms(table[time], zone)})
         self._places: Final = places.with_row_index("row").drop_nulls().sort("ms", maintain_order=True)
         self.without: Final = len(table) - len(self._places)
+
+    def parts(self, number: int) -> "list[tuple[Labels, pl.Series]]":
+        """So many shares of the devices: the labels of each, and which rows of the table they are."""
+        device = _as_ids(self.table[self._device]).fill_null("")
+        share = pl.Series([crc32(one.encode()) % number for one in device.unique()])
+        shares = device.replace_strict(device.unique(), share, return_dtype=pl.Int64)
+        rows = [(shares == one).arg_true() for one in range(number)]
+        options: Any = {"device": self._device, "time": self._time, "zone": self._zone}
+        return [(Labels(self.table[of_share], **options), of_share) for of_share in rows]
 
     def by_device(self) -> Mapping[str, Instants]:
         """The labels of each device."""

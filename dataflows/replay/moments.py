@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.record import LoggedEvent, OutputRecord
-from dataflows.replay.replay import Replay
+from dataflows.replay.replay import RECORDS_AT_ONCE, Replay
 from runtime.errors import SettingsError
 
 __all__ = ["AtInstant", "AtPosition", "Moment", "OfEvaluation", "device_records", "first_positions", "moment_of"]
@@ -92,19 +93,16 @@ def device_records(
     """
     log, reader, key = replay.log, replay.log.reader(partition), device_id.encode()
     is_keyed = isinstance(log, KafkaLog) and not log.ignores_key
-    keys: set[bytes] = set()
-    for record in log.records(partition):
-        if is_keyed and record.key != key:
-            keys.add(record.key or b"")
-            reader.pass_over(record)
-            found = None
-        else:
-            found = reader.read(record)
-        if reader.has_ended:
-            break
-        if isinstance(found, LoggedEvent) and found.event.device_id != device_id:
-            others.add(found.event.device_id)
-        elif found is not None and (is_keyed or isinstance(found, LoggedEvent)):
-            yield found
-    others.update(found_key.decode(errors="replace") for found_key in keys if found_key)
+    records = log.records(partition)
+    keys: set[bytes | None] = set()
+    while not reader.has_ended and (batch := list(islice(records, RECORDS_AT_ONCE))):
+        if is_keyed:
+            keys.update(record.key for record in batch)
+            batch = [record if record.key == key else record.as_heartbeat() for record in batch]
+        for found in reader.read_many(batch):
+            if isinstance(found, LoggedEvent) and found.event.device_id != device_id:
+                others.add(found.event.device_id)
+            elif found is not None and (is_keyed or isinstance(found, LoggedEvent)):
+                yield found
+    others.update(one.decode(errors="replace") for one in keys - {key} if one)
     replay.ended(partition, reader)

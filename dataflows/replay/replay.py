@@ -11,6 +11,7 @@ from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.connectors.locations import STANDARD, Locations, sample_beside
 from dataflows.connectors.log import Log, opened_log
 from dataflows.pipeline.device import Device, LocatedOutput
+from dataflows.pipeline.event_codec import PlainEvents
 from dataflows.pipeline.metrics import Metrics
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputKind, OutputRecord, Record
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # these take longer to load than many a log to read: they are
 
     from dataflows.services.client import ServiceClient, Services
 
-__all__ = ["Replay", "Replayed", "Step"]
+__all__ = ["RECORDS_AT_ONCE", "Replay", "Replayed", "Step"]
 
 Replayed: TypeAlias = LocatedOutput | OutputRecord
 """An output of a window with its position, or the rejection of an INVALID record."""
@@ -33,6 +34,9 @@ Step: TypeAlias = tuple[LoggedEvent | OutputRecord | None, list[LocatedOutput]]
 """What was read, or ``None`` for the end of the log, and what a device gave."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+RECORDS_AT_ONCE: Final = 128
+"""Read together, each alone if one of them is not plain: few enough that one in a thousand costs little."""
 
 _OUTPUTS_AT_ONCE: Final = 8_192
 """Asked about together: several requests, each of a thousand windows."""
@@ -124,26 +128,39 @@ class Replay:
         Raises:
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
-        reader = self.log.reader(partition)
-        for record in self.log.records(partition):
-            found = self.read(reader, record)
-            if reader.has_ended:
-                break
-            if found is not None:
-                yield found
+        wanted = self._devices
+        for reader, batch in self._batches(partition):
+            for found in reader.read_many(batch):
+                if found is not None and (not wanted or _is_of(found, wanted)):
+                    yield found
+
+    def columns(self, partition: int) -> Iterator[PlainEvents]:
+        """The events of a partition as columns, in the order of the log; those of other devices may be among them.
+
+        Raises:
+            BrokerError: the records are gone meanwhile, or the broker is away.
+        """
+        for reader, batch in self._batches(partition):
+            yield reader.read_columns(batch)
+
+    def _batches(self, partition: int) -> Iterator[tuple[PartitionReader, list[Record]]]:
+        reader, records = self.log.reader(partition), map(self._narrowed, self.log.records(partition))
+        while not reader.has_ended and (batch := list(islice(records, RECORDS_AT_ONCE))):
+            yield reader, batch
         reader.count()
         self.ended(partition, reader)
 
+    def _narrowed(self, record: Record) -> Record:
+        """A record or, where its key tells that its device is not wanted, a heartbeat: that moves the clock."""
+        key = record.key if self._is_keyed else None
+        if key is None or not self._devices or key.decode(errors="replace") in self._devices:
+            return record
+        return record.as_heartbeat()
+
     def read(self, reader: PartitionReader, record: Record) -> LoggedEvent | OutputRecord | None:
-        """What a record holds, if that is wanted. Where keys are device ids, other devices' records are not decoded."""
-        wanted = self._devices
-        if not wanted:
-            return reader.read(record)
-        if self._is_keyed and record.key is not None and record.key.decode(errors="replace") not in wanted:
-            reader.pass_over(record)
-            return None
-        found = reader.read(record)
-        return found if isinstance(found, LoggedEvent) and found.event.device_id in wanted else None
+        """What a record holds, if that is wanted."""
+        found = reader.read(self._narrowed(record))
+        return found if found is not None and (not self._devices or _is_of(found, self._devices)) else None
 
     def ended(self, partition: int, reader: PartitionReader) -> None:
         """A partition was read to its end: note how far its clock runs."""
@@ -311,3 +328,7 @@ class Replay:
             for record in self.records(client):
                 lines[record.kind].append(record.value)
         return predictions_table(lines["predictions"]), rejections_table(lines["rejections"])
+
+
+def _is_of(found: LoggedEvent | OutputRecord, devices: Container[str]) -> bool:
+    return isinstance(found, LoggedEvent) and found.event.device_id in devices

@@ -17,7 +17,7 @@ import polars as pl
 
 from dataflows.pipeline.device import Device
 from dataflows.pipeline.record import LoggedEvent
-from dataflows.replay.event_time import EventTimes
+from dataflows.replay.event_time import EventTimes, windows
 from dataflows.replay.labels import Instants, Labels
 from dataflows.replay.replay import Replay
 from dataflows.services.answers import Refusal
@@ -86,18 +86,18 @@ def training_set(replay: Replay, labels: Labels, features: FeatureSource, *, as_
         ServiceError: the service failed.
         BrokerError: the records are gone meanwhile, or the broker is away.
     """
-    windows = _Windows(replay, labels)
+    found = _Windows(replay, labels)
     filled = _Filled(labels, features.check())
     if as_of:
-        for rows, columns, starts, ends in windows.as_of():
+        for rows, columns, starts, ends in found.as_of():
             filled.fill(rows[ends > 0], features.features_of(columns, starts[ends > 0], ends[ends > 0]))
     else:
-        known = windows.as_known()
+        known = found.as_known()
         while batch := list(islice(known, _AT_ONCE)):
             evaluations = [window for _, window in batch if window is not None]
             rows = np.array([row for row, window in batch if window is not None], np.int64)
             filled.fill(rows, features.features(evaluations))
-    return TrainingSet(filled.table(), filled.missing(windows.unknown()), windows.behind_the_end, filled.refusal)
+    return TrainingSet(filled.table(), filled.missing(found.unknown()), found.behind_the_end, filled.refusal)
 
 
 class _Windows:
@@ -137,37 +137,39 @@ class _Windows:
     def as_of(self) -> Iterator[tuple[Int64s, Columns, Int64s, Int64s]]:
         """Each window as it should have been at the instant, device by device: rows of labels, and ``windows``."""
         for partition in self._partitions_to_read():
-            devices: dict[str, EventTimes] = {}
-            for logged in self._events(partition):
-                device = devices.get(logged.event.device_id)
-                if device is None:
-                    device = devices[logged.event.device_id] = EventTimes(logged.event.device_id)
-                device.take(logged)
+            gathered = EventTimes(self._labels)
+            for events in self._replay.columns(partition):
+                gathered.take(events)
             end_ms = self._replay.end_ms[partition]
-            while devices:  # one after the other, so that the events of all need not be held twice
-                device_id, device = devices.popitem()
+            for device_id, columns in gathered.by_device(self._replay.spec):
+                if not self._is_first(device_id, partition):
+                    continue
                 rows, times_ms = self._labels[device_id]
                 if end_ms is not None:
                     self.behind_the_end += int((times_ms > end_ms).sum())
-                yield rows, *device.windows(self._replay.spec, times_ms)
+                yield rows, columns, *windows(columns, self._replay.spec, times_ms)
 
     def _partitions_to_read(self) -> range:
         return range(self._replay.log.partitions if self._labels else 0)
 
     def _events(self, partition: int) -> Iterator[LoggedEvent]:
         """The events of devices that have labels; of one with records in two partitions, those in the first."""
-        labels, first = self._labels, self._partitions
         for found in self._replay.events(partition):
-            if not isinstance(found, LoggedEvent) or (device_id := found.event.device_id) not in labels:
+            if not isinstance(found, LoggedEvent) or (device_id := found.event.device_id) not in self._labels:
                 continue
-            if first.setdefault(device_id, partition) == partition:
+            if self._is_first(device_id, partition):
                 yield found
-            else:
-                self._replay.metrics.warn(
-                    "two partitions",
-                    f"device {device_id} has records in partitions {first[device_id]} and {partition}: its features "
-                    "are made of those in the first",
-                )
+
+    def _is_first(self, device_id: str, partition: int) -> bool:
+        """Whether the device has no records in a partition before."""
+        first = self._partitions.setdefault(device_id, partition)
+        if first != partition:
+            self._replay.metrics.warn(
+                "two partitions",
+                f"device {device_id} has records in partitions {first} and {partition}: its features "
+                "are made of those in the first",
+            )
+        return first == partition
 
 
 _Waiting: TypeAlias = list[tuple[int, int]]

@@ -216,7 +216,7 @@ run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
 OF_A_LIVE_RUN: Final = (
     "engine", "parallelism", "metrics_port", "metrics_host", "web_port",
     "start", "bounded", "heartbeat_ms", "group", "source_records", "source_wait_ms",
-    "delivery", "amend", "amend_every_ms", "folder", "epoch_ms", "state_backend", "batch_wait_ms",
+    "delivery", "amend", "amend_every_ms", "folder", "from_export", "epoch_ms", "state_backend", "batch_wait_ms",
 )  # fmt: skip
 """What a replay has no use for: it reads a log to its end, without an engine and a state."""
 

@@ -44,7 +44,7 @@ def test_a_run_is_told_in_a_line_each() -> None:
 def test_the_place_of_amendments_is_told_where_there_are_some() -> None:
     file = StringIO()
     print_summary(Terminal(file=file), Metrics(), FILES, 2.0, "out/amendments.jsonl")
-    assert file.getvalue().splitlines()[-1] == "amendments in   out/amendments.jsonl"
+    assert file.getvalue().splitlines()[5] == "amendments in   out/amendments.jsonl"
 
 
 def test_events_that_were_too_late_or_found_no_room_are_a_warning_that_names_the_option() -> None:
@@ -58,6 +58,23 @@ def test_events_that_were_too_late_or_found_no_room_are_a_warning_that_names_the
     assert too_late.startswith("warning: 101 events were TOO_LATE")
     assert "--interval" in too_late
     assert full == "warning: 2 events found their window full: --max-events says how many one may hold"
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("kafka://localhost:9092/raw-events", "the topic kafka://localhost:9092/raw-events is empty, or --state, "),
+        ("events.jsonl", "the file events.jsonl is empty, or --state, --from or --until leave nothing of it"),
+        ("-", "standard input was empty"),
+    ],
+)
+def test_a_run_that_read_no_record_says_where_there_was_none(place: str, says: str) -> None:
+    locations = FILES._replace(input=place)
+    [warning] = lines(Metrics(), locations)[5:]
+    assert warning.startswith(f"warning: no record was read: {says}")
+    metrics = Metrics()
+    metrics.records.inc()
+    assert lines(metrics, locations)[5:] == []
 
 
 def test_a_run_of_nothing_and_of_no_time_is_told_too() -> None:
@@ -103,6 +120,7 @@ def test_standard_output_is_named() -> None:
 
 def test_arrivals_that_went_back_or_ahead_are_a_warning_over_all_partitions() -> None:
     metrics = Metrics()
+    metrics.records.inc(2_000)
     for partition, number in (("0", 1_000), ("1", 1)):
         metrics.clamped.labels(partition).inc(number)
         metrics.jumps.labels(partition).inc(number + 1)
@@ -115,6 +133,7 @@ def test_arrivals_that_went_back_or_ahead_are_a_warning_over_all_partitions() ->
 
 def test_each_warning_of_the_run_is_told_again() -> None:
     metrics = Metrics()
+    metrics.records.inc()
     metrics.warn("one", "the first [bold]")
     metrics.warn("two", "the second")
     metrics.warn("one", "the first once more")

@@ -108,6 +108,7 @@ def test_invalid_records_are_events_where_they_can_be_read_also_long_ones(refuse
         events = [json.loads(line) for line in (refused / "now.jsonl").read_bytes().splitlines()]
         assert events == [event(20), event(21)]
     assert b"3, of which 2 are events now" in finished.stdout
+    assert not (refused / "none.jsonl").exists()  # nothing was refused
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,7 @@ def test_invalid_records_are_events_where_they_can_be_read_also_long_ones(refuse
         (("--output", "x.parquet"), "--output must be a file of JSON lines or a topic"),
         (("--output", "./not-p.jsonl"), "--output must be a place of its own"),
         (("--events", "events.jsonl"), "--events must be a place of its own"),
+        (("--from-export", "state"), "No such option '--from-export'"),
         (("--output", "no/where.jsonl"), "--output no/where.jsonl is no file in a folder that exists"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
@@ -209,9 +210,93 @@ def test_a_record_that_is_passed_over_moves_the_clock_as_one_that_is_read(until_
         for value in (line(1), b"no event", None):
             record = Record(3, offset, stamp_ms, b"d", value)
             read.read(record)
-            passed.pass_over(record)
+            passed.read(record.as_heartbeat())
             assert (passed.clock_ms, passed.next_offset, passed.has_ended) == (
                 read.clock_ms, read.next_offset, read.has_ended,
             )  # fmt: skip
         if read.has_ended:
             break
+
+
+PLAIN = line(10**12, 10**12 + 5)
+ODD_LINES = (
+    PLAIN[:-1],  # an object that goes on in the next line,
+    b'"more":1}',
+    PLAIN + b"," + PLAIN,  # and two in one line, so that there are as many as lines
+    PLAIN[:-1] + b',"more":[{"more":1}',
+    b'{"more":2}]}',
+    PLAIN[:-1] + b',"more":"{"}',
+    PLAIN[:-1] + b',"more":"\xff"}',
+    PLAIN[:-1] + b',"more":"\\ud800"}',
+    PLAIN[:-1] + b',"more":' + 201 * b"[" + 201 * b"]" + b"}",
+    b" " + PLAIN + b"\r",
+    b"  ",
+    b"",
+    line(10**12),
+    line(1, 10**12),
+    line(-1, 10**12),
+    line(MAX_TIME_MS + 1, 10**12),
+    line(10**12, -1),
+    line(10**12, MAX_TIME_MS + 1),
+    line(10**12, 10**12 - 9),
+    line(10**12, 10**12 + 3 * DAY_MS),
+    PLAIN.replace(b'"d"', b'""'),
+    PLAIN.replace(b'"d"', b'"e"'),
+    PLAIN.replace(b'"d"', b'"%b"' % (256 * b"x")),
+    PLAIN.replace(b'"d"', b'"%b"' % (257 * b"x")),
+    PLAIN.replace(b'"d"', '"Größe ☃ 𝄞"'.encode()),
+    *(
+        PLAIN.replace(b'"sensor4": 1', b'"sensor4": ' + one)
+        for one in (b"1e39", b"1e400", b"NaN", b"true", b"-0", b"9")
+    ),
+    *(PLAIN.replace(b"1000000000005", one) for one in (b"1e12", b"1.5", b"true", b'"5"', b"null", 30 * b"9")),
+)
+"""Each makes the lines beside it ones that are read alone, or has to be read as they are."""
+
+
+@pytest.mark.parametrize("until_ms", [None, 10**12 + 4, 10**12 + DAY_MS])
+@pytest.mark.parametrize("record_format", ["line", "json"])
+@pytest.mark.parametrize("more", [{}, {"has_producers_clock": True}, {"ignores_key": True}])
+def test_many_records_are_what_each_of_them_is(
+    record_format: RecordFormat, until_ms: int | None, more: dict[str, bool]
+) -> None:
+    random = Random(f"{record_format}{until_ms}{more}")
+    for _ in range(400):
+        each, many = (Partition(record_format, until_ms, **more) for _ in range(2))
+        for number in range(3):
+            values = random.choices((PLAIN, *random.choices(ODD_LINES, k=random.randint(0, 3))), k=random.randint(1, 5))
+            records = [
+                Record(3, 10 * number + offset, random.choice((10**12, 10**12 + 5, -1)), b"d", value)
+                for offset, value in enumerate(values)
+            ]
+            found: list[object] = []
+            for record in records:
+                one = each.reader.read(record)
+                if each.reader.has_ended:
+                    break
+                found.append(one)
+            assert many.reader.read_many(records) == found
+            if each.reader.has_ended:
+                break
+        for name in ("clock_ms", "next_offset", "has_ended"):
+            assert getattr(many.reader, name) == getattr(each.reader, name)
+        each.reader.count()
+        many.reader.count()
+        assert many.metrics.report() == each.metrics.report()
+
+
+def test_columns_are_the_events_of_many_records() -> None:
+    lines = [PLAIN, line(10**12, 10**12 - 1), PLAIN.replace(b'"d"', b'"e"')]
+    for values in (lines, [*lines, b"no event"], [b"no event"]):
+        records = [Record(3, number, None, None, value) for number, value in enumerate(values)]
+        events = [one for one in Partition().reader.read_many(records) if isinstance(one, LoggedEvent)]
+        columns = Partition().reader.read_columns(records)
+        assert columns.events() == [one.event for one in events]
+        assert list(columns.arrivals_ms) == [one.arrival_ms for one in events]
+
+
+def test_plain_records_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Partition().reader
+    monkeypatch.setattr(reader, "read", None)
+    records = [Record(3, number, None, None, PLAIN) for number in range(9)]
+    assert [one.position for one in reader.read_many(records)] == [f"3/{number}" for number in range(9)]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dataflows.pipeline.metrics import Metrics
 from dataflows.replay import Replay
 from dataflows.replay.labels import Labels
+from dataflows.replay.training_processes import split_training_set
 from dataflows.replay.training_set import TrainingSet, training_set
 from dataflows.services.embedded import feature_service_of
 from dataflows.services.feature_client import FeatureClient
@@ -193,3 +194,28 @@ def test_at_10_000_random_instants_of_a_log_with_every_rule_features_are_those_o
     labels = random.sample(sorted(live), 10_000)
     found = trained(Replay.of(str(log), **asdict(spec)), labels)
     assert features_of(found) == [live[label] for label in labels]
+
+
+def test_processes_share_the_devices_and_give_the_same(folder: Path):
+    log = folder / "fleet.jsonl"
+    fleet = SimulatedFleet(devices=9, duration_ms=2 * 3_600_000)
+    log.write_bytes(b"".join(fleet.codec.encoded(event, ms) + b"\n" for event, ms in fleet.logged_events()))
+    table = pl.read_ndjson(log).select("device_id", "arrival").sample(500, seed=1)
+    ends = {"device_id": ["nobody", None, "device-0001"], "arrival": [5, 5, 10**13]}
+    labels = Labels(pl.concat([table, pl.DataFrame(ends)]), time="arrival")
+    alone = training_set(Replay.of(str(log)), labels, OwnMeans(DEMO_SENSORS))
+    split = split_training_set(Replay.of(str(log)), labels, 2)
+    assert split.table.equals(alone.table)
+    assert (split.missing, split.behind_the_end) == (alone.missing, 1)
+    assert alone.missing["unknown device"] == alone.missing["no device or no time"] == 1
+
+
+def test_what_a_process_meets_is_told_as_if_there_were_one(folder: Path):
+    log = folder / "seconds.jsonl"
+    log.write_text('{"device_id":"a","time":1587920530,"sensor1":1,"sensor2":1,"sensor3":1,"sensor4":1}\n')
+    replay = Replay.of(str(log))
+    split_training_set(replay, Labels(pl.DataFrame({"device_id": ["a"], "time": [1587920530]})), 2)
+    assert "these are seconds" in replay.metrics.warnings["January 1970"]
+    taken = Labels(pl.DataFrame({"device_id": ["a"], "time": [5], "sensor_1/v1": [0.5]}))
+    with pytest.raises(SettingsError, match="named as a feature"):
+        split_training_set(replay, taken, 2)
