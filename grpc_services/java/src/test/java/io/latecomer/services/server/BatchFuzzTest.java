@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
  * time and memory, and by nothing but RequestError.
  */
 final class BatchFuzzTest {
-  /** {@code python -P -m tests.fuzz} tries more, and reads what is printed. */
+  /** {@code python -m tests.fuzz} tries more, and reads what is printed. */
   private static final int TRIALS = Integer.getInteger("fuzz.trials", 20_000);
 
   private static final Duration LIMIT = Duration.ofMinutes(1).plusMillis(10L * TRIALS);
