@@ -24,3 +24,8 @@ settings.register_profile("fast", **{**_DRAWN, "max_examples": 25, "stateful_ste
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate], **_DRAWN)
 settings.register_profile("thorough", max_examples=500, stateful_step_count=80, print_blob=True, **_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("LATECOMER_HYPOTHESIS", "ci"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of a parameter: packed bytes hold the time, and each of several processes names its tests itself."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
