@@ -47,6 +47,11 @@ class Browser:
         self.driver.get(url)
         self.until("return document.body.dataset.ready === 'yes'")
 
+    def leave(self) -> None:
+        """Close the page: one that asks a server again and again would complain once that is gone."""
+        self.driver.get("about:blank")
+        self.said()
+
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script gives."""
         return self.driver.execute_script(script, *arguments)

@@ -96,14 +96,14 @@ def opened_content(path: str, file_format: FileFormat, layout: EventLayout) -> B
         OSError: it cannot be read at all.
     """
     if path == STANDARD:
-        return _Unpacked(_unpacked_parts(path, io.FileIO(sys.stdin.fileno(), closefd=False)))
+        return _unpacked(path, io.FileIO(sys.stdin.fileno(), closefd=False))
     if file_format == "parquet":
         from dataflows.connectors.parquet import lines_of_parquet  # polars is loaded when it is needed
 
         return _Unpacked(lines_of_parquet(path, layout))
     if is_plain(path, file_format) and not is_read_once(path):
         return Path(path).open("rb")
-    return _Unpacked(_unpacked_parts(path, io.FileIO(path)))
+    return _unpacked(path, io.FileIO(path))
 
 
 def _beginning(path: str) -> bytes:
@@ -180,25 +180,34 @@ def _damaged(path: str, why: str) -> InputError:
     return InputError(f"--input {path} is damaged or cut: {why}")
 
 
+def _unpacked(path: str, file: io.FileIO) -> BinaryIO:
+    return _Unpacked(_unpacked_parts(path, file), file)
+
+
 def _unpacked_parts(path: str, file: io.FileIO) -> Iterator[bytes]:
     unpacker = Unpacker(path)
-    with file:
-        while piece := file.read(unpacker.piece_bytes):
-            yield unpacker.unpacked(piece)
-        yield unpacker.unpacked(b"")
+    while piece := file.read(unpacker.piece_bytes):
+        yield unpacker.unpacked(piece)
+    yield unpacker.unpacked(b"")
 
 
 class _Unpacked(io.BufferedReader):
-    """What a file holds, made of parts."""
+    """What a file holds, made of parts; the file is closed with it."""
 
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        super().__init__(_Parts(parts), _PART_BYTES)
+    def __init__(self, parts: Iterator[bytes], file: io.FileIO | None = None) -> None:
+        super().__init__(_Parts(parts, file), _PART_BYTES)
 
 
 class _Parts(io.RawIOBase):
-    def __init__(self, parts: Iterator[bytes]) -> None:
+    def __init__(self, parts: Iterator[bytes], file: io.FileIO | None) -> None:
         self._left = parts
+        self._file = file
         self._part = memoryview(b"")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
 
     def readable(self) -> bool:
         return True

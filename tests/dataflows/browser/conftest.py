@@ -10,9 +10,15 @@ from tests.dataflows.commands import latecomer, sample_log
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     with opened_browser() as opened:
         yield opened
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    yield chromium
+    chromium.leave()
 
 
 @pytest.fixture(scope="session")

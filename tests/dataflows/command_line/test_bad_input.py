@@ -139,7 +139,7 @@ def test_windows_that_are_not_there_are_a_wrong_argument(tmp_path: Path, source:
     [
         ("{".encode("utf-16"), "UTF-16: write it as UTF-8"),
         ("\ufeff{".encode("utf-16-be"), "UTF-16: write it as UTF-8"),
-        (gzip.compress(b"{}")[:-3], "damaged or cut: "),
+        (gzip.compress(b"{}")[:11], "damaged or cut: "),
         (b"\x28\xb5\x2f\xfd\x00", "damaged or cut: "),
         (b"PAR1\x15", "Parquet: give --format parquet"),
     ],

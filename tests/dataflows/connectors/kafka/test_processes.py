@@ -8,6 +8,8 @@ import subprocess
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
+from typing import TypeAlias
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -235,14 +237,16 @@ def test_a_state_is_handed_over_from_three_processes_to_one_and_to_two(
 
 
 def test_the_metrics_are_those_of_all_processes_together(
-    log: str, topics: Topics, features_address: str, inference_address: str, kafka_pipelines: KafkaPipelines
+    log: str, topics: Topics, features_address: str, inference_address: str, undisturbed: tuple[set[bytes], set[bytes]]
 ) -> None:
+    predictions, rejections_written = undisturbed
+    events = sum(b'"cause":"tick"' not in one for one in predictions)
     served = []
     for processes in ("1", "3"):
         output, rejections = topics.made(), topics.made()
         more = ("--parallelism", processes, *SPEC_OPTIONS)
         with run_with_metrics(log, output, rejections, features_address, inference_address, *more) as address:
-            served.append(settled(address))
+            served.append(settled(address, events, len(rejections_written)))
     one, three = served
     assert three == one
     assert one["latecomer_records_total", ()] == len(LINES.splitlines())
@@ -252,9 +256,12 @@ def test_the_metrics_are_those_of_all_processes_together(
     }
 
 
-def settled(address: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """What is served once all is read and nothing changes any more, without what depends on time and on batches."""
-    before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+Samples: TypeAlias = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def settled(address: str, events: int, rejections: int) -> Samples:
+    """What is served once all events are evaluated or rejected, and the last ticks too; without calls and batches."""
+    before: Samples = {}
     while True:
         with urllib.request.urlopen(address, timeout=30) as answer:
             families = text_string_to_metric_families(answer.read().decode())
@@ -264,9 +271,16 @@ def settled(address: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float
             for sample in family.samples
             if not sample.name.endswith("_created") and "call" not in family.name
         }
-        if now == before and now.get(("latecomer_records_total", ()), 0) >= len(LINES.splitlines()):
+        ticks = now.get(("latecomer_evaluations_total", (("cause", "tick"),)), 0)
+        is_whole = total(now, "evaluations") - ticks == events and total(now, "rejections") == rejections
+        if now == before and is_whole:
             return now
         before = now
+        sleep(1)  # several processes report five times a second
+
+
+def total(samples: Samples, name: str) -> float:
+    return sum(value for (sample, _), value in samples.items() if sample == f"latecomer_{name}_total")
 
 
 def test_where_an_output_is_a_file_the_run_is_one_process_and_says_so(
