@@ -122,7 +122,7 @@ def _on_bytewax(log: str, output: str) -> None:
     files.begin({})
     spec = settings.window.spec
     flow = latecomer_flow(FileSource(opened, spec), OutputSink(files, {}), Unasked(), spec, metrics)  # type: ignore[arg-type]
-    cli_main(flow, workers_per_process=1, epoch_interval=timedelta(milliseconds=settings.state.epoch_ms))
+    cli_main(flow, epoch_interval=timedelta(milliseconds=settings.state.epoch_ms))
 
 
 _ENGINE: Final = "the Bytewax engine"

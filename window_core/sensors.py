@@ -110,11 +110,8 @@ class Sensors:
             return row
         return self._row.pack(*[nan if reading is None else reading for reading in readings])
 
-    def rows(self, columns: Sequence[Sequence[float]]) -> list[bytes]:
-        """Many rows at once: of each sensor its readings, all of them there.
-
-        Raises:
-            NotFiniteError: one of them is not finite, or not as a float32; of which sensor is not looked for.
+    def rows(self, columns: Sequence[Sequence[float]]) -> list[bytes] | None:
+        """Many rows at once: of each sensor its readings, all of them there; ``None``: not all are finite float32.
 
         >>> Sensors.of(["a", "b"]).rows([[1.0, 2.0], [0.5, 0.25]]) == [
         ...     Sensors.of(["a", "b"]).row(readings) for readings in ([1.0, 0.5], [2.0, 0.25])
@@ -124,10 +121,8 @@ class Sensors:
         try:
             rows = list(map(self._row.pack, *columns))
         except OverflowError:
-            raise NotFiniteError(self.names[0]) from None
-        if not isfinite(sum(map(sum, columns))):
-            raise NotFiniteError(self.names[0])
-        return rows
+            return None
+        return rows if isfinite(sum(map(sum, columns))) else None
 
     def readings(self, row: bytes) -> tuple[float, ...]:
         """The float32 values of a row as the doubles they equal; NaN where a reading is absent."""

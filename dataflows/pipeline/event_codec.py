@@ -22,7 +22,6 @@ from window_core import (
     Sensors,
     checked_event,
 )
-from window_core.sensors import NotFiniteError
 
 __all__ = ["EventCodec", "EventFormat", "PlainEvents", "loaded_object"]
 
@@ -156,11 +155,8 @@ class EventCodec:
             return None
         if min(times_ms) < 0 or max(times_ms) > MAX_TIME_MS:
             return None
-        try:
-            rows = self._sensors.rows(columns)
-        except NotFiniteError:
-            return None
-        return PlainEvents(device_ids, times_ms, rows, arrivals_ms)
+        rows = self._sensors.rows(columns)
+        return None if rows is None else PlainEvents(device_ids, times_ms, rows, arrivals_ms)
 
     def encoded(self, event: Event, arrival_ms: int | None = None) -> bytes:
         """An event as the JSON, in our own form, of a topic's value or, with its arrival, of a file's line."""

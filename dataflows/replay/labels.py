@@ -60,8 +60,8 @@ class Labels:
     def parts(self, number: int) -> "list[tuple[Labels, pl.Series]]":
         """So many shares of the devices: the labels of each, and which rows of the table they are."""
         device = _as_ids(self.table[self._device]).fill_null("")
-        share = pl.Series([crc32(one.encode()) % number for one in device.unique()])
-        shares = device.replace_strict(device.unique(), share, return_dtype=pl.Int64)
+        share = {one: crc32(one.encode()) % number for one in device.unique()}
+        shares = device.replace_strict(share, return_dtype=pl.Int64)
         rows = [(shares == one).arg_true() for one in range(number)]
         options: Any = {"device": self._device, "time": self._time, "zone": self._zone}
         return [(Labels(self.table[of_share], **options), of_share) for of_share in rows]

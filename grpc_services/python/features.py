@@ -77,9 +77,7 @@ class Feature:
         if self.takes_batch:
             try:
                 return self._batch_values(windows), {}
-            except (
-                BaseException
-            ) as error:  # whatever a user's code raises, an exit too; what it is about is found below
+            except BaseException as error:  # whatever a user's code raises, an exit too; its rows are found below
                 if len(windows) == 1:
                     return np.zeros(1, np.float32), plugin_failures(f"feature {self.name}", {0: error})
         values = np.zeros(len(windows), np.float32)

@@ -64,9 +64,7 @@ class Model:
         if self.takes_batch and len(values):
             try:
                 return self._batch_texts(values), {}
-            except (
-                BaseException
-            ) as error:  # whatever a user's code raises, an exit too; what it is about is found below
+            except BaseException as error:  # whatever a user's code raises, an exit too; its rows are found below
                 if len(values) == 1:
                     return [[""] * len(self.results)], plugin_failures(f"model {self.model_id}", {0: error})
         texts: list[list[str]] = []

@@ -36,13 +36,6 @@ def log(topics: Topics) -> str:
     return location
 
 
-@pytest.fixture(scope="module")
-def undisturbed(log: str, topics: Topics, kafka_pipelines: KafkaPipelines) -> tuple[set[bytes], set[bytes]]:
-    output, rejections = topics.made(2), topics.made(2)
-    kafka_pipelines.run(log, SPEC, output=output, rejections=rejections)
-    return set(values_of(topics.records(output))), set(values_of(topics.records(rejections)))
-
-
 class Run:
     """What the runs of a test have in common."""
 
