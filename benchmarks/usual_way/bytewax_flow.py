@@ -33,7 +33,9 @@ def main(brokers: str, topic: str, output: str, features: str, inference: str, i
         return window, services.prediction(event["device_id"], window)
 
     flow = Dataflow("usual_way")
-    messages = op.input("events", flow, KafkaSource([*brokers.split(",")], [topic], tail=False))
+    # By default a batch has 1,000 records: the whole of this small load, written at its end and not as it goes.
+    source = KafkaSource([*brokers.split(",")], [topic], tail=False, batch_size=20)
+    messages = op.input("events", flow, source)
     events = op.map("keys", messages, keyed)
     predictions = op.stateful_map("windows", events, predicted)
     written = op.map("records", predictions, lambda item: KafkaSinkMessage(item[0].encode(), item[1].encode()))

@@ -41,13 +41,10 @@ class PartitionItems:
         """The items of these records, up to one that ends the partition."""
         items: list[SourceItem] = []
         reader, clock = self.reader, self._clock
-        for record in records:
-            found = reader.read(record)
+        for found in reader.read_many(records):
             if isinstance(found, LoggedEvent):
                 items += clock.before(found)
                 continue
-            if reader.has_ended:
-                break
             if reader.clock_ms is not None:
                 items += clock.due_before(reader.clock_ms)
             if found is not None:

@@ -14,7 +14,7 @@ The rules, for a file and for every partition of a topic (docs/rules.md, 9 and 1
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import ne
 from typing import Final, Literal
 
@@ -29,6 +29,9 @@ from dataflows.pipeline.schema import Schema
 from window_core import MAX_TIME_MS, EventError
 
 __all__ = ["PartitionReader", "RecordFormat"]
+
+_RECORDS_AT_ONCE: Final = 128
+"""Read together, each alone if one of them is not plain: few enough that one in a thousand costs little."""
 
 RecordFormat = Literal["line", "csv", "tsv", "json", "protobuf"]
 """A line of a file, JSON or a row of a table, which may have its arrival in it, or a value of a topic."""
@@ -174,22 +177,33 @@ class PartitionReader:
         shown_ms = arrival_ms if is_time or stamp_ms is None else stamp_ms
         return OutputRecord("rejections", "", encoded_invalid(error, value or b"", record.position, shown_ms))
 
-    def read_many(self, records: Sequence[Record]) -> "list[LoggedEvent | OutputRecord | None]":
-        """What ``read`` makes of each, in less time; up to the record that ends the partition, without it."""
-        plain = self._plain(records)
-        if plain is None:
-            return [*self._read_each(records)]
-        positions = [f"{self._partition}/{record.offset}" for record in records]
-        return [*map(LoggedEvent, plain.events(), plain.arrivals_ms, positions)]
+    def read_many(self, records: Iterable[Record]) -> "Iterator[LoggedEvent | OutputRecord | None]":
+        """What ``read`` makes of each, in less time; up to the record that ends the partition, without it.
 
-    def read_columns(self, records: Sequence[Record]) -> PlainEvents:
+        When it gives anything but an event, ``clock_ms`` is as of that record.
+        """
+        for batch in self._batches(records):
+            plain = self._plain(batch)
+            if plain is None:
+                yield from self._read_each(batch)
+            else:
+                positions = [f"{self._partition}/{record.offset}" for record in batch]
+                yield from map(LoggedEvent, plain.events(), plain.arrivals_ms, positions)
+
+    def read_columns(self, records: Iterable[Record]) -> Iterator[PlainEvents]:
         """The events among what ``read_many`` gives, as columns; the arrivals are those of the log."""
-        plain = self._plain(records)
-        if plain is not None:
-            return plain
-        found = [one for one in self._read_each(records) if isinstance(one, LoggedEvent)]
-        device_ids, times_ms, rows = zip(*(one.event for one in found), strict=True) if found else ((), (), ())
-        return PlainEvents(device_ids, times_ms, rows, [one.arrival_ms for one in found])
+        for batch in self._batches(records):
+            plain = self._plain(batch)
+            if plain is None:
+                found = [one for one in self._read_each(batch) if isinstance(one, LoggedEvent)]
+                device_ids, times_ms, rows = zip(*(one.event for one in found), strict=True) if found else ((), (), ())
+                plain = PlainEvents(device_ids, times_ms, rows, [one.arrival_ms for one in found])
+            yield plain
+
+    def _batches(self, records: Iterable[Record]) -> Iterator[list[Record]]:
+        left = iter(records)
+        while not self.has_ended and (batch := [*islice(left, _RECORDS_AT_ONCE)]):
+            yield batch
 
     def _read_each(self, records: Iterable[Record]) -> "Iterator[LoggedEvent | OutputRecord | None]":
         for record in records:

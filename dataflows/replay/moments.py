@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from dataflows.connectors.kafka.log import KafkaLog
-from dataflows.pipeline.record import LoggedEvent, OutputRecord
-from dataflows.replay.replay import RECORDS_AT_ONCE, Replay
+from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
+from dataflows.replay.replay import Replay
 from runtime.errors import SettingsError
 
 __all__ = ["AtInstant", "AtPosition", "Moment", "OfEvaluation", "device_records", "first_positions", "moment_of"]
@@ -93,16 +92,17 @@ def device_records(
     """
     log, reader, key = replay.log, replay.log.reader(partition), device_id.encode()
     is_keyed = isinstance(log, KafkaLog) and not log.ignores_key
-    records = log.records(partition)
     keys: set[bytes | None] = set()
-    while not reader.has_ended and (batch := list(islice(records, RECORDS_AT_ONCE))):
-        if is_keyed:
-            keys.update(record.key for record in batch)
-            batch = [record if record.key == key else record.as_heartbeat() for record in batch]
-        for found in reader.read_many(batch):
-            if isinstance(found, LoggedEvent) and found.event.device_id != device_id:
-                others.add(found.event.device_id)
-            elif found is not None and (is_keyed or isinstance(found, LoggedEvent)):
-                yield found
+
+    def narrowed(record: Record) -> Record:
+        keys.add(record.key)
+        return record if record.key == key else record.as_heartbeat()
+
+    records = log.records(partition)
+    for found in reader.read_many(map(narrowed, records) if is_keyed else records):
+        if isinstance(found, LoggedEvent) and found.event.device_id != device_id:
+            others.add(found.event.device_id)
+        elif found is not None and (is_keyed or isinstance(found, LoggedEvent)):
+            yield found
     others.update(one.decode(errors="replace") for one in keys - {key} if one)
     replay.ended(partition, reader)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # these take longer to load than many a log to read: they are
 
     from dataflows.services.client import ServiceClient, Services
 
-__all__ = ["RECORDS_AT_ONCE", "Replay", "Replayed", "Step"]
+__all__ = ["Replay", "Replayed", "Step"]
 
 Replayed: TypeAlias = LocatedOutput | OutputRecord
 """An output of a window with its position, or the rejection of an INVALID record."""
@@ -34,9 +34,6 @@ Step: TypeAlias = tuple[LoggedEvent | OutputRecord | None, list[LocatedOutput]]
 """What was read, or ``None`` for the end of the log, and what a device gave."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-RECORDS_AT_ONCE: Final = 128
-"""Read together, each alone if one of them is not plain: few enough that one in a thousand costs little."""
 
 _OUTPUTS_AT_ONCE: Final = 8_192
 """Asked about together: several requests, each of a thousand windows."""
@@ -128,11 +125,11 @@ class Replay:
         Raises:
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
-        wanted = self._devices
-        for reader, batch in self._batches(partition):
-            for found in reader.read_many(batch):
-                if found is not None and (not wanted or _is_of(found, wanted)):
-                    yield found
+        wanted, reader = self._devices, self.log.reader(partition)
+        for found in reader.read_many(self._records(partition)):
+            if found is not None and (not wanted or _is_of(found, wanted)):
+                yield found
+        self._count(partition, reader)
 
     def columns(self, partition: int) -> Iterator[PlainEvents]:
         """The events of a partition as columns, in the order of the log; those of other devices may be among them.
@@ -140,13 +137,15 @@ class Replay:
         Raises:
             BrokerError: the records are gone meanwhile, or the broker is away.
         """
-        for reader, batch in self._batches(partition):
-            yield reader.read_columns(batch)
+        reader = self.log.reader(partition)
+        yield from reader.read_columns(self._records(partition))
+        self._count(partition, reader)
 
-    def _batches(self, partition: int) -> Iterator[tuple[PartitionReader, list[Record]]]:
-        reader, records = self.log.reader(partition), map(self._narrowed, self.log.records(partition))
-        while not reader.has_ended and (batch := list(islice(records, RECORDS_AT_ONCE))):
-            yield reader, batch
+    def _records(self, partition: int) -> Iterator[Record]:
+        return map(self._narrowed, self.log.records(partition))
+
+    def _count(self, partition: int, reader: PartitionReader) -> None:
+        """A partition was read to its end."""
         reader.count()
         self.ended(partition, reader)
 
