@@ -1,9 +1,10 @@
 """The adapter between Flink and ``Device``: decodes, calls devices, asks the services, answers. It holds no rule."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from itertools import groupby
+from typing import Final, cast
 
 from pyflink.datastream import ProcessFunction, RuntimeContext
 
@@ -11,7 +12,7 @@ from dataflows.flink_job.frames import Message, RecordFrame, WakeUp, decoded_bat
 from dataflows.flink_job.held_devices import HeldDevices
 from dataflows.flink_job.python_worker import first_records_of, process_metrics
 from dataflows.flink_job.report import report_now, stop_file_of
-from dataflows.pipeline.device import LocatedOutput
+from dataflows.pipeline.device import DeviceInput, LocatedOutput
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.pipeline.reader import PartitionReader
@@ -65,10 +66,17 @@ class PipelineFunction(ProcessFunction):
         batch = decoded_batch(value)
         located: list[LocatedOutput] = []
         answer: list[Message] = []
-        for entry, snapshot in batch.entries:
+        entries = list(batch.entries)
+        for (entry, snapshot), told in zip(entries, self._told(entry for entry, _ in entries), strict=True):
             if snapshot is not None:
                 self._devices.receive(snapshot)
-            located += self._outputs(entry, answer)
+            if isinstance(told, LoggedEvent):
+                located += self._devices.take(told.event.device_id, told)
+            elif isinstance(told, OutputRecord):
+                answer.append(told)
+            elif told is not None:
+                assert isinstance(entry, WakeUp)
+                located += self._devices.take(entry.device_id, told)
         for reader in self._readers.values():
             reader.count()
         if located:
@@ -86,33 +94,36 @@ class PipelineFunction(ProcessFunction):
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def _outputs(self, entry: RecordFrame | WakeUp, answer: list[Message]) -> list[LocatedOutput]:
-        """The outputs of a device for a record or for its clock; an INVALID record goes to the answer at once."""
-        if isinstance(entry, WakeUp):
-            now_ms = self._now_ms(entry.now_ms)
-            return [] if now_ms is None else self._devices.take(entry.device_id, now_ms)
-        found = self._read(entry)
-        if isinstance(found, LoggedEvent):
-            return self._devices.take(found.event.device_id, found)
-        if found is not None:
-            answer.append(found)
-        return []
+    def _told(self, entries: Iterable[RecordFrame | WakeUp]) -> Iterator[DeviceInput | OutputRecord | None]:
+        """What each entry tells: an event, an instant of the clock, or the rejection of an INVALID record.
 
-    def _read(self, record: RecordFrame) -> LoggedEvent | OutputRecord | None:
-        """The event of a record, or its rejection; nothing for a heartbeat, which comes only if it is to be counted."""
-        metrics, partition = self._metrics, record.partition
-        if record.is_clamped:
+        Nothing for a heartbeat, which comes only if it is to be counted.
+        """
+        for partition, some in groupby(entries, _unmarked_partition):
+            if partition is None:
+                yield from map(self._told_alone, some)
+            else:
+                yield from self._reader(partition).read_many(cast(Iterator[RecordFrame], some))
+
+    def _told_alone(self, entry: RecordFrame | WakeUp) -> DeviceInput | OutputRecord | None:
+        if isinstance(entry, WakeUp):
+            return self._now_ms(entry.now_ms)
+        metrics, partition = self._metrics, entry.partition
+        if entry.is_clamped:
             metrics.clamped.labels(str(partition)).inc()
-        if record.has_jumped:
+        if entry.has_jumped:
             metrics.jumps.labels(str(partition)).inc()
-        if record.is_rejected:
+        if entry.is_rejected:
             metrics.records.inc()
             metrics.rejections.labels("INVALID").inc()
-            return OutputRecord("rejections", "", record.value or b"")
+            return OutputRecord("rejections", "", entry.value or b"")
+        return self._reader(partition).read(entry)
+
+    def _reader(self, partition: int) -> PartitionReader:
         reader = self._readers.get(partition)
         if reader is None:
             reader = self._readers[partition] = self._new_reader(partition)
-        return reader.read(record)
+        return reader
 
     def _new_reader(self, partition: int) -> PartitionReader:
         log = self._settings.log
@@ -133,3 +144,10 @@ class PipelineFunction(ProcessFunction):
         if watermark_ms == _MAX_WATERMARK_MS:
             return end_ms if self._finishes else None
         return watermark_ms if end_ms is None else min(watermark_ms, end_ms)
+
+
+def _unmarked_partition(entry: RecordFrame | WakeUp) -> int | None:
+    """That of a record of which nothing is to be counted but that it was read."""
+    if type(entry) is not RecordFrame or entry.is_clamped or entry.has_jumped or entry.is_rejected:
+        return None
+    return entry.partition
