@@ -55,9 +55,9 @@ def whole(expected: dict[str, bytes]) -> "Callable[[list[Message]], bool]":
     return lambda messages: amended([message.value() or b"" for message in messages]) == expected
 
 
-@pytest.mark.parametrize("engine", ["bytewax", "flink"])
+@pytest.mark.parametrize(("engine", "processes"), [("bytewax", "1"), ("bytewax", "2"), ("flink", "1")])
 def test_a_run_amends_while_it_goes_on_what_revise_tells_afterwards(
-    engine: str, tmp_path: Path, topics: "Topics", records: list[Any], services: tuple[str, ...],
+    engine: str, processes: str, tmp_path: Path, topics: "Topics", records: list[Any], services: tuple[str, ...],
     request: pytest.FixtureRequest,
 ) -> None:  # fmt: skip
     if engine == "flink":
@@ -69,7 +69,8 @@ def test_a_run_amends_while_it_goes_on_what_revise_tells_afterwards(
     expected = revised(log, same, tmp_path)
     assert len(expected) > 20
     run = ("run", "--engine", engine, "--input", log, "--output", output, "--rejections", rejections, *same)
-    with started(*run, "--quiet", "--amend", amendments, cwd=tmp_path) as process:
+    more = ("--quiet", "--parallelism", processes, "--amend", amendments)
+    with started(*run, *more, cwd=tmp_path) as process:
         found = topics.records(amendments, whole(expected))
         process.send_signal(signal.SIGINT)
         process.communicate()

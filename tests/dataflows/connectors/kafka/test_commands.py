@@ -8,17 +8,20 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Message
 
 from dataflows.kafka_broker.broker import Broker
 from dataflows.kafka_broker.topics import TRIAL_TOPICS, make_topics
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.simulated_fleet import SimulatedFleet
 from tests.dataflows.connectors.kafka.kafka_pipelines import KafkaPipelines
+from tests.dataflows.connectors.kafka.test_processes import processes_of
 from tests.dataflows.connectors.kafka.topics import Topics
 from tests.events import demo_event
 
@@ -138,27 +141,54 @@ def test_heartbeats_go_to_each_partition_until_told_to_stop(broker: Broker, topi
     assert all(message.key() is None and message.value() is None for message in beats)
 
 
-def test_a_run_with_heartbeats_ticks_a_silent_device_and_serves_its_metrics(
-    topics: Topics, kafka_pipelines: KafkaPipelines
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_with_heartbeats_ticks_silent_devices_and_serves_its_metrics(
+    processes: int, topics: Topics, kafka_pipelines: KafkaPipelines
 ) -> None:
     log, output = topics.made(2, message_timestamp_type="LogAppendTime"), topics.made()
-    topics.fill(log, [(b"a", EventCodec().encoded(demo_event("a", 1_000, 1.0, 2.0, 3.0, 4.0)), 0)])
-    options = ["--input", log, "--output", output, "--rejections", os.devnull, "--tick", "100ms"]
-    with kafka_pipelines.started(*options, "--heartbeat", "30ms", "--metrics-port", "0") as process:
-        found = topics.records(output, lambda messages: len(messages) >= 4)
+    for partition, device in enumerate("ab"):
+        event = EventCodec().encoded(demo_event(device, 1_000, 1.0, 2.0, 3.0, 4.0))
+        topics.fill(log, [(device.encode(), event, 0)], partition)
+    options = ["--input", log, "--output", output, "--rejections", topics.made(), "--tick", "100ms"]
+    options += ["--parallelism", str(processes), "--heartbeat", "30ms", "--metrics-port", "0"]
+    with kafka_pipelines.started(*options) as process:
+        processes_of(process, 0 if processes == 1 else processes)
+        found = topics.records(
+            output, lambda messages: all(devices_of(messages)[device] >= 4 for device in (b"a", b"b"))
+        )
+        beats = beats_within(1_000, topics, log)
         assert process.stderr is not None
         address = re.search(r"http://\S+", process.stderr.readline())
         assert address is not None
-        with urllib.request.urlopen(address[0]) as answer:
-            metrics = answer.read().decode()
+        while 'latecomer_evaluations_total{cause="tick"}' not in (metrics := served(address[0])):
+            assert process.poll() is None  # several processes report five times a second
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-    causes = [json.loads(message.value() or b"")["cause"] for message in found]
-    assert causes[0] == "event"
-    assert set(causes[1:]) == {"tick"}
-    assert "latecomer_records_total 1.0" in metrics
-    assert 'latecomer_evaluations_total{cause="tick"}' in metrics
-    assert 'latecomer_arrival_seconds{partition="0"}' in metrics
+    for device in (b"a", b"b"):
+        causes = [json.loads(message.value() or b"")["cause"] for message in found if message.key() == device]
+        assert causes[0] == "event"
+        assert set(causes[1:]) == {"tick"}
+    assert "latecomer_records_total 2.0" in metrics
+    assert all(f'latecomer_arrival_seconds{{partition="{partition}"}}' in metrics for partition in (0, 1))
+    assert 0 < beats < 100  # one process writes them, 67 to both partitions; two would write 133
+
+
+def beats_within(duration_ms: int, topics: Topics, log: str) -> int:
+    """How many records a log gets from now on, by the clock of its broker."""
+    since_ms = max(message.timestamp()[1] for message in topics.records(log))
+    records = topics.records(log, lambda found: any(one.timestamp()[1] > since_ms + duration_ms for one in found))
+    return sum(0 < message.timestamp()[1] - since_ms <= duration_ms for message in records)
+
+
+def devices_of(messages: list[Message]) -> Counter[bytes | None]:
+    """How many records there are of each."""
+    return Counter(message.key() for message in messages)
+
+
+def served(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        text: str = answer.read().decode()
+    return text
 
 
 def test_a_broker_of_ones_own_has_the_topics_and_leaves_nothing_behind(topics: Topics) -> None:

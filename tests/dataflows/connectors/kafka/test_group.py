@@ -43,9 +43,10 @@ def of_events(topics: Topics, output: str) -> list[bytes]:
     return sorted(line for line in values_of(topics.records(output)) if b'"position":null' not in line)
 
 
-@pytest.mark.parametrize("engine", ["bytewax", "flink"])
+@pytest.mark.parametrize(("engine", "processes"), [("bytewax", "1"), ("bytewax", "2"), ("flink", "1")])
 def test_a_run_commits_how_far_it_has_read_and_never_reads_it_back(
     engine: str,
+    processes: str,
     request: pytest.FixtureRequest,
     topics: Topics,
     features_address: str,
@@ -57,9 +58,10 @@ def test_a_run_commits_how_far_it_has_read_and_never_reads_it_back(
     log = topics.made(2)
     topics.fill(log, records_of(LINES))
     ends = topics.readable_ends(log, IsolationLevel.READ_COMMITTED)
-    name = f"latecomer-{engine}"
+    name = f"latecomer-{engine}-{processes}"
     services = ["--features", features_address, "--inference", inference_address]
     options = ["--engine", engine, "--input", log, *services, "--epoch", "1s", "--group", name]
+    options += ["--parallelism", processes]
     first, second = topics.made(), topics.made()
     live = ["--output", first, "--rejections", topics.made(), "--state", tmp_path / "live"]
     with closing(Group(log, name)) as group:
