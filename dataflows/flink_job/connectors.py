@@ -35,6 +35,10 @@ _TRANSACTION_TIMEOUT_MS: Final = 600_000
 """As long as a checkpoint may take (10 minutes), shorter than a broker allows by default (15). The connector's own, an
 hour, would be refused, and the job would restart for ever."""
 
+_OUTAGE_MS: Final = 600_000
+"""How long the client waits for a broker that is away, where its own 60 s and 120 s would fail the job: as long as a
+checkpoint may take, which then fails it."""
+
 _NOT_BEGUN_MS: Final = -1
 """Stands for the clock of a partition that has shown no arrival."""
 
@@ -133,6 +137,8 @@ def _topic_sink(kind: OutputKind, text: str, settings: RunSettings) -> Any:
         .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE if is_exactly_once else DeliveryGuarantee.AT_LEAST_ONCE)
         .set_transactional_id_prefix(_transactional_id_prefix(kind, location.topic, settings))
         .set_property("transaction.timeout.ms", str(_TRANSACTION_TIMEOUT_MS))
+        .set_property("delivery.timeout.ms", str(_OUTAGE_MS))
+        .set_property("max.block.ms", str(_OUTAGE_MS))
         .set_property("enable.idempotence", "true")
         .set_property("compression.type", "lz4")
     )

@@ -28,6 +28,8 @@ def test_a_broker_that_is_away_costs_no_output(
                 broker.start()
             else:
                 stopped_for(broker, STOPPED_S)
+                assert run.process is not None
+                assert run.process.poll() is None, "an outage has ended it"
             run.goes_on()
         run.judge(
             f"{engine}: broker {fault}" + f" for {STOPPED_S:.0f} s" * (fault == "stopped"), OTHERS, may_repeat=True
