@@ -38,6 +38,7 @@ from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 from runtime.errors import CommandError
+from runtime.traces import RUN_IN_TRACES, opened_traces
 from window_core import SnapshotError
 
 __all__ = ["SIZE", "Share", "run_flow"]
@@ -110,14 +111,16 @@ def run_flow(
         database: the folder of its database, which is sealed at the end; ``None``: it keeps no state.
         ended_by: the context in which it can be told to end; it is given what silences standard error.
     Raises:
+        SettingsError: a variable of OpenTelemetry is wrong.
         ServiceError: a service failed.
         OSError: an input or output failed.
     """
     recovery = None if database is None else recovery_of(database)
     with ExitStack() as stack:
-        client = stack.enter_context(closing(ServiceClient(services, settings, metrics)))
+        traces = stack.enter_context(closing(opened_traces(settings.traces, RUN_IN_TRACES, metrics.warn_of_traces)))
+        client = stack.enter_context(closing(ServiceClient(services, settings, metrics, traces)))
         client.check()
-        step = PredictionStep(client, settings.log.layout.sensors, metrics)
+        step = PredictionStep(client, settings.log.layout.sensors, metrics, traces)
         flow = latecomer_flow(source, sink, step, settings.window.spec, metrics)
         prepare_for_load(OBJECTS_OF_BATCHES)
         silence = stack.enter_context(without_panics())

@@ -33,7 +33,7 @@ FAST_TESTS: Final = (
     "tests/dataflows/services",
     *(
         f"--ignore=tests/dataflows/services/test_{name}.py"
-        for name in ("client", "ml_server", "open_inference", "statuses", "stream", "streams")
+        for name in ("client", "ml_server", "open_inference", "statuses", "stream", "streams", "traces")
     ),
     *(
         f"tests/dataflows/deployment/test_{name}.py"

@@ -21,6 +21,7 @@ from dataflows.pipeline.schema import Schema
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
+from runtime.traces import RUN_IN_TRACES, opened_traces
 
 __all__ = ["PipelineFunction"]
 
@@ -50,8 +51,9 @@ class PipelineFunction(ProcessFunction):
         assert self._settings.calls.inference is not None
         self._metrics = process_metrics(self._settings)
         services = Services(self._settings.calls.features, self._settings.calls.inference)
-        self._client = ServiceClient(services, self._settings, self._metrics)
-        self._step = PredictionStep(self._client, self._settings.log.layout.sensors, self._metrics)
+        self._traces = opened_traces(self._settings.traces, RUN_IN_TRACES, self._metrics.warn_of_traces)
+        self._client = ServiceClient(services, self._settings, self._metrics, self._traces)
+        self._step = PredictionStep(self._client, self._settings.log.layout.sensors, self._metrics, self._traces)
         self._threads = ThreadPoolExecutor(self._settings.calls.calls_in_flight, thread_name_prefix="batch")
         self._in_flight: deque[Future[list[OutputRecord]]] = deque()
         log = self._settings.log
@@ -93,6 +95,7 @@ class PipelineFunction(ProcessFunction):
     def close(self) -> None:
         self._client.close()
         self._threads.shutdown(cancel_futures=True)
+        self._traces.close()
 
     def _told(self, entries: Iterable[RecordFrame | WakeUp]) -> Iterator[DeviceInput | OutputRecord | None]:
         """What each entry tells: an event, an instant of the clock, or the rejection of an INVALID record.

@@ -155,6 +155,10 @@ class Metrics(Collector):
             causes = [cause for cause in self._causes.values() if cause.reason == reason]
         return max(causes, key=lambda cause: cause.number, default=None)
 
+    def warn_of_traces(self, warning: str) -> None:
+        """Warn that traces do not arrive."""
+        self.warn("traces", warning)
+
     def report(self) -> dict[str, Any]:
         """What the summary tells, as JSON holds it, for another process to ``add``."""
         counts = [

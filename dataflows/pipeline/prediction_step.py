@@ -9,6 +9,7 @@ from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal,
 from dataflows.pipeline.record import OutputRecord
 from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.client import ServiceClient
+from runtime.traces import NO_TRACES, Traces
 from window_core import Evaluation, Rejection, Sensors
 
 __all__ = ["PredictionStep"]
@@ -17,10 +18,11 @@ __all__ = ["PredictionStep"]
 class PredictionStep:
     """Turns outputs of windows into records, in the same order."""
 
-    def __init__(self, client: ServiceClient, sensors: Sensors, metrics: Metrics) -> None:
+    def __init__(self, client: ServiceClient, sensors: Sensors, metrics: Metrics, traces: Traces = NO_TRACES) -> None:
         self._client = client
         self._sensors = sensors
         self._metrics = metrics
+        self._traces = traces
 
     def records(self, located: Sequence[LocatedOutput]) -> list[OutputRecord]:
         """One record for each output. When it returns, no call is in flight.
@@ -29,7 +31,13 @@ class PredictionStep:
             ServiceError: a service failed.
         """
         evaluations = [output for output, _ in located if isinstance(output, Evaluation)]
-        answers = self._client.answers(evaluations)
+        with self._traces.batch() as batch:
+            batch.note("outputs", len(located))
+            batch.note("evaluations", len(evaluations))
+            if evaluations:
+                batch.note("first_evaluation", evaluations[0].evaluation_id)
+                batch.note("last_evaluation", evaluations[-1].evaluation_id)
+            answers = self._client.answers(evaluations)
         rejections = [output.reason for output, _ in located if isinstance(output, Rejection)]
         refusals = ["REFUSED" for answer in answers if isinstance(answer, Refusal)]
         for cause, number in Counter(evaluation.cause for evaluation in evaluations).items():

@@ -7,7 +7,7 @@ from dataflows.services.answers import Answer, Prediction, Refusal
 from dataflows.services.chunks import Chunk, FeatureRows, Features
 from dataflows.services.methods import Method, decoded
 from dataflows.services.window_request import window_request
-from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch
+from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureBatch, PredictionBatch, WindowBatch
 from window_core import Sensors
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "read_features",
     "read_predictions",
     "read_streamed_features",
+    "with_trace_parent",
 ]
 
 _FLOAT32_BYTES: Final = 4
@@ -107,3 +108,11 @@ DESCRIBE_INFERENCE: Final = "/latecomer.v1.InferenceService/Describe"
 
 STREAM_FEATURES: Final = "/latecomer.v1.FeatureService/StreamFeatures"
 STREAM_PREDICTIONS: Final = "/latecomer.v1.InferenceService/StreamPredictions"
+
+_REQUESTS: Final = {STREAM_FEATURES: WindowBatch, STREAM_PREDICTIONS: FeatureBatch}
+
+
+def with_trace_parent(path: str, request: bytes, parent: str) -> bytes:
+    """A serialised request of a stream that names its span. Source: protobuf's encoding, "Last One Wins"."""
+    appended: bytes = _REQUESTS[path](trace_parent=parent.encode()).SerializeToString()
+    return request + appended

@@ -12,7 +12,7 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.services.access_tokens import TokenError, token_source
 from dataflows.services.answer_bytes import unpacked_answer
 from dataflows.services.answers import Refusal, ServiceName
-from dataflows.services.channels import Addresses
+from dataflows.services.channels import Addresses, Connection
 from dataflows.services.errors import (
     AskAgainError,
     RefusedError,
@@ -29,6 +29,7 @@ from dataflows.services.turns import Turn
 from dataflows.settings import ChannelSettings, RunSettings
 from runtime.addresses import PLAIN, parsed_service
 from runtime.durations import duration_text
+from runtime.traces import NO_TRACES, Traces
 
 __all__ = ["Service"]
 
@@ -46,7 +47,14 @@ class Service:
         model: which model of an Open Inference server; ``None``: it is a service of ours.
     """
 
-    def __init__(self, name: ServiceName, addresses: str, settings: RunSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        name: ServiceName,
+        addresses: str,
+        settings: RunSettings,
+        metrics: Metrics,
+        traces: Traces = NO_TRACES,
+    ) -> None:
         """Nothing is called yet.
 
         Raises:
@@ -57,6 +65,7 @@ class Service:
         self._timeout_ms = settings.calls.timeout_ms
         self._compresses = settings.channel.compression == "gzip"
         self._metrics = metrics
+        self._traces = traces
         self._closed = Event()
         pairs, is_secured, self.model = parsed_service(addresses, f"--{name}")
         channel = settings.channel
@@ -84,7 +93,7 @@ class Service:
         """
         self._metrics.call_windows.labels(self.name).observe(len(question))
         request = method.request(question)
-        return self.tried(lambda: method.read(question, self.attempt(method.path, request)))
+        return self.tried(lambda: method.read(question, self.attempt(method.path, request, len(question))))
 
     def described(self, path: str, description: type[Decoded]) -> Decoded | None:
         """Its description of itself, with retries; ``None`` if it knows no such method.
@@ -120,7 +129,7 @@ class Service:
         credentials = self._call_credentials()
         hold = self._addresses.hold(server)
         try:
-            return Stream(hold, path, credentials, self._timeout_ms / 1000, self._note_answer)
+            return Stream(hold, path, credentials, self._timeout_ms / 1000, self._note_answer, self._traces)
         except ValueError:  # gRPC's, of a channel that was closed
             hold.give_back()
             raise self.ended() from None
@@ -140,8 +149,7 @@ class Service:
         credentials = self._call_credentials()
         hold = self._addresses.hold(server)
         try:
-            call = hold.connection.unary(path)
-            return unpacked_answer(call(b"", timeout=self._timeout_ms / 1000, credentials=credentials))
+            return unpacked_answer(self._called(hold.connection, path, b"", credentials))
         except grpc.RpcError as error:
             hold.note(failed=another_server_may_answer(error.code()))
             raise AskAgainError(error.code(), error.details() or "") from None
@@ -173,21 +181,49 @@ class Service:
         except WrongAnswerError as error:
             raise ServiceError(f"the {self.name} service at {self.name_of_all} answered {error}") from None
 
-    def attempt(self, path: str, request: bytes) -> bytes:
+    def attempt(self, path: str, request: bytes, windows: int = 0) -> bytes:
+        """What a unary method answers to a request about so many windows, without retries.
+
+        Raises:
+            AskAgainError: it failed in a way that may pass.
+            RefusedError, UnimplementedError, ServiceError: as ``call`` does.
+        """
         if self._closed.is_set():
             raise self.ended()
         start = perf_counter()
         try:
             credentials = self._call_credentials()
             with self._addresses.connection() as connection:
-                call = connection.unary(path)
-                answer: bytes = call(request, timeout=self._timeout_ms / 1000, credentials=credentials)
+                answer = self._called(connection, path, request, credentials, windows)
         except grpc.RpcError as error:
             raise self._what_follows(error.code(), error.details() or "") from None
         finally:
             self._metrics.calls.labels(self.name).observe(perf_counter() - start)
         self._budget.count(failed=False)
         return unpacked_answer(answer)
+
+    def _called(
+        self,
+        connection: Connection,
+        path: str,
+        request: bytes,
+        credentials: grpc.CallCredentials | None,
+        windows: int = 0,
+    ) -> bytes:
+        """The answer as it came. Raises what gRPC raises."""
+        span = self._traces.request(path, connection.host_port, windows)
+        status = grpc.StatusCode.CANCELLED  # where a channel is closed before the call
+        try:
+            answer: bytes = connection.unary(path)(
+                request, timeout=self._timeout_ms / 1000, metadata=span.metadata, credentials=credentials
+            )
+            status = grpc.StatusCode.OK
+            return answer
+        except grpc.RpcError as error:
+            status = error.code()
+            raise
+        finally:
+            span.end(status)
 
     def _what_follows(self, status: grpc.StatusCode, details: str) -> Exception:
         """The error for a status, by the table in ``errors``."""

@@ -47,6 +47,7 @@ class Connection:
     """A channel, and the methods that were called on it; they take and give serialised messages."""
 
     def __init__(self, host_port: str, files: "TlsFiles | None", channel: ChannelSettings) -> None:
+        self.host_port = host_port
         self.files = files
         self.users = 0
         gzip = channel.compression == "gzip"

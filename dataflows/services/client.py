@@ -5,7 +5,7 @@ the evaluations are cut into chunks that fit the limits of a call; several are i
 in order. A service that knows only the methods of the original demo is asked about one window at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple, cast
@@ -23,6 +23,7 @@ from dataflows.services.original_methods import ORIGINAL_PREDICT
 from dataflows.services.streams import Streams
 from dataflows.settings import RunSettings
 from grpc_services.python.stubs.latecomer.v1.batch_pb2 import FeatureServiceDescription, InferenceServiceDescription
+from runtime.traces import NO_TRACES, Traces
 from window_core import Evaluation
 
 __all__ = ["ServiceClient", "Services", "check_services"]
@@ -38,18 +39,19 @@ class Services(NamedTuple):
 class ServiceClient:
     """Gets answers for evaluations."""
 
-    def __init__(self, services: Services, settings: RunSettings, metrics: Metrics) -> None:
+    def __init__(self, services: Services, settings: RunSettings, metrics: Metrics, traces: Traces = NO_TRACES) -> None:
         """Open channels to both services; nothing is called yet.
 
         Raises:
             SettingsError: one of them is no address.
         """
         self._calls = settings.calls
+        self._traces = traces
         self._sensors = sensors = settings.log.layout.sensors
         rpc = settings.calls.rpc
-        features = Service("features", services.features, settings, metrics)
+        features = Service("features", services.features, settings, metrics, traces)
         self._features = Asking(features, feature_methods(sensors, rpc))
-        inference = Service("inference", services.inference, settings, metrics)
+        inference = Service("inference", services.inference, settings, metrics, traces)
         self._inference: Asking[FeatureRows, Answer] | OpenInference
         if inference.model is not None:
             self._inference = OpenInference(inference, inference.model, one_at_a_time=rpc == "unary")
@@ -119,7 +121,10 @@ class ServiceClient:
         windows_max = self._calls.batch_windows if self._takes_many else 1
         chunks = list(chunks_of(evaluations, windows_max, self._calls.batch_bytes))
         try:
-            answers = map(self._asked, chunks) if len(chunks) == 1 else self._threads.map(self._asked, chunks)
+            if len(chunks) == 1:
+                answers: Iterable[list[Answer]] = map(self._asked, chunks)
+            else:
+                answers = self._threads.map(self._traces.carried(self._asked), chunks)
         except RuntimeError:  # the threads', after ``close``
             raise self._features.service.ended() from None
         return [answer for part in answers for answer in part]

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from signal import SIGINT, SIGTERM, raise_signal, signal
 from threading import current_thread, main_thread
 from typing import Any, Final
@@ -15,6 +15,7 @@ from dataflows.settings import RunSettings
 from runtime.addresses import PLAIN
 from runtime.errors import SettingsError
 from runtime.python_process import python_environment
+from runtime.traces import service_in_traces
 
 __all__ = ["embedded_process", "embedded_service", "feature_service_of", "services_here", "services_of"]
 
@@ -22,19 +23,20 @@ _STOP_WITHIN_S: Final = 10
 
 
 @contextmanager
-def embedded_service(name: ServiceName, *options: str) -> Iterator[str]:
+def embedded_service(name: ServiceName, *options: str, **variables: str) -> Iterator[str]:
     """A service in a process of its own, for the time of the context.
 
     Args:
         name: which of the two.
         options: more options of ``latecomer serve``.
+        variables: what differs in its environment.
     Yields:
         Its address, ``HOST:PORT``.
     Raises:
         SettingsError: it cannot be what the options say.
         ServiceError: it did not start.
     """
-    with embedded_process("serve", name, "--port", "0", *options) as process:
+    with embedded_process("serve", name, "--port", "0", *options, **variables) as process:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         address = line.removeprefix(f"{name}: listening on ")
@@ -81,8 +83,7 @@ def services_of(settings: RunSettings) -> Iterator[Services]:
     with ExitStack() as stack:
         features = stack.enter_context(feature_service_of(settings))
         own = () if calls.model is None else ("--model", calls.model)
-        compression = ("--compression", settings.channel.compression)
-        inference = calls.inference or stack.enter_context(embedded_service("inference", *compression, *own))
+        inference = calls.inference or stack.enter_context(_own_service("inference", settings, *own))
         yield Services(features, inference)
 
 
@@ -126,8 +127,18 @@ def feature_service_of(settings: RunSettings) -> Iterator[str]:
         return
     own = () if calls.features_from is None else ("--features-from", calls.features_from)
     sensors = ("--sensors", ",".join(settings.log.sensors))
-    with embedded_service("features", "--compression", settings.channel.compression, *sensors, *own) as address:
+    with _own_service("features", settings, *sensors, *own) as address:
         yield PLAIN + address
+
+
+def _own_service(name: ServiceName, settings: RunSettings, *options: str) -> AbstractContextManager[str]:
+    """A service of a run, as above, that is called and traced as the run says."""
+    compression = ("--compression", settings.channel.compression)
+    if settings.traces is None:
+        return embedded_service(name, *compression, *options)
+    # A name that the environment gives is the run's.
+    named = {"OTEL_SERVICE_NAME": service_in_traces(name)}
+    return embedded_service(name, *compression, "--traces", settings.traces, *options, **named)
 
 
 @contextmanager

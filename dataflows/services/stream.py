@@ -13,8 +13,10 @@ from typing import Final
 
 import grpc
 
+from dataflows.services.batch_methods import with_trace_parent
 from dataflows.services.channels import Hold
 from dataflows.services.errors import another_server_may_answer
+from runtime.traces import NO_TRACES, Span, Traces
 
 __all__ = ["Owed", "Stream"]
 
@@ -28,16 +30,19 @@ class Owed:
         asked_s: when, on the monotonic clock.
     """
 
-    __slots__ = ("_has_come", "_stream", "answer", "asked_s", "rows")
+    __slots__ = ("_has_come", "_span", "_stream", "answer", "asked_s", "rows")
 
-    def __init__(self, stream: "Stream", rows: int) -> None:
+    def __init__(self, stream: "Stream", rows: int, span: Span) -> None:
         self._stream = stream
+        self._span = span
         self.rows = rows
         self.asked_s = monotonic()
         self._has_come = Event()
         self.answer: bytes | None = None
 
-    def settle(self, answer: bytes | None) -> None:
+    def settle(self, answer: bytes | None, status: grpc.StatusCode = grpc.StatusCode.OK) -> None:
+        """It has come, or never will."""
+        self._span.end(status)
         self.answer = answer
         self._has_come.set()
 
@@ -46,6 +51,7 @@ class Owed:
         began_s = monotonic()
         while not self._has_come.wait(self._stream.seconds_left(began_s)):
             if self._stream.seconds_left(began_s) <= 0:
+                self._span.end(grpc.StatusCode.DEADLINE_EXCEEDED)
                 self._stream.end(is_at_fault=True)
                 self._has_come.wait()
         return self.answer
@@ -67,6 +73,7 @@ class Stream:
         credentials: grpc.CallCredentials | None,
         timeout_s: float,
         note: Callable[[int, float], None],
+        traces: Traces = NO_TRACES,
     ) -> None:
         """Begin a stream.
 
@@ -76,8 +83,11 @@ class Stream:
             credentials: the token, if there is one.
             timeout_s: the deadline of each answer.
             note: takes of each answer the rows, and the seconds since its request.
+            traces: where each request is traced.
         """
         self._hold: Final = hold
+        self._path: Final = path
+        self._traces: Final = traces
         self._timeout_s: Final = timeout_s
         self._note: Final = note
         self._lock: Final = Lock()
@@ -98,10 +108,13 @@ class Stream:
 
     def ask(self, request: bytes, rows: int) -> Owed:
         """Send a request about so many rows. The caller sees to it that requests come in their order."""
-        owed = Owed(self, rows)
+        span = self._traces.request(self._path, self._hold.connection.host_port, rows)
+        if (parent := span.parent) is not None:
+            request = with_trace_parent(self._path, request, parent)
+        owed = Owed(self, rows, span)
         with self._lock:
             if self.is_over:
-                owed.settle(None)
+                owed.settle(None, grpc.StatusCode.CANCELLED)
                 return owed
             self._owed.append(owed)
         self._requests.put(request)
@@ -141,7 +154,7 @@ class Stream:
             self.is_over = True
         self._requests.put(None)
         while self._owed:
-            self._owed.popleft().settle(None)
+            self._owed.popleft().settle(None, grpc.StatusCode.UNKNOWN if status is grpc.StatusCode.OK else status)
         if self._is_server_at_fault or (not self.answers and another_server_may_answer(status)):
             self._hold.note(failed=True)
         self._hold.give_back()

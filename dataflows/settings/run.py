@@ -11,6 +11,7 @@ from runtime.durations import duration_text
 from runtime.errors import SettingsError
 from runtime.options import Command, settings_options
 from runtime.settings import composed, flag_of, group, setting
+from runtime.traces import TRACES_TEXT, check_collector
 from window_core import DEMO_SENSORS
 
 __all__ = [
@@ -137,6 +138,7 @@ class RunSettings:
     metrics_host: str = setting(
         "127.0.0.1", "Name or address that --metrics-port listens on; 0.0.0.0 for all.", shows="HOST"
     )
+    traces: str | None = setting(None, TRACES_TEXT, shows="URL")
     web_port: int | None = setting(
         None, "Port of Flink's web page on this machine. Default: a free one, which is printed.", kind="integer"
     )
@@ -160,6 +162,8 @@ class RunSettings:
             if port is not None and not 0 <= port < 65_536:
                 flag = flag_of(RunSettings, name)
                 raise SettingsError(f"{flag} must be a port, or 0 for a free one, not {port}")
+        if self.traces is not None:
+            check_collector(self.traces)
         self._check_security()
         if self.log.layout.sensors != DEMO_SENSORS and self.calls.model is None and self.calls.inference is None:
             raise SettingsError("--sensors needs --model or --inference: the default model is for the demo's sensors")
@@ -214,7 +218,7 @@ run_options: Final = settings_options(RunSettings, VARIABLE_PREFIX)
 """Gives a command every option of a run."""
 
 OF_A_LIVE_RUN: Final = (
-    "engine", "parallelism", "metrics_port", "metrics_host", "web_port",
+    "engine", "parallelism", "metrics_port", "metrics_host", "traces", "web_port",
     "start", "bounded", "heartbeat_ms", "group", "source_records", "source_wait_ms",
     "delivery", "amend", "amend_every_ms", "folder", "from_export", "epoch_ms", "state_backend", "batch_wait_ms",
 )  # fmt: skip

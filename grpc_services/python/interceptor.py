@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from grpc_services.python.call_gate import CallGate, Place
 from grpc_services.python.errors import RequestError, UnavailableError, status_of
 from grpc_services.python.message_bytes import check_fields, unpacked
-from grpc_services.python.service_metrics import ServiceMetrics
+from grpc_services.python.served_requests import AskedRequest, ServedRequests
 
 if TYPE_CHECKING:
     from grpc_services.python.tokens import TokenCheck
@@ -39,10 +39,11 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
     """Admits calls by their tokens and by the gate, and translates errors by the table in ``errors``."""
 
     def __init__(
-        self, gate: CallGate, metrics: ServiceMetrics, token_check: "TokenCheck | None", max_message_bytes: int
+        self, gate: CallGate, requests: ServedRequests, token_check: "TokenCheck | None", max_message_bytes: int
     ) -> None:
         self._gate = gate
-        self._metrics = metrics
+        self._requests = requests
+        self._metrics = requests.metrics
         self._token_check = token_check
         self._max_message_bytes = max_message_bytes
         self._refusing = ThreadPoolExecutor(1, thread_name_prefix="refusal")
@@ -73,24 +74,24 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
 
     def _unary(self, handler: Any, method: str) -> Callable[[Iterator[bytes], grpc.ServicerContext], Any]:
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
-            place = None
+            place = asked = None
             try:
                 with self._gate.call(context) as place, self._metrics.call():
                     data = _one_message(messages)
                     place.work()
                     request = _parsed(handler, data, self._max_message_bytes)
                     del data
-                    asked_s = self._metrics.asked(method, request)
+                    asked = self._requests.asked(method, request, context)
                     answer = handler.unary_unary(request, context)
-                    self._metrics.answered(method, asked_s)
+                    asked.answered(answer)
                 self._metrics.ended(method, "OK")
                 return answer
             except grpc.RpcError:  # gRPC's own way to end a call whose caller is gone, or that the gate has ended
-                self._metrics.ended(method, _end_of(place))
+                self._end(method, _end_of(place), asked)
                 raise
             except Exception as error:  # the table knows what to do with each
                 code, message = status_of(error)
-            self._metrics.ended(method, code.name)
+            self._end(method, code, asked)
             context.abort(code, message)  # not in the clause: the error would be kept with it, and so the request
             raise AssertionError("abort always raises")
 
@@ -99,7 +100,9 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
     def _stream(self, handler: Any, method: str) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[Any]]:
         metrics = self._metrics
 
-        def requests(messages: Iterator[bytes], place: Place, asked_s: deque[float]) -> Iterator[Any]:
+        def requests(
+            messages: Iterator[bytes], place: Place, context: grpc.ServicerContext, asked: deque[AskedRequest]
+        ) -> Iterator[Any]:
             while True:
                 place.wait()
                 data = next(messages, None)
@@ -107,35 +110,42 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # it i
                     return
                 place.work()
                 request = _parsed(handler, data, self._max_message_bytes)
-                asked_s.append(metrics.asked(method, request))
+                asked.append(self._requests.asked(method, request, context))
                 del data
                 yield request
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
             place = None
-            asked_s: deque[float] = deque()
+            asked: deque[AskedRequest] = deque()  # one, since the next is taken only after its answer
             try:
                 with (
                     self._gate.call(context) as place,
                     metrics.call(),
-                    closing(handler.stream_stream(requests(messages, place, asked_s), context)) as answers,
+                    closing(handler.stream_stream(requests(messages, place, context, asked), context)) as answers,
                 ):
                     for answer in answers:
-                        metrics.answered(method, asked_s.popleft())
+                        asked.popleft().answered(answer)
                         place.wait(for_request=False)
                         yield answer
                 metrics.ended(method, "OK")
                 return
             except grpc.RpcError as error:  # as above
                 error.__traceback__ = None  # gRPC keeps it with the call, and by its frames the call would keep itself
-                metrics.ended(method, _end_of(place))
+                self._end(method, _end_of(place), *asked)
                 return
             except Exception as error:  # the table knows what to do with each
                 code, message = status_of(error)
-            metrics.ended(method, code.name)
+            self._end(method, code, *asked)
             context.abort(code, message)
 
         return call
+
+    def _end(self, method: str, code: grpc.StatusCode, *asked: AskedRequest | None) -> None:
+        """Count a call that failed, and note it of its requests that have no answer."""
+        self._metrics.ended(method, code.name)
+        for one in asked:
+            if one is not None:
+                one.failed(code)
 
 
 class HealthInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # as above
@@ -205,5 +215,5 @@ def _parsed(handler: Any, data: bytes, max_bytes: int) -> Any:
         raise RequestError("request: these bytes are not a message of this method") from None
 
 
-def _end_of(place: Place | None) -> str:
-    return (grpc.StatusCode.CANCELLED if place is None else place.ended_with).name
+def _end_of(place: Place | None) -> grpc.StatusCode:
+    return grpc.StatusCode.CANCELLED if place is None else place.ended_with

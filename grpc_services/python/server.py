@@ -1,9 +1,11 @@
 """One gRPC server with one service, in the form of the original demo and in batches, with health and reflection."""
 
+import logging
 import resource
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -18,17 +20,21 @@ from grpc_services.python.inference_service import BatchInferenceService, Origin
 from grpc_services.python.interceptor import CallInterceptor, HealthInterceptor
 from grpc_services.python.message_bytes import GZIP_ONLY, IDENTITY_ONLY
 from grpc_services.python.plugins import load_features, load_model
+from grpc_services.python.served_requests import ServedRequests
 from grpc_services.python.service_metrics import ServiceMetrics
 from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from runtime.addresses import address_of
+from runtime.traces import Traces, opened_traces, service_in_traces
 from window_core import Sensors
 
 if TYPE_CHECKING:
     from grpc_services.python.tokens import TokenCheck
 
 __all__ = ["ListenError", "RunningServer", "start"]
+
+_logger = logging.getLogger(__name__)
 
 _SPARE_THREADS: Final = 16
 """Beside those for the calls at work and as many that wait: where few may be at work, idle streams need threads too."""
@@ -78,6 +84,7 @@ class RunningServer:
         health: HealthService,
         port: int,
         metrics: ServiceMetrics,
+        traces: Traces,
     ) -> None:
         self.host = settings.listen.host
         self.port = port
@@ -86,6 +93,7 @@ class RunningServer:
         self._server = server
         self._gate = gates[0]
         self._health = health
+        self._traces = traces
         self._stopped = threading.Event()
         threading.Thread(target=self._look_for_silence, args=(gates,), name="silence", daemon=True).start()
 
@@ -121,6 +129,7 @@ class RunningServer:
         self._gate.wait_until_finished(grace_s)
         self._server.stop(None)
         self._stopped.set()
+        self._traces.close()
         return self._gate.wait_until_left(1.0)  # a handler that was cut ends at its next look whether it is wanted
 
 
@@ -128,7 +137,8 @@ def start(settings: ServerSettings) -> RunningServer:
     """Load what the settings name, and listen.
 
     Raises:
-        SettingsError: features, a model, a certificate or a key set cannot be loaded.
+        SettingsError: features, a model, a certificate or a key set cannot be loaded, or a variable of OpenTelemetry is
+            wrong.
         ListenError: the port is taken, or there is no such address.
     """
     credentials = _credentials(settings)
@@ -137,20 +147,28 @@ def start(settings: ServerSettings) -> RunningServer:
     gate = CallGate(settings.limits.max_concurrent_calls, threads, settings.limits.message_timeout_ms / 1000)
     health_calls = HealthInterceptor(settings.limits.max_message_bytes)
     metrics = ServiceMetrics()
-    server = grpc.server(
-        ThreadPoolExecutor(threads, thread_name_prefix="call"),
-        interceptors=[health_calls, CallInterceptor(gate, metrics, token_check, settings.limits.max_message_bytes)],
-        options=_options(settings),
-    )
-    _add_service(server, settings, metrics)
-    names = _SERVICE_NAMES[settings.service]
-    health = HealthService(names)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-    reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
-    port = _listen(server, settings, credentials)
-    server.start()
-    return RunningServer(settings, server, (gate, health_calls.gate), health, port, metrics)
+    traces = opened_traces(settings.listen.traces, service_in_traces(settings.service), _logger.warning)
+    requests = ServedRequests(metrics, traces)
+    with ExitStack() as given_up:
+        given_up.callback(traces.close)
+        server = grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            interceptors=[
+                health_calls,
+                CallInterceptor(gate, requests, token_check, settings.limits.max_message_bytes),
+            ],
+            options=_options(settings),
+        )
+        _add_service(server, settings, metrics)
+        names = _SERVICE_NAMES[settings.service]
+        health = HealthService(names)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
+        port = _listen(server, settings, credentials)
+        server.start()
+        given_up.pop_all()
+    return RunningServer(settings, server, (gate, health_calls.gate), health, port, metrics, traces)
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-__all__ = ["ServiceMetrics"]
+__all__ = ["ServiceMetrics", "rows_of"]
 
 _ANSWER_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Below 1 ms Java writes a bound as ``5.0E-4``: to Prometheus another one than Python's."""
@@ -36,12 +36,12 @@ class ServiceMetrics:
             "latecomer_columns_refused", "Columns that there was no room for", registry=registry
         )
 
-    def asked(self, method: str, request: Any) -> float:
-        """Count what a request asks about, and give the instant for ``answered``."""
-        self.windows.labels(method).inc(_rows_of(request))
-        return perf_counter()
+    def asked(self, method: str, rows: int) -> None:
+        """Count what a request asks about."""
+        self.windows.labels(method).inc(rows)
 
     def answered(self, method: str, asked_s: float) -> None:
+        """Count an answer to what was asked at an instant of ``perf_counter``."""
         self.answers.labels(method).observe(perf_counter() - asked_s)
 
     @contextmanager
@@ -57,7 +57,7 @@ class ServiceMetrics:
         self.calls.labels(method, status).inc()
 
 
-def _rows_of(request: Any) -> int:
+def rows_of(request: Any) -> int:
     """How many windows, or rows of features, a request asks about; one of the original demo asks about one."""
     match request.DESCRIPTOR.name:
         case "WindowBatch":

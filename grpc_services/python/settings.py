@@ -7,6 +7,7 @@ from grpc_services.python.access_settings import TlsSettings, TokenSettings, che
 from runtime.addresses import address_of, is_loopback
 from runtime.errors import SettingsError
 from runtime.settings import composed, flag_of, group, setting
+from runtime.traces import TRACES_TEXT, check_collector
 from window_core import DEMO_SENSORS, Sensors, SensorsError
 
 __all__ = [
@@ -85,6 +86,7 @@ class ListenSettings:
     metrics_host: str | None = setting(
         None, "Name or address that --metrics-port listens on. Default: --host.", shows="HOST"
     )
+    traces: str | None = setting(None, TRACES_TEXT, shows="URL")
 
     def __post_init__(self) -> None:
         for name in ("host", "metrics_host"):
@@ -94,6 +96,8 @@ class ListenSettings:
         for name in ("port", "metrics_port"):
             if getattr(self, name) is not None:
                 check_range(self, name, 0, 65_535)
+        if self.traces is not None:
+            check_collector(self.traces)
 
 
 @dataclass(frozen=True, slots=True)

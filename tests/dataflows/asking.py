@@ -10,6 +10,7 @@ from dataflows.pipeline.metrics import Metrics
 from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
+from runtime.traces import NO_TRACES, Traces
 from tests.dataflows.misbehaving import Misbehaving, Rule, misbehaving
 from tests.events import demo_event
 from window_core import DeviceWindow, Evaluation, WindowSpec
@@ -51,6 +52,7 @@ class Bench:
         self._stack = stack
         self._real = features, inference
         self.metrics = Metrics()
+        self.traces: Traces = NO_TRACES
         self.features: Misbehaving
         self.inference: Misbehaving
 
@@ -62,7 +64,7 @@ class Bench:
             **{"rpc": "batch", "batch_windows": 8, "pause_ms": 1, "timeout_ms": 30_000, **changes}
         )
         services = Services(self.features.address, self.inference.address)
-        return self._stack.enter_context(closing(ServiceClient(services, settings, self.metrics)))
+        return self._stack.enter_context(closing(ServiceClient(services, settings, self.metrics, self.traces)))
 
     def asked(self, features: Rule = as_it_should, inference: Rule = as_it_should, **changes: Any) -> list[Answer]:
         return self.client(features, inference, **changes).answers(EVALUATIONS)

@@ -102,7 +102,7 @@ class _Channel:
         function, parsed = self._servers.method(path)
         process = self._servers.process
 
-        def call(request: bytes, *, timeout: float, credentials: object) -> bytes:
+        def call(request: bytes, *, timeout: float, metadata: object, credentials: object) -> bytes:
             process.effect(f"call {path}")
             if process.is_troubled(0.15):
                 raise _RpcError(_UNAVAILABLE, "away")

@@ -36,6 +36,7 @@ class Peer:
         self.noted: list[bool] = []
         self.answered: list[tuple[int, float]] = []
         self.given_back = Flag()
+        self.host_port = "peer:1"
 
     def stream(self, path: str) -> Any:
         def call(requests: Iterable[bytes], credentials: object) -> Any:

@@ -26,6 +26,7 @@ ORDER = (
     "mutual-tls",
     "tokens",
     "monitoring",
+    "traces",
     "autoscaling",
     "operator-in-namespace",
     "without-operator",

@@ -189,6 +189,27 @@ def test_every_pod_may_resolve_names_and_no_pod_is_open_to_all(manifests: Manife
             assert rule.get("from"), f"{name} lets everybody in"
 
 
+def test_whoever_sends_traces_may_reach_the_collector(manifests: Manifests) -> None:
+    maps = {(one["kind"], one["metadata"]["name"]): data_of(one) for one in manifests.of("ConfigMap", "Secret")}
+    policies = {policy["metadata"]["name"]: policy["spec"] for policy in manifests.of("NetworkPolicy")}
+    senders = set()
+    for template in filter(None, map(pod_template, manifests.documents)):
+        labels, spec = template
+        entries = [entry for container in spec["containers"] for entry in container.get("envFrom", [])]
+        named = [
+            value for entry in entries for name, value in maps[source_of(entry)].items() if name.endswith("TRACES")
+        ]
+        for url in named:
+            senders.add(labels["app.kubernetes.io/name"])
+            host, _, port = url.removeprefix("http://").partition(":")
+            [rule] = policies["traces"]["egress"]
+            [peer] = rule["to"]
+            assert selected(labels, policies["traces"]["podSelector"])
+            assert rule["ports"] == [{"protocol": "TCP", "port": int(port)}]
+            assert host.endswith(f".{peer['namespaceSelector']['matchLabels']['kubernetes.io/metadata.name']}")
+    assert senders >= {"features", "inference"} if "traces" in policies else not senders
+
+
 def test_what_is_scaled_is_there_and_its_number_is_left_to_the_scaler(manifests: Manifests) -> None:
     deployments = {one["metadata"]["name"]: one["spec"] for one in manifests.of("Deployment")}
     scalers = {one["metadata"]["name"]: one["spec"] for one in manifests.of("HorizontalPodAutoscaler")}

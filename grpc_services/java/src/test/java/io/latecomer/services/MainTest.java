@@ -263,7 +263,8 @@ final class MainTest {
             LimitSettings.DEFAULT,
             Access.LOCAL,
             Compression.none,
-            new ColumnSettings(sensors, columnBytes, columnBytes)));
+            new ColumnSettings(sensors, columnBytes, columnBytes),
+            null));
   }
 
   @Test

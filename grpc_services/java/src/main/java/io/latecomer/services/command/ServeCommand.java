@@ -66,6 +66,15 @@ public abstract class ServeCommand implements Callable<Integer> {
       description = "Name or address that --metrics-port listens on. Default: --host.")
   private String metricsHost;
 
+  @Option(
+      names = "--traces",
+      paramLabel = "URL",
+      description =
+          "Collector of OpenTelemetry that traces are sent to, by OTLP over gRPC: "
+              + "http://HOST:PORT, or https:// with TLS; the usual port is 4317. Its variables "
+              + "OTEL_... set the rest. Default: no traces.")
+  private String traces;
+
   @Mixin private LimitOptions limits;
 
   @Mixin private ColumnOptions columns;
@@ -178,7 +187,8 @@ public abstract class ServeCommand implements Callable<Integer> {
           limits.limits(),
           access.access(service),
           compression,
-          columns.columns());
+          columns.columns(),
+          traces);
     } catch (SettingsError error) {
       throw wrongArgument(error);
     }

@@ -96,7 +96,7 @@ public final class ServiceMetrics {
   }
 
   /** A request of the original demo holds one window; who asks for a description, none. */
-  private static int windowsIn(Object request) {
+  static int windowsIn(Object request) {
     if (request instanceof WindowBatch batch) {
       return batch.getWindowNumber().size() / Integer.BYTES;
     }

@@ -64,6 +64,10 @@ public final class ServiceServer {
   private final OpenCalls calls;
   final ColumnMemory columns;
   private final ServiceMetrics metrics;
+
+  /** Null where nothing is traced. */
+  private final Traces traces;
+
   private final HealthStatusManager health = new HealthStatusManager();
   final OpenStreams streams = new OpenStreams();
 
@@ -84,6 +88,7 @@ public final class ServiceServer {
     LimitSettings limits = settings.limits();
     columns = settings.columns().memory();
     metrics = new ServiceMetrics(columns);
+    traces = settings.traces() == null ? null : Traces.open(settings.traces(), settings.service());
     calls = new OpenCalls(limits.messageTimeout(), limits.maxMessageBytes(), requestBytes(limits));
     HealthLimit healthLimit = new HealthLimit();
     NettyServerBuilder builder =
@@ -109,7 +114,8 @@ public final class ServiceServer {
     builder.addService(read(ProtoReflectionServiceV1.newInstance().bindService(), false, guards));
     CallLimit limit = new CallLimit(limits.maxConcurrentCalls());
     for (BindableService part : parts()) {
-      ServerServiceDefinition counted = ServerInterceptors.intercept(part, metrics.innermost());
+      ServerServiceDefinition counted = ServerInterceptors.intercept(part.bindService(), traced());
+      counted = ServerInterceptors.intercept(counted, metrics.innermost());
       counted = read(counted, true, guards, limit);
       counted = ServerInterceptors.intercept(counted, compression(settings));
       counted = ServerInterceptors.intercept(counted, metrics.outermost());
@@ -118,6 +124,10 @@ public final class ServiceServer {
     }
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, ServingStatus.SERVING);
     server = connections.serve(builder).build();
+  }
+
+  private List<ServerInterceptor> traced() {
+    return traces == null ? List.of() : List.of(traces.innermost());
   }
 
   private List<BindableService> parts() {
@@ -174,7 +184,8 @@ public final class ServiceServer {
   /**
    * Starts to listen.
    *
-   * @throws io.latecomer.services.SettingsError if a file of the settings cannot be used
+   * @throws io.latecomer.services.SettingsError if a file of the settings cannot be used, or a
+   *     variable of OpenTelemetry is wrong
    * @throws IOException if it cannot, for example because the port is taken
    */
   public static ServiceServer start(ServerSettings settings) throws IOException {
@@ -245,6 +256,9 @@ public final class ServiceServer {
     files.close();
     calls.close();
     connections.close();
+    if (traces != null) {
+      traces.close();
+    }
   }
 
   static int threads() {

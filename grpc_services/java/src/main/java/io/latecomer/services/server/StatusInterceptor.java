@@ -34,6 +34,16 @@ final class StatusInterceptor implements ServerInterceptor {
     return Status.INTERNAL.withDescription("the server failed on this call; its log says why");
   }
 
+  /** The code of the same, for whoever only looks. */
+  static Status.Code code(RuntimeException error) {
+    if (error instanceof RequestError) {
+      return Status.Code.INVALID_ARGUMENT;
+    }
+    return error instanceof StatusRuntimeException known
+        ? known.getStatus().getCode()
+        : Status.Code.INTERNAL;
+  }
+
   private static final class Guard<Q> extends SimpleForwardingServerCallListener<Q> {
     private final ServerCall<Q, ?> call;
     private boolean closed;

@@ -50,7 +50,8 @@ final class RunningServer implements AutoCloseable {
       Service service, LimitSettings limits, Compression compression, ColumnSettings columns)
       throws IOException {
     return new RunningServer(
-        new ServerSettings(service, "127.0.0.1", 0, limits, Access.LOCAL, compression, columns));
+        new ServerSettings(
+            service, "127.0.0.1", 0, limits, Access.LOCAL, compression, columns, null));
   }
 
   @Override

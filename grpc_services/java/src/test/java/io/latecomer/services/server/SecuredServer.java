@@ -57,7 +57,8 @@ public final class SecuredServer implements AutoCloseable {
                 LimitSettings.DEFAULT,
                 access,
                 Compression.gzip,
-                ColumnSettings.DEFAULT));
+                ColumnSettings.DEFAULT,
+                null));
     return this;
   }
 
