@@ -104,7 +104,12 @@ class Pipeline:
 
     def start_tools(self, image: str) -> None:
         self.kubectl.apply([helper_pod(_TOOLS, image, {"latecomer/kafka-client": "true"})])
-        self.kubectl.run("wait", f"pod/{_TOOLS}", "--for=condition=Ready", "--timeout=60s", within_s=90)
+        self.wait_for("Ready", f"pod/{_TOOLS}")
+
+    def wait_for(self, condition: str, *pods: str) -> None:
+        """Wait until pods have a condition: ``Ready``, or an expression of kubectl's."""
+        wanted = condition if "=" in condition else f"condition={condition}"
+        self.kubectl.run("wait", *pods, f"--for={wanted}", f"--timeout={GIVE_UP_S:.0f}s", within_s=GIVE_UP_S + 30)
 
     def fleet(self, later_ms: int = 40 * 86_400_000) -> tuple[str, ...]:
         """The command to send events of a fleet that lives later than the last one: else its events were TOO_LATE.

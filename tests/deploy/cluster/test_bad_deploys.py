@@ -19,7 +19,7 @@ def produce(pipeline: Pipeline, seed: int) -> None:
     pipeline.tool(*command, "--duration", "1h", "--seed", str(seed))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_a_bad_upgrade_says_where_the_state_is_and_another_goes_on(pipeline: Pipeline) -> None:
     produce(pipeline, 21)
     assert pipeline.compared().is_equal
@@ -33,7 +33,7 @@ def test_a_bad_upgrade_says_where_the_state_is_and_another_goes_on(pipeline: Pip
     assert comparison.is_equal, comparison
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_what_is_deleted_without_its_state_goes_on_when_it_is_applied_again(pipeline: Pipeline) -> None:
     produce(pipeline, 23)
     assert pipeline.compared().is_equal
@@ -66,7 +66,7 @@ def test_an_overlay_of_the_other_way_is_refused_and_the_job_goes_on(pipeline: Pi
     assert comparison.is_equal, comparison
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_of_each_upgrade_but_the_last_nothing_is_left(pipeline: Pipeline) -> None:
     for windows in (64, 128, 64):
         pipeline.deploy("upgrade", "--set", f"batch-windows={windows}", "--timeout", "8m")

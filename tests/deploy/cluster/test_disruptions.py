@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from dataflows.deployment.flink import job_report
-from tests.deploy.cluster.pipeline import Pipeline
+from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline
 from tests.deploy.cluster.watching import Watch, usage_of, watched
 from window_core import WindowSpec
 
@@ -33,7 +33,7 @@ def _roll_services(pipeline: Pipeline) -> None:
     names = ("deployment/features", "deployment/inference")
     pipeline.kubectl.run("rollout", "restart", *names)
     for name in names:
-        pipeline.kubectl.run("rollout", "status", name, "--timeout=180s", within_s=200)
+        pipeline.kubectl.run("rollout", "status", name, f"--timeout={GIVE_UP_S:.0f}s", within_s=GIVE_UP_S + 30)
 
 
 def _scale_services(pipeline: Pipeline) -> None:
@@ -42,7 +42,7 @@ def _scale_services(pipeline: Pipeline) -> None:
         names = ("deployment/features", "deployment/inference")
         pipeline.kubectl.run("scale", *names, f"--replicas={number}")
         for name in names:
-            pipeline.kubectl.run("rollout", "status", name, "--timeout=180s", within_s=200)
+            pipeline.kubectl.run("rollout", "status", name, f"--timeout={GIVE_UP_S:.0f}s", within_s=GIVE_UP_S + 30)
 
 
 def _upgrade(pipeline: Pipeline) -> None:
@@ -114,7 +114,7 @@ DISRUPTIONS: dict[str, Callable[[Pipeline, Watch], None]] = {
 }
 
 
-@pytest.mark.timeout(1_500)
+@pytest.mark.timeout(3_600)
 def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, report: list[str]) -> None:
     idle = usage_of(pipeline)
     began: dict[str, tuple[int, float]] = {}
@@ -148,7 +148,7 @@ def test_no_disruption_loses_an_output_or_makes_a_wrong_one(pipeline: Pipeline, 
     assert whole.is_equal, whole
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_an_upgrade_changes_a_rule_from_the_savepoint_on(pipeline: Pipeline) -> None:
     fleet = ("--devices", "20", "--seed", "3")
     pipeline.tool(*pipeline.fleet(), *fleet, "--duration", "16h")

@@ -1,5 +1,6 @@
 """A machine that cannot run a node says so in a ``NodeError``, for which the story is skipped, and leaves nothing."""
 
+import subprocess
 from pathlib import Path
 from time import monotonic
 
@@ -68,6 +69,73 @@ def test_a_command_that_hangs_is_killed_with_what_it_started(folder: Path, monke
     child = Path(f"/proc/{(folder / 'child').read_text().strip()}/stat")
     while is_running(child):
         assert monotonic() - began_s < 60
+
+
+def test_a_command_is_not_waited_for_where_the_test_itself_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does when pytest's own time-out comes first."""
+    started = []
+
+    def ends(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        monkeypatch.undo()
+        started.append(process)
+        raise KeyboardInterrupt
+
+    command(folder, "up", "exec sleep 600")
+    monkeypatch.setattr(subprocess.Popen, "wait", ends)
+    began_s = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        node._run([folder / "up"], 600.0)
+    assert monotonic() - began_s < 60
+    assert started[0].poll() is not None
+
+
+def a_node_that_answers(folder: Path, kubectl: str) -> None:
+    """Commands of a node whose ``kubectl`` is a script."""
+    (folder / "bin").mkdir()
+    command(folder / "bin", "kubectl", kubectl)
+    command(folder, "up", f"echo 'export PATH={folder}/bin:$PATH'")
+
+
+MADE_NOW = """\
+case "$*" in
+*namespace*) date -u '+{"metadata": {"creationTimestamp": "%Y-%m-%dT%H:%M:%SZ"}}' ;;
+*) echo '{"items": []}' ;;
+esac"""
+"""The answers of a cluster that has just been started, and has no images."""
+
+
+def test_an_answer_without_what_was_asked_is_no_failure_of_the_pipeline(folder: Path) -> None:
+    a_node_that_answers(folder, "echo '{}'")
+    with pytest.raises(NodeError, match="KeyError: 'metadata'"), started_node(folder):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("down", ["exit 1", "exec sleep 600"], ids=["fails", "hangs"])
+def test_a_node_that_cannot_be_stopped_is_no_failure(
+    folder: Path, down: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(node, "STOPPED_WITHIN_S", 5.0)
+    a_node_that_answers(folder, MADE_NOW)
+    command(folder, "down", down)
+    with started_node(folder) as tag:
+        assert tag == digest_of_sources()
+    assert "the node could not be stopped" in capsys.readouterr().err
+
+
+def test_a_node_that_ran_before_is_not_stopped(folder: Path) -> None:
+    a_node_that_answers(folder, MADE_NOW.replace("%Y", "2020"))
+    command(folder, "down", f"touch {folder}/stopped")
+    with started_node(folder):
+        pass
+    assert not (folder / "stopped").exists()
+
+
+def test_all_that_is_built_shares_one_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "BUILT_WITHIN_S", 8.0)
+    a_node_that_answers(folder, MADE_NOW)
+    command(folder, "build-image", "sleep 3")
+    with pytest.raises(NodeError, match="build-image did not end within"), started_node(folder):
+        raise AssertionError
 
 
 def is_running(stat: Path) -> bool:

@@ -34,7 +34,7 @@ def produce(pipeline: Pipeline, seed: int) -> None:
     pipeline.tool(*pipeline.fleet(), "--devices", "7", f"--seed={seed}")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_an_upgrade_by_the_operator_loses_no_output(operated: Pipeline) -> None:
     produce(operated, 1)
     before = operated.compared()
@@ -47,7 +47,7 @@ def test_an_upgrade_by_the_operator_loses_no_output(operated: Pipeline) -> None:
     assert after.is_equal, after
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(1_800)
 def test_what_is_deleted_goes_on_when_it_is_applied_again_in_either_way(operated: Pipeline) -> None:
     produce(operated, 3)
     assert operated.compared().is_equal

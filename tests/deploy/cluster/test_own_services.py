@@ -94,7 +94,7 @@ def own(kubectl: Kubectl, image: None, overlay: Path) -> Iterator[Pipeline]:
         pipeline.end()
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(1_800)
 def test_features_and_a_model_of_ones_own_give_what_the_core_gives(own: Pipeline, report: list[str]) -> None:
     produce = (*own.fleet(), "--devices", "30")
     own.tool(*produce, "--sensors", ",".join(SENSORS))

@@ -38,7 +38,7 @@ def strangers(pipeline: Pipeline) -> Iterator[Pipeline]:
         helper_pod("open", IMAGES[1], {"is": "open"}, listens),
         helper_pod("closed", IMAGES[1], {"is": "closed"}, listens),
     ])  # fmt: skip
-    kubectl.run("wait", "pod", "--all", "--for=condition=Ready", "--timeout=60s", within_s=90)
+    beside.wait_for("Ready", "pod", "--all")
     yield beside
     kubectl.run("delete", "namespace", name, "--wait=false")
 
@@ -75,7 +75,7 @@ def test_a_stranger_reaches_no_port_of_the_pipeline(pipeline: Pipeline, stranger
 def test_a_pod_of_the_namespace_reaches_only_what_its_labels_say(pipeline: Pipeline, strangers: Pipeline) -> None:
     _skip_unless_enforced(strangers)
     pipeline.kubectl.apply([helper_pod("unlabelled", IMAGES[1], {})])
-    pipeline.kubectl.run("wait", "pod/unlabelled", "--for=condition=Ready", "--timeout=60s", within_s=90)
+    pipeline.wait_for("Ready", "pod/unlabelled")
     everything = _all_addresses(pipeline)
     assert _reached(pipeline, "unlabelled", everything) == []
     assert _reached(pipeline, "tools", everything) == _addresses(pipeline, "app.kubernetes.io/name=kafka", [9092])
@@ -107,8 +107,7 @@ def test_the_job_says_in_one_line_what_is_wrong(pipeline: Pipeline, variables: d
     pod["spec"]["containers"][0]["env"] = [{"name": k, "value": v} for k, v in (settings | variables).items()]
     pipeline.kubectl.apply([pod])
     try:
-        ended = "jsonpath={.status.phase}=Failed"
-        pipeline.kubectl.run("wait", "pod/wrong", f"--for={ended}", "--timeout=60s", within_s=90)
+        pipeline.wait_for("jsonpath={.status.phase}=Failed", "pod/wrong")
         [status] = json.loads(pipeline.kubectl.run("get", "pod", "wrong", "--output=json"))["status"][
             "containerStatuses"
         ]

@@ -98,7 +98,7 @@ def check_access(pipeline: Pipeline) -> None:
         assert says in error, how
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_the_job_is_let_in_and_nobody_else(secured: Pipeline) -> None:
     secured.tool(*secured.fleet(), "--devices", "7")
     comparison = secured.compared()
@@ -107,7 +107,7 @@ def test_the_job_is_let_in_and_nobody_else(secured: Pipeline) -> None:
     check_access(secured)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_java_services_take_the_place_of_those_in_python(secured: Pipeline, folder: Path) -> None:
     secured.deploy("upgrade", "--overlay", str(folder / "java"), "--timeout", "8m")
     check_access(secured)
