@@ -4,7 +4,8 @@
 # A release names them by digest: deploy/release.sh.
 ARG DEBIAN=debian:bookworm-slim
 
-# The small Java part of the job, the connector, and the Java to run on.
+# The small Java part of the job, the connector, and the Java to run on. The images that Maven takes part in install it by the
+# same line, so a builder runs it once.
 FROM ${DEBIAN} AS java
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils maven openjdk-17-jdk-headless \
@@ -17,20 +18,23 @@ COPY dataflows/flink_job/java/src/main /source/dataflows/flink_job/java/src/main
 RUN --mount=type=cache,target=/root/.m2/repository \
     mvn --batch-mode --strict-checksums --quiet --file /source/dataflows/flink_job/java/pom.xml package -Dmaven.test.skip=true
 
-# Flink, as its Python package brings it, and the Python packages of the job.
-FROM ${DEBIAN} AS python
+# A Python with a compiler, and an environment that is still empty.
+FROM ${DEBIAN} AS venv
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils gcc libc6-dev python3.11-dev python3.11-venv \
     && rm -rf /var/lib/apt/lists/* \
     && python3.11 -m venv /opt/venv
+
+# Flink, as its Python package brings it, and the Python packages of the job.
+FROM venv AS python
 ENV PATH=/opt/venv/bin:$PATH
 COPY requirements/flink.txt /source/requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --require-hashes --requirement /source/requirements/flink.txt
 # Flink in its own folder, without what our job does not use: the SQL planner, Scala, the other reporters. Then the
 # Python packages without the other engine, what Beam would reach other stores by, tests and headers; grpcio-tools compiles
-# schemas of Protobuf.
-RUN site=/opt/venv/lib/python3.11/site-packages \
+# schemas of Protobuf. In one step: a layer with all of it would be a gigabyte larger, and compiled is what stays.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --no-compile --require-hashes --requirement /source/requirements/flink.txt \
+    && site=/opt/venv/lib/python3.11/site-packages \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
     && cd /opt/flink \
@@ -50,11 +54,7 @@ RUN site=/opt/venv/lib/python3.11/site-packages \
 
 # The project, in a layer of its own: it changes most often. Its command names the Python that installs it, so that one stands
 # where the image has its own.
-FROM ${DEBIAN} AS project
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3.11-venv \
-    && rm -rf /var/lib/apt/lists/* \
-    && python3.11 -m venv /opt/venv
+FROM venv AS project
 COPY requirements/build.txt /source/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install --require-hashes --requirement /source/requirements/build.txt

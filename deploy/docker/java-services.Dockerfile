@@ -5,9 +5,10 @@
 ARG DEBIAN=debian:bookworm-slim
 ARG JAVA=eclipse-temurin:17-jre-jammy
 
+# The same line as in the image of the job, so a builder runs it once.
 FROM ${DEBIAN} AS jar
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends maven openjdk-17-jdk-headless \
+    && apt-get install --yes --no-install-recommends binutils maven openjdk-17-jdk-headless \
     && rm -rf /var/lib/apt/lists/*
 COPY pom.xml /source/
 COPY protos /source/protos

@@ -5,9 +5,10 @@
 ARG DEBIAN=debian:bookworm-slim
 ARG JAVA=eclipse-temurin:17-jre-jammy
 
+# The same line as in the image of the job, so a builder runs it once.
 FROM ${DEBIAN} AS jars
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends maven openjdk-17-jre-headless \
+    && apt-get install --yes --no-install-recommends binutils maven openjdk-17-jdk-headless \
     && rm -rf /var/lib/apt/lists/*
 COPY dataflows/kafka_broker/pom.xml /source/pom.xml
 RUN --mount=type=cache,target=/root/.m2/repository \
