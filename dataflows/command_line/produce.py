@@ -121,7 +121,8 @@ def _sent(settings: ProduceSettings, location: KafkaLocation, messages: Terminal
     properties = read_properties(settings.broker.kafka_properties)
     wait_ms = settings.broker.wait_for_broker_ms
     traits = TopicReader("--output", location, properties, wait_ms, say, made_with=FLEETS_CLOCK).traits()
-    if traits.is_log_append_time and not (settings.live and settings.speed == 1):
+    lives_now = settings.live and settings.speed == 1
+    if traits.is_log_append_time and settings.fleet.wrong_clock and not lives_now:
         messages.warn(_ANOTHER_CLOCK.format(topic=location.topic))
     writer = EventWriter(location, properties, settings.format, settings.fleet.codec)
     if settings.live:

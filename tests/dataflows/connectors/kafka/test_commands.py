@@ -99,7 +99,13 @@ def test_a_fleet_that_lives_now_is_ended_in_order(topics: Topics, number: signal
 
 def test_a_fleet_of_another_time_on_a_topic_of_the_brokers_clock_is_warned_of(topics: Topics) -> None:
     log = topics.made(message_timestamp_type="LogAppendTime")
-    for options, warns in (((), True), (("--live",), False), (("--live", "--speed", "2"), True)):
+    cases = {
+        (): True,
+        ("--live",): False,
+        ("--live", "--speed", "2"): True,
+        ("--wrong-clock", "0"): False,
+    }
+    for options, warns in cases.items():
         result = ran("produce", "--output", log, "--events", "5", "--every", "50ms", *options)
         assert result.returncode == 0, result.stderr
         assert ("most of its events come TOO_LATE" in result.stderr) == warns
