@@ -18,7 +18,8 @@ BROKER = "kafka:9092"
 
 
 def consumer():
-    return Consumer({"bootstrap.servers": BROKER, "group.id": "tests", "enable.auto.commit": False})
+    quiet = {"log_level": 2}  # a broker that is away on purpose is no news
+    return Consumer({"bootstrap.servers": BROKER, "group.id": "tests", "enable.auto.commit": False, **quiet})
 
 
 def partitions_of(client, topic):

@@ -21,7 +21,7 @@ PATIENCE = ("--timeout", "8m")
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Pipeline]:
+def story(report: list[str]) -> Iterator[Pipeline]:
     """Nothing yet but a namespace's name, and a cluster with the images."""
     namespace = f"latecomer-test-{uuid4().hex[:6]}"
     if os.environ.get("LATECOMER_TEST_CLUSTER"):
@@ -34,10 +34,12 @@ def story() -> Iterator[Pipeline]:
             "LATECOMER_TEST_NODE to a folder with the commands of a node, see tests/deploy/cluster/node.py"
         )
     with ExitStack() as stack:
+        start_s = monotonic()
         try:
             tag = stack.enter_context(started_node(Path(folder)))
         except NodeError as error:
             pytest.skip(f"this machine cannot run a Kubernetes node with the images: {error}")
+        report.append(f"the node and the images that it did not have: {monotonic() - start_s:.0f} s")
         yield Pipeline(None, namespace, tag=tag)
 
 
