@@ -13,6 +13,7 @@ import click
 
 from dataflows import __version__
 from runtime.errors import CommandError
+from runtime.grpc_environment import prepare_grpc
 from runtime.terminal import drop_unwritten, say
 from window_core import SnapshotError
 
@@ -82,6 +83,7 @@ for name, text in COMMANDS.items():
 def main() -> None:
     """Run the command line. Exit status: 0, 1 for a failure, 2 for a wrong argument."""
     gc.set_threshold(_OBJECTS_OF_A_COMMAND)
+    prepare_grpc()
     try:
         # Not by its ``main``, which puts an empty line in front of what is said of an interrupt.
         with latecomer.make_context("latecomer", sys.argv[1:]) as context:

@@ -1,6 +1,5 @@
 """``latecomer ask``: both services, about one window or many."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -79,7 +78,6 @@ def ask(features: str, inference: str, **options: Any) -> int:
     FEATURES and INFERENCE are the addresses of services in any language: HOST:PORT[,HOST:PORT...]. Without --input the
     window is that of the original demo's client: 300 events of device_123.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     asked = composed(AskSettings, options)
     parsed_service(features, "FEATURES")
     parsed_service(inference, "INFERENCE")

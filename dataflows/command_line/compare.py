@@ -1,6 +1,5 @@
 """``latecomer compare``: two settings or more on one log, or the outputs of two runs."""
 
-import os
 import sys
 from collections import deque
 from contextlib import ExitStack
@@ -124,7 +123,6 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
     Of two settings predictions are compared as well, those of more are counted. FIRST and SECOND are predictions of
     two runs, JSON lines or Parquet.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     own = taken(CompareSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])
     if own.output is not None:

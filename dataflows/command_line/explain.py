@@ -1,6 +1,5 @@
 """``latecomer explain``: why a prediction is what it is."""
 
-import os
 import sys
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -74,7 +73,6 @@ def explain(moment: str, **options: Any) -> None:
     that the run left beside its predictions (`--output`), unless options say otherwise; with --input alone, the options
     and their defaults hold.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     messages = Terminal(stderr=True, quiet=options["quiet"])
     own = taken(ExplainSettings, options)
     asked = moment_of(moment, own.at_ms)

@@ -1,6 +1,5 @@
 """``latecomer retry``: what was refused, and what could not be read, once more."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,6 @@ def retry(**options: Any) -> int:
     The log is read again, so each evaluation has the window that it had. Running it twice writes nothing twice. Exit
     status: 0 if no evaluation is left, 1 if a service still refuses one.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     own = taken(RetrySettings, options)
     messages, console = Terminal(stderr=True, quiet=options["quiet"]), Terminal(quiet=options["quiet"])
     settings = RunSettings.of_replay(**settings_of_run(options, own.run_predictions, messages.tell))

@@ -1,6 +1,5 @@
 """``latecomer revise``: predictions that later events have put in doubt, and what they would be by now."""
 
-import os
 import signal
 import sys
 from collections import Counter
@@ -91,7 +90,6 @@ def revise(**options: Any) -> None:
     these, asks the services about its window with the events it missed, and writes what it was, what it is now, and
     because of which records of the log. With --follow it stays with a topic, and does so as late events come.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     own = taken(ReviseSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])
     values = settings_of_run(options, own.run_predictions, messages.tell)

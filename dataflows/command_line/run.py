@@ -1,6 +1,5 @@
 """``latecomer run``: the pipeline, from a log to predictions."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -51,7 +50,6 @@ def run(**options: Any) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # both end a run from its first step on, also one in the background
         signal.signal(number, signal.default_int_handler)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     settings = RunSettings.of(**options)
     locations = located(settings)
     messages = Terminal(stderr=True, quiet=settings.quiet)

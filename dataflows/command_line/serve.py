@@ -33,7 +33,6 @@ def serve(service: str, language: str, **options: Any) -> int:
     settings = ServerSettings.of(service, **options)
     if language == "java":
         _become_java(settings)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or each stranger who speaks no TLS is a line in the log
     from grpc_services.python.serve import serve as serve_until_stopped
 
     try:

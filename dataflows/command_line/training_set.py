@@ -1,6 +1,5 @@
 """``latecomer training-set``: features at the times of labels, as they were known then."""
 
-import os
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -76,7 +75,6 @@ def training_set(**options: Any) -> None:
     leak into them. The columns of the labels are kept; a row without a window has nulls. The window options must be
     those of the run that the model is for.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     from dataflows.replay.labels import Labels  # polars is loaded when it is needed
     from dataflows.replay.training_processes import cores, split_training_set, worth_processes
     from dataflows.replay.training_set import feature_source

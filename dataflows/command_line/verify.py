@@ -1,6 +1,5 @@
 """``latecomer verify``: whether the outputs of a run are what they should be."""
 
-import os
 import signal
 import sys
 from collections.abc import Container, Iterable, Iterator
@@ -106,7 +105,6 @@ def verify(**options: Any) -> int:
     that the run left beside its predictions, unless options say otherwise. Exit status: 0 if the outputs are what they
     should be, 1 if not.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a service does is told in our one line
     for number in (signal.SIGINT, signal.SIGTERM):  # both end it, also one in the background
         signal.signal(number, signal.default_int_handler)
     messages = Terminal(stderr=True, quiet=options["quiet"])

@@ -21,6 +21,7 @@ from dataflows.pipeline.schema import Schema
 from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
+from runtime.grpc_environment import prepare_grpc
 from runtime.traces import RUN_IN_TRACES, opened_traces
 
 __all__ = ["PipelineFunction"]
@@ -47,6 +48,7 @@ class PipelineFunction(ProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         prepare_for_load(OBJECTS_OF_BATCHES)
+        prepare_grpc()
         assert self._settings.calls.features is not None
         assert self._settings.calls.inference is not None
         self._metrics = process_metrics(self._settings)
