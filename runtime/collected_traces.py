@@ -159,7 +159,8 @@ class _Asked(_Begun):
         self._lock = Lock()
         self._has_ended = False
 
-    def end(self, status: grpc.StatusCode = grpc.StatusCode.OK) -> None:
+    def end(self, status: grpc.StatusCode | None = None) -> None:
+        status = status or grpc.StatusCode.OK
         with self._lock:
             if self._has_ended:
                 return

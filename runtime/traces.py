@@ -6,11 +6,12 @@ Then no module of OpenTelemetry is loaded, and what is here does nothing. What t
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
-
-import grpc
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from runtime.errors import SettingsError
+
+if TYPE_CHECKING:
+    import grpc
 
 __all__ = [
     "NOT_TRACED",
@@ -80,8 +81,8 @@ class Span:
     def note(self, name: str, value: int | str) -> None:
         """Say something about it."""
 
-    def end(self, status: grpc.StatusCode = grpc.StatusCode.OK) -> None:
-        """It has ended so; only the first end counts."""
+    def end(self, status: "grpc.StatusCode | None" = None) -> None:
+        """It has ended so, by default as it should; only the first end counts."""
 
 
 NOT_TRACED: Final = Span()

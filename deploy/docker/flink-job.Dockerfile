@@ -33,8 +33,8 @@ COPY requirements/flink.txt /source/requirements/
 # Python packages without the other engine, what Beam would reach other stores by, tests and headers; grpcio-tools compiles
 # schemas of Protobuf. In one step: a layer with all of it would be a gigabyte larger, and compiled is what stays.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --no-compile --require-hashes --requirement /source/requirements/flink.txt \
-    && site=/opt/venv/lib/python3.11/site-packages \
+    site=/opt/venv/lib/python3.11/site-packages \
+    && pip install --no-compile --require-hashes --requirement /source/requirements/flink.txt \
     && mkdir /opt/flink \
     && mv $site/pyflink/bin $site/pyflink/conf $site/pyflink/lib $site/pyflink/opt $site/pyflink/plugins /opt/flink \
     && cd /opt/flink \

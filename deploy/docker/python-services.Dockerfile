@@ -11,8 +11,8 @@ COPY requirements/run.txt /source/requirements/
 # Without the engine, Parquet, the stub generators, tests and headers: in one step, which makes a smaller layer; what stays is
 # compiled.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --no-compile --require-hashes --requirement /source/requirements/run.txt \
-    && site=/opt/venv/lib/python3.11/site-packages \
+    site=/opt/venv/lib/python3.11/site-packages \
+    && pip install --no-compile --require-hashes --requirement /source/requirements/run.txt \
     && pip uninstall --yes bytewax grpcio-tools polars polars-runtime-32 \
     && rm -rf $site/pip $site/pip-* $site/setuptools $site/setuptools-* $site/_distutils_hack $site/distutils-precedence.pth \
         $site/numpy/_core/include \
