@@ -5,9 +5,15 @@ The default never varies.
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+if TYPE_CHECKING:
+    from tests.collector import Collector
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # plain ``pytest`` does not put the checkout on the path, ``python -m pytest`` does
@@ -29,3 +35,12 @@ settings.load_profile(os.environ.get("LATECOMER_HYPOTHESIS", "ci"))
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """The name of a parameter: packed bytes hold the time, and each of several processes names its tests itself."""
     return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
+@pytest.fixture
+def collector() -> "Iterator[Collector]":
+    """What receives traces."""
+    from tests.collector import collecting  # its libraries are loaded for the tests of traces alone
+
+    with collecting() as collector:
+        yield collector

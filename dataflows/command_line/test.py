@@ -27,6 +27,7 @@ FAST_TESTS: Final = (
     "tests/test_imports.py",
     "tests/window_core",
     "tests/runtime",
+    "--ignore=tests/runtime/test_grpc_environment.py",  # starts services, and rests
     "--ignore=tests/runtime/test_metrics_server.py",  # waits for half requests to time out
     "--ignore=tests/runtime/test_terminal.py",  # runs commands
     "tests/dataflows/pipeline",

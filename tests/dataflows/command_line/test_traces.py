@@ -1,8 +1,9 @@
 """Traces of a run as a user gets them: off without the option, complete with it, and never in the way."""
 
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -18,12 +19,6 @@ METHODS = {
     "unary": ("mlpipeline.FeatureEngineeringService/engineerFeatures", "mlpipeline.PredictionService/predict"),
 }
 DATA = sample_log(devices=3, hours=2)
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as collector:
-        yield collector
 
 
 def run(folder: Path, *options: str, **variables: str) -> tuple[Finished, bytes]:
@@ -161,8 +156,6 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")], "
 
 
 def test_without_the_option_no_module_of_the_library_is_loaded(tmp_path: Path) -> None:
-    import subprocess
-
     (tmp_path / "events.jsonl").write_bytes(DATA)
     script = LOADED.format(arguments=["--input", "events.jsonl", "--output", "p.jsonl"])
     command = [sys.executable, "-P", "-c", script]

@@ -11,6 +11,7 @@ __all__ = [
     "FLUSH",
     "JUMPED",
     "RECORD",
+    "REJECTED",
     "SAVE",
     "WAKE_UP",
     "batch",
@@ -23,6 +24,8 @@ __all__ = [
 CONTINUE, FLUSH, SAVE = range(3)
 RECORD, WAKE_UP = range(2)
 CLAMPED, JUMPED = 0x10, 0x20
+REJECTED = 2
+"""Added to the first byte of a record frame: its value is a rejection already."""
 
 _GOLDEN: Final = (
     Path(__file__).parents[3] / "dataflows/flink_job/java/src/test/resources/io/latecomer/flink/golden.properties"

@@ -134,6 +134,20 @@ def test_arrivals_that_were_clamped_or_jumped_are_counted_also_those_of_heartbea
     assert metrics.value("latecomer_arrival_jumps_total", partition="7") == 1
 
 
+def test_a_rejection_between_events_is_written_as_it_stands_and_counted(function: PipelineFunction) -> None:
+    frame = java.record_frame(START_MS, 0, 1, b"", b'{"reason":"INVALID"}')
+    rejected = java.RECORD, bytes([frame[0] + java.REJECTED]) + frame[1:], None
+    metrics = function._metrics  # those of the process, which other tests count in, too
+    before = metrics.value("latecomer_records_total"), metrics.by_reason()["INVALID"]
+    messages = answer(function, java.FLUSH, event(0), rejected, event(2))
+    assert (REJECTION, None, b'{"reason":"INVALID"}') in messages
+    assert [value for kind, _, value in messages if kind == PREDICTION] == [
+        f"a/{START_MS}/{number}".encode() for number in (0, 1)
+    ]
+    after = metrics.value("latecomer_records_total"), metrics.by_reason()["INVALID"]
+    assert after == (before[0] + 3, before[1] + 1)
+
+
 def test_a_window_that_comes_at_the_end_of_time_is_held_and_told_no_time(function: PipelineFunction) -> None:
     wake_up = java.WAKE_UP, java.wake_up(END_OF_TIME_MS, b"a"), snapshot()
     assert answer(function, java.SAVE, wake_up) == []

@@ -1,6 +1,5 @@
 """What a client traces where services misbehave: each attempt, with how it ended."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -8,18 +7,12 @@ import pytest
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.services.answers import Answer
 from runtime.traces import opened_traces
-from tests.collector import Collector, ReceivedSpan, collecting
+from tests.collector import Collector, ReceivedSpan
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
 from window_core import DEMO_SENSORS
 
 OK = 0
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with collecting() as collector:
-        yield collector
 
 
 def traced(bench: Bench, collector: Collector, rpc: str, **rules: object) -> list[ReceivedSpan]:

@@ -24,11 +24,9 @@ final class StatusInterceptor implements ServerInterceptor {
 
   /** Anything unknown is a defect of this server: the caller learns no more, the log has it all. */
   static Status status(RuntimeException error) {
-    if (error instanceof RequestError) {
-      return Status.INVALID_ARGUMENT.withDescription(error.getMessage());
-    }
-    if (error instanceof StatusRuntimeException known) {
-      return known.getStatus();
+    Status known = known(error);
+    if (known != null) {
+      return known;
     }
     logger.log(Level.SEVERE, "a call failed inside the server", error);
     return Status.INTERNAL.withDescription("the server failed on this call; its log says why");
@@ -36,12 +34,16 @@ final class StatusInterceptor implements ServerInterceptor {
 
   /** The code of the same, for whoever only looks. */
   static Status.Code code(RuntimeException error) {
+    Status known = known(error);
+    return known == null ? Status.Code.INTERNAL : known.getCode();
+  }
+
+  /** Null for what nobody here throws on purpose. */
+  private static Status known(RuntimeException error) {
     if (error instanceof RequestError) {
-      return Status.Code.INVALID_ARGUMENT;
+      return Status.INVALID_ARGUMENT.withDescription(error.getMessage());
     }
-    return error instanceof StatusRuntimeException known
-        ? known.getStatus().getCode()
-        : Status.Code.INTERNAL;
+    return error instanceof StatusRuntimeException passed ? passed.getStatus() : null;
   }
 
   private static final class Guard<Q> extends SimpleForwardingServerCallListener<Q> {
