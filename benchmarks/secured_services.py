@@ -138,9 +138,8 @@ def _requests() -> dict[str, bytes]:
     for event in one.event:
         for sensor in ("sensor1", "sensor2", "sensor3", "sensor4"):
             setattr(event, sensor, round(20 + 5 * getattr(event, sensor), 1))
-    for sensor in ("sensor1", "sensor2", "sensor3", "sensor4"):
-        readings = np.round(20 + 5 * np.frombuffer(getattr(many, sensor), "<f4"), 1)
-        setattr(many, sensor, readings.astype("<f4").tobytes())
+    readings = np.round(20 + 5 * np.frombuffer(many.readings, "<f4"), 1)
+    many.readings = readings.astype("<f4").tobytes()
     return {"original, unary": one.SerializeToString(), "batch": many.SerializeToString()}
 
 
