@@ -14,8 +14,11 @@ from dataflows.simulated_fleet import SimulatedFleet
 SHORT_S = 0.05
 
 
-@pytest.fixture(scope="module")
-def java() -> None:
+@pytest.fixture
+def java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services in Java, which need not be warm."""
+    monkeypatch.setattr(secured_services, "_WARM_UP_S", dict.fromkeys(("python", "java"), SHORT_S))
+    monkeypatch.setattr(secured_services, "_ROUNDS", 1)
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not on the PATH: install a JDK 17 and Maven")
@@ -50,6 +53,7 @@ def test_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LATECOMER_TEST_TRIALS", raising=False)  # the tests of MLServer have their own
     monkeypatch.setattr(models, "_FLEET", SimulatedFleet(devices=5, duration_ms=57_600_000))
     monkeypatch.setattr(models, "_FULL_AFTER", 1_500)
+    monkeypatch.setattr(models, "_AT_ONCE", 256)
     monkeypatch.setattr(models, "_ROUNDS", 1)
     assert all(models.main().values())
 
