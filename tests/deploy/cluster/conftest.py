@@ -5,6 +5,8 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from dataflows import __version__
 from dataflows.deployment.kubectl import Kubectl
 from tests.deploy.cluster.pipeline import Pipeline, chosen_context
+from window_core import DEMO_SENSORS, Sensors
 
 IMAGES = [f"latecomer/{name}:{__version__}" for name in ("flink-job", "python-services", "kafka")]
 
@@ -45,6 +48,21 @@ def pipeline(kubectl: Kubectl) -> Iterator[Pipeline]:
     finally:
         if not os.environ.get("LATECOMER_TEST_CLUSTER_KEEP"):
             pipeline.end()
+
+
+@contextmanager
+def applied(overlay: Path, *before: dict[str, object], sensors: Sensors = DEMO_SENSORS) -> Iterator[Pipeline]:
+    """Another overlay, running in a namespace of its own that has these objects before."""
+    pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}", sensors)
+    try:
+        pipeline.make_namespace()
+        if before:
+            pipeline.kubectl.apply(list(before))
+        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "8m")
+        pipeline.start_tools(IMAGES[1])
+        yield pipeline
+    finally:
+        pipeline.end()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ is shorter here than in the components, and a task manager asks for more of a pr
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import yaml
@@ -14,8 +13,8 @@ import yaml
 from dataflows.deployment.flink import job_report
 from dataflows.deployment.kubectl import DeployError, Kubectl
 from dataflows.deployment.manifests import copied_to
-from tests.deploy.cluster.conftest import IMAGES
-from tests.deploy.cluster.pipeline import Pipeline, chosen_context, write_overlay
+from tests.deploy.cluster.conftest import applied
+from tests.deploy.cluster.pipeline import Pipeline, write_overlay
 from tests.deploy.cluster.watching import watched
 
 SCALED = {"features": 2, "inference": 2, "latecomer-taskmanager": 1}
@@ -64,14 +63,8 @@ def scaled(kubectl: Kubectl, overlay: Path) -> Iterator[Pipeline]:
         kubectl.run("get", "--raw=/apis/metrics.k8s.io/v1beta1/nodes")
     except DeployError as error:
         pytest.skip(f"the cluster has no metrics-server, by which autoscalers measure: {error}")
-    pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
-    try:
-        pipeline.make_namespace()
-        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "8m")
-        pipeline.start_tools(IMAGES[1])
+    with applied(overlay) as pipeline:
         yield pipeline
-    finally:
-        pipeline.end()
 
 
 def replicas(pipeline: Pipeline) -> dict[str, int]:

@@ -9,15 +9,14 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import yaml
 
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import copied_to
-from tests.deploy.cluster.conftest import IMAGES
-from tests.deploy.cluster.pipeline import Pipeline, chosen_context, write_overlay
+from tests.deploy.cluster.conftest import IMAGES, applied
+from tests.deploy.cluster.pipeline import Pipeline, write_overlay
 from tests.plain_model import plain_model
 from window_core import Sensors
 
@@ -84,14 +83,8 @@ def merged(name: str, *literals: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def own(kubectl: Kubectl, image: None, overlay: Path) -> Iterator[Pipeline]:
     """The pipeline with services of its own."""
-    pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}", Sensors.of(SENSORS))
-    try:
-        pipeline.make_namespace()
-        pipeline.deploy("apply", "--overlay", str(overlay), "--timeout", "8m")
-        pipeline.start_tools(IMAGES[1])
+    with applied(overlay, sensors=Sensors.of(SENSORS)) as pipeline:
         yield pipeline
-    finally:
-        pipeline.end()
 
 
 @pytest.mark.timeout(1_800)

@@ -6,15 +6,14 @@ All is asked from a pod of the job, which the network policies let through: what
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from dataflows.deployment.kubectl import Kubectl
 from dataflows.deployment.manifests import copied_to
 from tests.authority import Authority
-from tests.deploy.cluster.conftest import IMAGES
-from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline, chosen_context, write_overlay
+from tests.deploy.cluster.conftest import applied
+from tests.deploy.cluster.pipeline import GIVE_UP_S, Pipeline, write_overlay
 
 CA = ("--tls-ca", "/etc/latecomer/tls/ca.crt")
 CERTIFICATE = ("--tls-cert", "/etc/latecomer/tls/tls.crt", "--tls-key", "/etc/latecomer/tls/tls.key")
@@ -44,16 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def secured(kubectl: Kubectl, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """The pipeline with services in Python."""
-    pipeline = Pipeline(chosen_context(), f"latecomer-test-{uuid4().hex[:6]}")
-    try:
-        pipeline.make_namespace()
-        pipeline.kubectl.apply(certificates(tmp_path_factory.mktemp("authority")))
-        pipeline.kubectl.apply([issuer(kubectl)])
-        pipeline.deploy("apply", "--overlay", str(folder / "python"), "--timeout", "8m")
-        pipeline.start_tools(IMAGES[1])
+    secrets = (*certificates(tmp_path_factory.mktemp("authority")), issuer(kubectl))
+    with applied(folder / "python", *secrets) as pipeline:
         yield pipeline
-    finally:
-        pipeline.end()
 
 
 def certificates(folder: Path) -> list[dict[str, object]]:
