@@ -1,6 +1,7 @@
 """What is traced: batches, the requests of each, and on a server their answers. Without ``--traces`` nothing is.
 
-Then no module of OpenTelemetry is loaded, and what is here does nothing. What traces is ``collected_traces``.
+What is here does nothing, and loads no module of OpenTelemetry. What traces is ``collected_traces``; ``opened_traces``
+chooses between the two.
 """
 
 import re
@@ -22,7 +23,6 @@ __all__ = [
     "Span",
     "Traces",
     "check_collector",
-    "opened_traces",
     "service_in_traces",
 ]
 
@@ -127,20 +127,3 @@ class Traces:
 
 
 NO_TRACES: Final = Traces()
-
-
-def opened_traces(url: str | None, service_name: str, warn: Callable[[str], None]) -> Traces:
-    """The traces of a process.
-
-    Args:
-        url: where they are sent to; ``None``: nothing is traced.
-        service_name: what the process is called in them, if its environment says nothing else.
-        warn: takes a line now and then, if they do not arrive.
-    Raises:
-        SettingsError: a variable of OpenTelemetry is wrong.
-    """
-    if url is None:
-        return NO_TRACES
-    from runtime.collected_traces import CollectedTraces  # its library is loaded when it is needed
-
-    return CollectedTraces(url, service_name, warn)

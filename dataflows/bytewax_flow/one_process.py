@@ -38,7 +38,8 @@ from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 from runtime.errors import CommandError
-from runtime.traces import RUN_IN_TRACES, opened_traces
+from runtime.opened_traces import opened_traces
+from runtime.traces import RUN_IN_TRACES
 from window_core import SnapshotError
 
 __all__ = ["SIZE", "Share", "run_flow"]

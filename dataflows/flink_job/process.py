@@ -22,7 +22,8 @@ from dataflows.services.client import ServiceClient, Services
 from dataflows.settings import RunSettings
 from runtime.busy_process import OBJECTS_OF_BATCHES, prepare_for_load
 from runtime.grpc_environment import prepare_grpc
-from runtime.traces import RUN_IN_TRACES, opened_traces
+from runtime.opened_traces import opened_traces
+from runtime.traces import RUN_IN_TRACES
 
 __all__ = ["PipelineFunction"]
 

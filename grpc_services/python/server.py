@@ -26,7 +26,8 @@ from grpc_services.python.settings import ServerSettings
 from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from grpc_services.python.stubs.latecomer.v1 import batch_pb2_grpc
 from runtime.addresses import address_of
-from runtime.traces import Traces, opened_traces, service_in_traces
+from runtime.opened_traces import opened_traces
+from runtime.traces import Traces, service_in_traces
 from window_core import Sensors
 
 if TYPE_CHECKING:

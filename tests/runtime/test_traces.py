@@ -3,7 +3,8 @@
 import pytest
 
 from runtime.errors import SettingsError
-from runtime.traces import NO_TRACES, NOT_TRACED, check_collector, opened_traces
+from runtime.opened_traces import opened_traces
+from runtime.traces import NO_TRACES, NOT_TRACED, check_collector
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from dataflows.pipeline.prediction_step import PredictionStep
 from dataflows.services.answers import Answer
-from runtime.traces import opened_traces
+from runtime.opened_traces import opened_traces
 from tests.collector import Collector, ReceivedSpan
 from tests.dataflows.asking import EVALUATIONS, RPC, SERVICE, Bench, told
 from tests.dataflows.misbehaving import Status
