@@ -183,9 +183,8 @@ def _remove_job(kubectl: Kubectl, is_given: bool) -> None:
 def _digest(manifests: Manifests) -> str:
     """What the job is started with: its pods, and Flink's configuration."""
     names = (JOB_MANAGER, _TASK_MANAGERS, *_FLINK_SETTINGS)
-    parts = [
-        one.get("data") or one["spec"]["template"] for one in manifests.documents if one["metadata"]["name"] in names
-    ]
+    started = manifests.of("ConfigMap", "Job", "Deployment")  # an autoscaler has the name of what it scales
+    parts = [one.get("data") or one["spec"]["template"] for one in started if one["metadata"]["name"] in names]
     return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -195,7 +194,7 @@ def with_digest(manifests: Manifests) -> list[dict[str, Any]]:
         return manifests.documents
     documents = []
     for one in manifests.documents:
-        if one["metadata"]["name"] == JOB_MANAGER:
+        if (one["kind"], one["metadata"]["name"]) == ("Job", JOB_MANAGER):
             annotations = one["metadata"].get("annotations", {}) | {_DIGEST: _digest(manifests)}
             documents.append(one | {"metadata": one["metadata"] | {"annotations": annotations}})
         else:

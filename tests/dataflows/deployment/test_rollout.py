@@ -198,3 +198,10 @@ def test_a_start_from_nothing_serves_no_other_job() -> None:
     cluster = Obedient(CLAIM, ready(WORKERS), kept(path=""))
     applied(cluster)
     assert cluster.applied["latecomer-start"]["data"] == {}
+
+
+def test_an_autoscaler_has_the_name_of_what_it_scales() -> None:
+    scaler = {"kind": "HorizontalPodAutoscaler", "metadata": WORKERS["metadata"], "spec": {"maxReplicas": 4}}
+    cluster = Obedient(ready(WORKERS))
+    apply(cluster, manifests(NAMESPACE, MANAGER, WORKERS, scaler), 0, print, None)
+    assert cluster.done[-1] == "apply latecomer-jobmanager latecomer-taskmanager latecomer-taskmanager"

@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 
 from dataflows.deployment.manifests import Manifests
+from dataflows.deployment.rollout import with_digest
 from tests.deploy.manifests.rendering import COMBINATIONS, COUNTED_ON, KUBERNETES, ORDER, name_of, rendered_combination
 
 VERSIONS = ("1.31", "1.34")
@@ -220,6 +221,11 @@ def test_what_is_scaled_is_there_and_its_number_is_left_to_the_scaler(manifests:
         assert "cpu" in deployments[name]["template"]["spec"]["containers"][0]["resources"]["requests"]
     for name, spec in deployments.items():
         assert ("replicas" in spec) == (name not in scalers), name
+
+
+def test_the_job_manager_alone_tells_what_its_job_is_started_with(manifests: Manifests) -> None:
+    told = [one for one in with_digest(manifests) if "latecomer/job" in one["metadata"].get("annotations", {})]
+    assert [one["kind"] for one in told] == ([] if manifests.uses_operator else ["Job"])
 
 
 def test_nothing_scales_the_job_above_the_partitions_of_the_components_topic(manifests: Manifests) -> None:
