@@ -9,7 +9,7 @@ from dataflows.replay.explanation import explained
 from dataflows.replay.explanation_text import explanation_lines
 from dataflows.replay.finding_moments import found_moment
 from dataflows.replay.moments import moment_of
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.settings import RunSettings
 from window_core import Evaluation
 
@@ -31,7 +31,7 @@ class DeviceWindows:
             BrokerError: the broker is away.
             InputError: the file is of another format.
         """
-        self._settings = Replay(settings, (), say).settings
+        self._settings = ReplayedLog(settings, (), say).settings
         self._lock = Lock()
         self._device_id: str | None = None
         self._evaluations: dict[str, tuple[Evaluation, str | None]] = {}
@@ -83,7 +83,7 @@ class DeviceWindows:
             SettingsError: the log does not have it.
         """
         with self._lock:
-            history = found_moment(Replay(self._settings), moment_of(evaluation_id, None))
+            history = found_moment(ReplayedLog(self._settings), moment_of(evaluation_id, None))
         return list(explanation_lines(explained(history, self._settings.log.layout.sensors, None)))
 
     def _shown(self, evaluation: Evaluation, late: set[int | None]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class DeviceWindows:
 
     def _read(self, device_id: str) -> None:
         self._device_id, self._evaluations = None, {}
-        for output in Replay(self._settings, {device_id}).outputs():
+        for output in ReplayedLog(self._settings, {device_id}).outputs():
             if isinstance(output, OutputRecord):
                 continue  # an INVALID record is of no device
             evaluation, position = output

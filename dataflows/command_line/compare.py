@@ -12,7 +12,6 @@ import click
 import msgspec
 
 from dataflows.connectors.table_files import check_output_table, write_lines, write_table
-from dataflows.replay import Replay
 from dataflows.replay.comparison import Comparison, compared
 from dataflows.replay.comparison_text import (
     comparison_json,
@@ -23,6 +22,7 @@ from dataflows.replay.comparison_text import (
     runs_lines,
 )
 from dataflows.replay.lateness_lab import lateness_lab
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.settings import (
     RUN_PREDICTIONS,
     CallSettings,
@@ -137,7 +137,7 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
         return
     defaults = {field.name: field.default for field in fields(WindowSettings)}
     settings = RunSettings.of_replay(**settings_of_run(options | defaults, own.run_predictions, messages.tell))
-    replays = [Replay(one, say=messages.tell) for one in _all_settings(settings, own)]
+    replays = [ReplayedLog(one, say=messages.tell) for one in _all_settings(settings, own)]
     comparison = None if own.without_services or len(replays) > 2 else Comparison()
     with messages.status("reading the log"):
         rows = lateness_lab(replays[0], list(dict.fromkeys(replay.spec for replay in replays)))
@@ -182,7 +182,7 @@ def _against(settings: RunSettings, file: Path) -> RunSettings:
     return changed(settings, **second)
 
 
-def _ask(first: Replay, second: Replay, comparison: Comparison, output: str | None) -> None:
+def _ask(first: ReplayedLog, second: ReplayedLog, comparison: Comparison, output: str | None) -> None:
     """Compare the predictions of two settings."""
     with ExitStack() as stack:
         client = stack.enter_context(first.asking())

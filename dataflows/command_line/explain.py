@@ -13,7 +13,7 @@ import msgspec
 from dataflows.replay.finding_moments import MissingError, found_moment
 from dataflows.replay.history import History
 from dataflows.replay.moments import Moment, moment_of
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.settings import RunSettings, recorded, replay_options
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand, is_given
@@ -103,15 +103,15 @@ def explain(moment: str, **options: Any) -> None:
         console.tell(text, name=name or " ")
 
 
-def _found(settings: RunSettings, asked: Moment, messages: Terminal) -> tuple[Replay, History]:
+def _found(settings: RunSettings, asked: Moment, messages: Terminal) -> tuple[ReplayedLog, History]:
     """The moment in the log, and the replay in which it was found.
 
     The last arrival of a whole topic may be a long search, and only the last ticks of a device depend on it: it is
     looked for if nothing was found without.
     """
     if settings.log.is_topic and settings.log.last_instant_ms is None:
-        replay = Replay(settings, say=messages.tell, own_clocks=True)
+        replay = ReplayedLog(settings, say=messages.tell, own_clocks=True)
         with suppress(MissingError):
             return replay, found_moment(replay, asked)
-    replay = Replay(settings)
+    replay = ReplayedLog(settings)
     return replay, found_moment(replay, asked)

@@ -12,7 +12,7 @@ from dataflows.connectors.locations import is_kafka, rejections_beside
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from dataflows.replay.appended import Appended
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.replay.retrying import Invalid, Rejections, readable_events, rejections_in, retried
 from dataflows.replay.written_outputs import WrittenLines
 from dataflows.settings import RUN_PREDICTIONS, RunSettings, replay_options, settings_of_run
@@ -55,7 +55,7 @@ def retry(**options: Any) -> int:
     messages, console = Terminal(stderr=True, quiet=options["quiet"]), Terminal(quiet=options["quiet"])
     settings = RunSettings.of_replay(**settings_of_run(options, own.run_predictions, messages.tell))
     place = settings.outputs.rejections or rejections_beside(settings.outputs.predictions)
-    read = [place, Replay(settings).settings.log.input or ""]
+    read = [place, ReplayedLog(settings).settings.log.input or ""]
     for flag, target in (("--output", own.output), ("--events", own.events)):
         if target is not None and _file(target) in map(_file, read):
             raise SettingsError(f"{flag} must be a place of its own, not {target}")
@@ -87,7 +87,7 @@ def _retry(output: str, settings: RunSettings, rejections: Rejections, messages:
         console.tell(f"{len(rejections.refused):,}, of which {known:,} are in {output}", name="refused")
         if not ids:
             return 0
-        replay = Replay(settings, frozenset(rejections.refused[one] for one in ids), messages.tell)
+        replay = ReplayedLog(settings, frozenset(rejections.refused[one] for one in ids), messages.tell)
         again: list[bytes] = []
         with replay.asking() as client, messages.status("asking again"):
             for record in retried(replay, client, ids):
@@ -110,7 +110,7 @@ def _write_events(
     place: str, settings: RunSettings, invalid: Sequence[Invalid], messages: Terminal, console: Terminal
 ) -> None:
     """Write what can be read now, in our own form."""
-    replay = Replay(settings, say=messages.tell)
+    replay = ReplayedLog(settings, say=messages.tell)
     if not is_kafka(place):
         Path(place).unlink(missing_ok=True)
     encoded = EventCodec(EventLayout(settings.log.layout.sensors)).encoded

@@ -14,9 +14,9 @@ import click
 import msgspec
 
 from dataflows.connectors.table_files import check_output_table, write_lines
-from dataflows.replay import Replay
 from dataflows.replay.amending import Amending, check_followed
 from dataflows.replay.moves import Moves
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.replay.revisions import doubts, revised
 from dataflows.services.client import ServiceClient
 from dataflows.services.embedded import services_of
@@ -98,7 +98,7 @@ def revise(**options: Any) -> None:
         return
     settings = RunSettings.of_replay(**values)
     check_output_table("--output", own.output, [("--input", settings.log.input)], (".jsonl", ".parquet"))
-    replay = Replay(settings, say=messages.tell)
+    replay = ReplayedLog(settings, say=messages.tell)
     counts: Counter[str] = Counter()
     moves = Moves()
     with messages.status("reading the log"), replay.asking() as client:
@@ -158,7 +158,7 @@ def _follow(settings: RunSettings, own: ReviseSettings, messages: Terminal) -> N
 
 
 def _lines(
-    replay: Replay, client: ServiceClient, counts: Counter[str], moves: Moves, *, too_late: bool
+    replay: ReplayedLog, client: ServiceClient, counts: Counter[str], moves: Moves, *, too_late: bool
 ) -> Iterator[bytes]:
     """Each prediction in doubt, both of its windows asked about, as a line."""
     found = doubts(replay, counts, too_late=too_late)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from dataflows.connectors.table_files import check_input_table, check_output_table, read_table, write_table
-from dataflows.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.settings import RUN_PREDICTIONS, RunSettings, replay_options, settings_of_run
 from runtime.errors import SettingsError
 from runtime.options import GroupedCommand
@@ -95,7 +95,7 @@ def training_set(**options: Any) -> None:
         time=own.label_time,
         zone=None if zone is None else ZoneInfo(zone),
     )
-    replay = Replay(settings, labels.by_device(), messages.tell)
+    replay = ReplayedLog(settings, labels.by_device(), messages.tell)
     with feature_source(replay) as features, messages.status("reading the log"):
         if not own.as_of and isinstance(features, OwnMeans) and worth_processes(replay, labels):
             found = split_training_set(replay, labels, cores())

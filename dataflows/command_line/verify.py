@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from dataflows.replay.expected_outputs import expected_outputs, without_answers
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.replay.sample import Sample
 from dataflows.replay.verification import FAULTS, Finding, Verification, first_difference
 from dataflows.replay.verify_metrics import VerifyMetrics
@@ -130,7 +130,7 @@ def verified(settings: RunSettings, own: VerifySettings, messages: Terminal) -> 
     log = settings.log
     written = WrittenOutputs(settings, messages.tell)  # before the log, which only grows: all of them are of it
     is_under_way = log.is_topic and log.end_offsets is None and log.until_ms is None
-    replay = Replay(settings, own.wanted, messages.tell)
+    replay = ReplayedLog(settings, own.wanted, messages.tell)
     found = Verification(own.wanted, is_under_way=is_under_way)
     for kind, line in _watched(written, "outputs read", messages):
         found.see(*(without_answers(kind, line) if own.without_services else (kind, line)))

@@ -14,7 +14,7 @@ import msgspec
 from dataflows.pipeline.device import LocatedOutput
 from dataflows.pipeline.record import LoggedEvent
 from dataflows.replay.moves import Moves, shown_answer
-from dataflows.replay.replay import Replay, Step
+from dataflows.replay.replayed_log import ReplayedLog, Step
 from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient
 from window_core import Evaluation, Output
@@ -104,7 +104,7 @@ class Comparison:
 
 
 def compared(
-    first: Replay, second: Replay, clients: tuple[ServiceClient, ServiceClient], counts: Comparison
+    first: ReplayedLog, second: ReplayedLog, clients: tuple[ServiceClient, ServiceClient], counts: Comparison
 ) -> Iterator[Compared]:
     """Every pair of evaluations, both asked about.
 
@@ -128,7 +128,7 @@ def compared(
             yield counts.take(pair, one, other)
 
 
-def pairs(first: Replay, second: Replay) -> Iterator[Pair]:
+def pairs(first: ReplayedLog, second: ReplayedLog) -> Iterator[Pair]:
     """What two replays of one log give, side by side."""
     for partition in range(first.log.partitions):
         for step, other in zip(first.steps(partition), second.steps(partition), strict=False):

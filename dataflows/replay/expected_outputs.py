@@ -7,7 +7,7 @@ import msgspec
 
 from dataflows.pipeline.output_codec import encoded_prediction, encoded_refusal, encoded_rejection
 from dataflows.pipeline.record import OutputKind, OutputRecord
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.replay.written_outputs import Output
 from window_core import Rejection
 
@@ -19,7 +19,7 @@ __all__ = ["expected_outputs", "without_answers"]
 _OF_THE_SERVICES: Final = ("features", "model_id", "result", "status", "service", "message")
 
 
-def expected_outputs(replay: Replay, client: "ServiceClient | None") -> Iterator[tuple[Output, ...]]:
+def expected_outputs(replay: ReplayedLog, client: "ServiceClient | None") -> Iterator[tuple[Output, ...]]:
     """Each output that should be: the one that it is or, unless the services are asked, those that it may be.
 
     Args:

@@ -11,7 +11,7 @@ from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
 from dataflows.replay.history import History, Rejected
 from dataflows.replay.moments import AtInstant, AtPosition, Moment, OfEvaluation, device_records, first_positions
 from dataflows.replay.partitioners import likely_partitions
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 
 __all__ = ["MissingError", "found_moment"]
 
@@ -22,7 +22,7 @@ class MissingError(InputError):
     """The moment is not in the log. The message names what is near."""
 
 
-def found_moment(replay: Replay, moment: Moment) -> History:
+def found_moment(replay: ReplayedLog, moment: Moment) -> History:
     """The history of the device up to the moment and after it.
 
     Raises:
@@ -50,7 +50,7 @@ def found_moment(replay: Replay, moment: Moment) -> History:
 
 
 def _histories(
-    replay: Replay, moment: Moment, device_id: str, partitions: Iterable[int]
+    replay: ReplayedLog, moment: Moment, device_id: str, partitions: Iterable[int]
 ) -> "Iterable[tuple[History, set[str]]]":
     for partition in partitions:
         history, others = History(replay.spec, moment), set[str]()
@@ -60,7 +60,7 @@ def _histories(
         yield history, others
 
 
-def _record_at(replay: Replay, moment: AtPosition) -> str | Rejected:
+def _record_at(replay: ReplayedLog, moment: AtPosition) -> str | Rejected:
     """The device of a record, or the rejection of a record that is of none."""
     partition, offset = moment
     log = replay.log
@@ -85,7 +85,7 @@ def _record_at(replay: Replay, moment: AtPosition) -> str | Rejected:
     return found.event.device_id if isinstance(found, LoggedEvent) else _of_invalid(replay, last, found)
 
 
-def _of_invalid(replay: Replay, record: Record, found: OutputRecord) -> str | Rejected:
+def _of_invalid(replay: ReplayedLog, record: Record, found: OutputRecord) -> str | Rejected:
     is_keyed = isinstance(replay.log, KafkaLog) and not replay.log.ignores_key
     try:
         device_id = (record.key or b"").decode() if is_keyed else ""
@@ -94,7 +94,7 @@ def _of_invalid(replay: Replay, record: Record, found: OutputRecord) -> str | Re
     return device_id or Rejected.of_invalid(found)
 
 
-def _records_from(replay: Replay, moment: AtPosition) -> Iterable[Record]:
+def _records_from(replay: ReplayedLog, moment: AtPosition) -> Iterable[Record]:
     """The records of the partition, from near the position on where one can go there."""
     log = replay.log
     if isinstance(log, KafkaLog):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dataflows.pipeline.device import Device, DeviceInput
 from dataflows.pipeline.record import OutputRecord
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from window_core import Evaluation, WindowSpec
 
 __all__ = ["LabRow", "lateness_lab"]
@@ -43,7 +43,7 @@ class LabRow(NamedTuple):
 class _Windows:
     """The devices of one spec."""
 
-    def __init__(self, spec: WindowSpec, replay: Replay) -> None:
+    def __init__(self, spec: WindowSpec, replay: ReplayedLog) -> None:
         self.spec = spec
         self.devices: dict[str, Device] = {}
         self._metrics = replay.metrics
@@ -82,7 +82,7 @@ class _Windows:
         return LabRow(self.spec, self._evaluations, rejections, self._state_bytes, self._states, calls)
 
 
-def lateness_lab(replay: Replay, specs: Sequence[WindowSpec]) -> list[LabRow]:
+def lateness_lab(replay: ReplayedLog, specs: Sequence[WindowSpec]) -> list[LabRow]:
     """What the log of a replay gives with each of some specs.
 
     Raises:

@@ -7,19 +7,19 @@ from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.device import Device
 from dataflows.pipeline.record import OutputRecord
 from dataflows.replay.followed_log import FollowedLog
-from dataflows.replay.replay import Replay, Replayed
+from dataflows.replay.replayed_log import Replayed, ReplayedLog
 from dataflows.settings import RunSettings
 
 __all__ = ["LiveReplay"]
 
 
-class LiveReplay(Replay):
+class LiveReplay(ReplayedLog):
     """A replay whose ``outputs`` are those that the log has given since the last call."""
 
     def __init__(
         self, settings: RunSettings, devices: Container[str] = (), say: Callable[[str], None] = lambda _: None
     ) -> None:
-        """Open the log. Arguments and errors are those of ``Replay``; the settings name a topic and no end of it."""
+        """Open the log. Arguments and errors are as of ``ReplayedLog``; the settings name a topic and not its end."""
         super().__init__(settings, devices, say)
         assert isinstance(self.log, KafkaLog)
         self._followed: Final = FollowedLog(self.log, say)

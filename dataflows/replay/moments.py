@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from runtime.errors import SettingsError
 
 __all__ = ["AtInstant", "AtPosition", "Moment", "OfEvaluation", "device_records", "first_positions", "moment_of"]
@@ -70,13 +70,13 @@ def moment_of(text: str, at_ms: int | None) -> Moment:
     )
 
 
-def first_positions(replay: Replay) -> tuple[int, ...]:
+def first_positions(replay: ReplayedLog) -> tuple[int, ...]:
     """The first offset of each partition that the log still holds."""
     return replay.log.first_offsets if isinstance(replay.log, KafkaLog) else (0,)
 
 
 def device_records(
-    replay: Replay, partition: int, device_id: str, others: set[str]
+    replay: ReplayedLog, partition: int, device_id: str, others: set[str]
 ) -> Iterator[LoggedEvent | OutputRecord]:
     """The events of one device in a partition, and the rejections of its INVALID records as far as their key tells.
 

@@ -10,7 +10,7 @@ import msgspec
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.pipeline.reader import PartitionReader
 from dataflows.pipeline.record import LoggedEvent, OutputRecord, Record
-from dataflows.replay.replay import Replay, Replayed
+from dataflows.replay.replayed_log import Replayed, ReplayedLog
 from window_core import Evaluation
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def rejections_in(lines: Iterable[bytes]) -> Rejections:
     return found
 
 
-def retried(replay: Replay, client: "ServiceClient", ids: Collection[str]) -> Iterator[OutputRecord]:
+def retried(replay: ReplayedLog, client: "ServiceClient", ids: Collection[str]) -> Iterator[OutputRecord]:
     """The outputs of these evaluations, as the services answer today.
 
     Args:
@@ -100,7 +100,7 @@ def retried(replay: Replay, client: "ServiceClient", ids: Collection[str]) -> It
     return replay.records(client, wanted=is_wanted)
 
 
-def readable_events(replay: Replay, invalid: Sequence[Invalid]) -> Iterator[LoggedEvent]:
+def readable_events(replay: ReplayedLog, invalid: Sequence[Invalid]) -> Iterator[LoggedEvent]:
     """The records that hold an event in the layout of the replay, in the order of their positions.
 
     A record of which the rejection holds a part is read from the log again.
@@ -124,7 +124,7 @@ def readable_events(replay: Replay, invalid: Sequence[Invalid]) -> Iterator[Logg
             yield found
 
 
-def _reader(replay: Replay, partition: int) -> PartitionReader:
+def _reader(replay: ReplayedLog, partition: int) -> PartitionReader:
     """A reader behind the header of a table. A rejection does not say which key its record had, so none is compared."""
     log = replay.log
     if isinstance(log, KafkaLog):
@@ -135,7 +135,7 @@ def _reader(replay: Replay, partition: int) -> PartitionReader:
     return reader
 
 
-def _from_log(replay: Replay, cut: Sequence[Invalid]) -> dict[str, bytes]:
+def _from_log(replay: ReplayedLog, cut: Sequence[Invalid]) -> dict[str, bytes]:
     """The whole values of records, by their positions."""
     wanted = {one.position for one in cut}
     return {

@@ -9,7 +9,7 @@ import msgspec
 from dataflows.pipeline.record import LoggedEvent
 from dataflows.replay.missed_events import DeviceHistory
 from dataflows.replay.moves import shown_answer
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.services.answers import Answer
 from dataflows.services.client import ServiceClient
 from window_core import Evaluation
@@ -66,7 +66,7 @@ class Revision(NamedTuple):
         )
 
 
-def doubts(replay: Replay, counts: Counter[str], *, too_late: bool = False) -> Iterator[Doubt]:
+def doubts(replay: ReplayedLog, counts: Counter[str], *, too_late: bool = False) -> Iterator[Doubt]:
     """Every evaluation that a later event has put in doubt; the log is read twice.
 
     Args:
@@ -106,7 +106,7 @@ def _window(evaluation: Evaluation) -> tuple[int, int, int]:
     return evaluation.columns.number, evaluation.start, evaluation.end
 
 
-def _histories(replay: Replay, partition: int, *, too_late: bool) -> dict[str, DeviceHistory]:
+def _histories(replay: ReplayedLog, partition: int, *, too_late: bool) -> dict[str, DeviceHistory]:
     """What happened to each device of a partition."""
     histories: dict[str, DeviceHistory] = {}
     for read, outputs in replay.steps(partition):

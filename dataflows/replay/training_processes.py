@@ -13,7 +13,7 @@ import polars as pl
 from dataflows.connectors.file_log import FileLog
 from dataflows.connectors.kafka.log import KafkaLog
 from dataflows.replay.labels import Labels
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.replay.training_set import TrainingSet, training_set
 from dataflows.services.own_means import OwnMeans
 from dataflows.settings import RunSettings
@@ -44,7 +44,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def worth_processes(replay: Replay, labels: Labels) -> bool:
+def worth_processes(replay: ReplayedLog, labels: Labels) -> bool:
     """Whether a log is so long that it is worth starting processes, if there is a core for each and something to do."""
     log = replay.log
     if cores() == 1 or len(labels.table) == labels.without:
@@ -55,7 +55,7 @@ def worth_processes(replay: Replay, labels: Labels) -> bool:
     return isinstance(log, FileLog) and Path(log.path).stat().st_size >= _RECORDS_MIN * _LINE_BYTES
 
 
-def split_training_set(replay: Replay, labels: Labels, processes: int) -> TrainingSet:
+def split_training_set(replay: ReplayedLog, labels: Labels, processes: int) -> TrainingSet:
     """The default features at each label, as known, as ``training_set`` gives them.
 
     Args:
@@ -80,7 +80,7 @@ def split_training_set(replay: Replay, labels: Labels, processes: int) -> Traini
 
 
 def _part(settings: RunSettings, labels: Labels) -> _Part:
-    replay = Replay(settings, labels.by_device())
+    replay = ReplayedLog(settings, labels.by_device())
     features = OwnMeans(settings.log.layout.sensors)
     return _Part(training_set(replay, labels, features), replay.metrics.report())
 

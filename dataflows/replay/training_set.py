@@ -19,7 +19,7 @@ from dataflows.pipeline.device import Device
 from dataflows.pipeline.record import LoggedEvent
 from dataflows.replay.event_time import EventTimes, windows
 from dataflows.replay.labels import Instants, Labels
-from dataflows.replay.replay import Replay
+from dataflows.replay.replayed_log import ReplayedLog
 from dataflows.services.answers import Refusal
 from dataflows.services.embedded import feature_service_of
 from dataflows.services.errors import ServiceError
@@ -36,7 +36,7 @@ FeatureSource: TypeAlias = FeatureClient | OwnMeans
 
 
 @contextmanager
-def feature_source(replay: Replay) -> Iterator[FeatureSource]:
+def feature_source(replay: ReplayedLog) -> Iterator[FeatureSource]:
     """Where features come from: a service, unless they are the default ones, which are computed here.
 
     Raises:
@@ -73,7 +73,7 @@ class TrainingSet(NamedTuple):
     refusal: Refusal | None
 
 
-def training_set(replay: Replay, labels: Labels, features: FeatureSource, *, as_of: bool = False) -> TrainingSet:
+def training_set(replay: ReplayedLog, labels: Labels, features: FeatureSource, *, as_of: bool = False) -> TrainingSet:
     """The features at each label.
 
     Args:
@@ -103,7 +103,7 @@ def training_set(replay: Replay, labels: Labels, features: FeatureSource, *, as_
 class _Windows:
     """Finds the window of each label; rows come in the order in which their windows are known."""
 
-    def __init__(self, replay: Replay, labels: Labels) -> None:
+    def __init__(self, replay: ReplayedLog, labels: Labels) -> None:
         self._replay = replay
         self._labels = labels.by_device()
         self._partitions: dict[str, int] = {}
