@@ -2,7 +2,7 @@
 
 import json
 from itertools import combinations
-from math import inf, nan
+from math import inf
 from struct import pack
 
 import pytest
@@ -13,7 +13,7 @@ from dataflows.pipeline import event_codec
 from dataflows.pipeline.event_codec import EventCodec
 from dataflows.pipeline.event_layout import EventLayout
 from grpc_services.python.stubs.mlpipeline_pb2 import RawEvent
-from window_core import DEMO_SENSORS, EVENT_ERRORS, MAX_TIME_MS, Event, EventError, Sensors
+from window_core import DEMO_SENSORS, EVENT_ERRORS, MAX_TIME_MS, Event, EventError
 
 CODEC = EventCodec()
 
@@ -300,39 +300,3 @@ def test_an_event_survives_json_and_protobuf(device_id: str, time_ms: int, readi
         CODEC.line(CODEC.encoded(event, time_ms))[0],
     ]
     assert restored == [event] * 3
-
-
-OPTIONAL = EventCodec(EventLayout(Sensors.of(["_c-1?", "a.b", "d?"])))
-
-
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.none() | FLOAT32, st.none() | FLOAT32)
-def test_an_event_of_any_sensors_survives_json(first: float, second: float | None, third: float | None) -> None:
-    text = json.dumps({"device_id": "d", "time": 7, "a.b": first, "_c-1": second, "d": third})
-    event = OPTIONAL.event(text.encode(), b"d", "json")
-    assert event.row == b"".join(pack("<f", nan if one is None else one) for one in (second, first, third))
-    assert OPTIONAL.line(OPTIONAL.encoded(event, 9)) == (event, 9)
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ('{"device_id":"d","time":7,"a.b":1}', None),
-        ('{"device_id":"d","time":7,"a.b":1,"d":null,"_c-1":null}', None),
-        ('{"device_id":"d","time":7,"d":1}', ("not_an_event", "a.b")),
-        ('{"device_id":"d","time":7,"a":{"b":1}}', ("not_an_event", "a.b")),
-        ('{"device_id":"d","time":7.0,"a":{"b":1}}', ("not_an_event", "a.b")),
-        ('{"device_id":"d","time":7,"a.b":null}', ("wrong_type", "a.b")),
-        ('{"device_id":"d","time":7,"a.b":1,"d":"x"}', ("wrong_type", "d")),
-        ('{"device_id":"d","time":7,"a.b":1,"d":true}', ("wrong_type", "d")),
-        ('{"device_id":"d","time":7,"a.b":1,"d":NaN}', ("sensor", "d")),
-        ('{"device_id":"d","time":7,"a.b":1,"d":1e39}', ("sensor", "d")),
-        ('{"device_id":"d","time":7,"a.b":1e39,"d":null}', ("sensor", "a.b")),
-    ],
-)
-def test_only_an_optional_sensor_may_be_null_or_absent(text: str, fault: tuple[str, str] | None) -> None:
-    try:
-        OPTIONAL.event(text.encode(), b"d", "json")
-        found = None
-    except EventError as error:
-        found = (error.error, error.field)
-    assert found == fault
