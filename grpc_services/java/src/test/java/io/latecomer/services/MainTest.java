@@ -3,88 +3,17 @@ package io.latecomer.services;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
-import io.latecomer.services.rules.Sensors;
-import io.latecomer.services.server.Access;
-import io.latecomer.services.server.ColumnSettings;
-import io.latecomer.services.server.LimitSettings;
-import io.latecomer.services.server.ServerSettings;
-import io.latecomer.services.server.Service;
-import io.latecomer.services.server.ServiceServer;
-import io.latecomer.services.wire.Compression;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
-import picocli.CommandLine;
 
+/** Options and variables of all commands: a wrong one is one line and status 2. */
 @Timeout(60)
 final class MainTest {
-  private static ServiceServer features;
-  private static ServiceServer inference;
-
-  @TempDir Path folder;
-
-  /** What a run of the command line leaves. */
-  private record Run(int status, String out, String err) {}
-
-  private static Run run(String... args) {
-    return runIn(Map.of(), args);
-  }
-
-  private static Run runIn(Map<String, String> environment, String... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    CommandLine command =
-        Main.commandLine(environment).setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
-    int status = command.execute(args);
-    command.getOut().flush();
-    return new Run(status, out.toString(), err.toString());
-  }
-
-  private Run runOnLines(String rpc, String... lines) throws Exception {
-    Path file = Files.write(folder.resolve("windows.jsonl"), List.of(lines));
-    return run(
-        "ask", features.address(), inference.address(), "--rpc", rpc, "--input", file.toString());
-  }
-
-  @BeforeAll
-  static void start() throws Exception {
-    features = ServiceServer.start(ServerSettings.of(Service.FEATURES, "127.0.0.1", 0));
-    inference = ServiceServer.start(ServerSettings.of(Service.INFERENCE, "127.0.0.1", 0));
-  }
-
-  @AfterAll
-  static void stop() throws Exception {
-    features.drain();
-    inference.drain();
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"unary", "batch", "stream"})
-  void theWindowOfTheOriginalDemoHasItsKnownAnswer(String rpc) {
-    Run run = run("ask", features.address(), inference.address(), "--json", "--rpc", rpc);
-    assertEquals("", run.err);
-    assertEquals(
-        "{\"device_id\":\"device_123\",\"features\":{\"sensor_1/v1\":0.48174312710762024,"
-            + "\"sensor_2/v1\":0.5036365389823914,\"sensor_3/v1\":0.5041427612304688,"
-            + "\"sensor_4/v1\":0.4926997423171997},\"model_id\":\"log_reg_model/v1\","
-            + "\"result\":{\"logistic_regression_result\":\"0.515127767\"}}\n",
-        run.out);
-    assertEquals(0, run.status);
-  }
-
   @ParameterizedTest
   @CsvSource({
     "LATECOMER_SERVE_DRAIN, soon, --drain",
@@ -93,9 +22,9 @@ final class MainTest {
     "LATECOMER_SERVE_HOST, 0.0.0.0, others can reach it"
   })
   void anOptionIsTakenFromTheEnvironmentToo(String name, String value, String said) {
-    Run run = runIn(Map.of(name, value), "features", "--port=0");
-    assertEquals(2, run.status);
-    assertTrue(run.err.contains(said), run.err);
+    CommandRun run = CommandRun.in(Map.of(name, value), "features", "--port=0");
+    assertEquals(2, run.status());
+    assertTrue(run.err().contains(said), run.err());
   }
 
   @Test
@@ -107,9 +36,9 @@ final class MainTest {
             "LATECOMER_RUN_TICKS", "5m",
             "LATECOMER_SERVE_ALLOW_PLAIN", "false",
             "LATECOMER_SERVE_HOST", "127.0.0.1");
-    Run run = runIn(environment, "features", "--host=0.0.0.0");
-    assertEquals(2, run.status);
-    assertTrue(run.err.contains("0.0.0.0"), run.err);
+    CommandRun run = CommandRun.in(environment, "features", "--host=0.0.0.0");
+    assertEquals(2, run.status());
+    assertTrue(run.err().contains("0.0.0.0"), run.err());
   }
 
   @ParameterizedTest
@@ -120,186 +49,22 @@ final class MainTest {
     "LATECOMER_ASK_INPUTS, ask, is not a setting"
   })
   void aVariableThatIsNoSettingIsAnError(String name, String command, String why) {
-    Run run = runIn(Map.of(name, "1"), command);
-    assertEquals(2, run.status);
-    assertEquals("latecomer-services " + command + ": " + name + " " + why + "\n", run.err);
-    assertEquals(0, runIn(Map.of(name, "1"), command, "--help").status);
+    CommandRun run = CommandRun.in(Map.of(name, "1"), command);
+    assertEquals(2, run.status());
+    assertEquals("latecomer-services " + command + ": " + name + " " + why + "\n", run.err());
+    assertEquals(0, CommandRun.in(Map.of(name, "1"), command, "--help").status());
   }
 
   @Test
-  void aPersonReadsTheSame() {
-    Run run = run("ask", features.address(), inference.address());
-    assertEquals(
-        """
-        device device_123
-          sensor_1/v1  0.48174313
-          sensor_2/v1  0.50363654
-          sensor_3/v1  0.50414276
-          sensor_4/v1  0.49269974
-        model log_reg_model/v1
-          logistic_regression_result  0.515127767
-        """,
-        run.out);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"unary", "batch", "stream"})
-  void linesAreAnsweredOneByOneAndARefusalIsAnAnswer(String rpc) throws Exception {
-    Run run =
-        runOnLines(
-            rpc,
-            window("d1", "1.5"),
-            "",
-            window("d2", "1e39"),
-            "{\"device_id\":\"d3\",\"times\":[],\"sensor1\":[],\"sensor2\":[],\"sensor3\":[],"
-                + "\"sensor4\":[]}",
-            window("\u00fc \\\"4\\\"", "-1e-45"));
-    assertEquals("", run.err);
-    assertEquals(0, run.status);
-    List<JsonObject> answers =
-        run.out.lines().map(line -> JsonParser.parseString(line).getAsJsonObject()).toList();
-    assertEquals(4, answers.size());
-    assertEquals(1.5, answers.get(0).getAsJsonObject("features").get("sensor_1/v1").getAsDouble());
-    for (int row = 1; row <= 2; row++) {
-      assertEquals("INVALID_ARGUMENT", answers.get(row).get("status").getAsString());
-      assertEquals("features", answers.get(row).get("service").getAsString());
+  void aTakenPortIsOneLineAndStatusOne() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String port = String.valueOf(taken.getLocalPort());
+      CommandRun run = CommandRun.of("features", "--port", port);
+      assertEquals(1, run.status());
+      assertEquals(
+          "features: cannot listen on 127.0.0.1:" + port + ": Address already in use\n", run.err());
+      assertEquals("", run.out());
     }
-    assertEquals("\u00fc \"4\"", answers.get(3).get("device_id").getAsString());
-    assertTrue(run.out.contains("\"sensor_1/v1\":-1.401298464324817e-45"));
-  }
-
-  private static String window(String device, String reading) {
-    return String.format(
-        "{\"device_id\":\"%s\",\"times\":[1],\"sensor1\":[%s],\"sensor2\":[1],\"sensor3\":[1],"
-            + "\"sensor4\":[1]}",
-        device, reading);
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "not json",
-        "[]",
-        "null",
-        "{}",
-        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[1,2]}",
-        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[NaN]}",
-        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[null]}",
-        "{\"device_id\":\"d\",\"times\":[1],\"sensor1\":[{}]}",
-        "{\"device_id\":\"d\",\"times\":[null]}",
-        "{\"device_id\":\"d\",\"times\":null}",
-        "{\"device_id\":null,\"times\":[1]}",
-        "{\"device_id\":{},\"times\":[1]}",
-      })
-  void aLineThatIsNoWindowIsAFailureWithItsNumber(String line) throws Exception {
-    Run run = runOnLines("unary", "", line);
-    assertEquals(1, run.status);
-    assertTrue(run.err.startsWith("line 2: "), run.err);
-    assertEquals(1, run.err.lines().count());
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"batch", "stream"})
-  void windowsOfOtherSensorsAreAskedAboutAsTheServiceHasThem(String rpc) throws Exception {
-    Path file =
-        Files.write(
-            folder.resolve("windows.jsonl"),
-            List.of(
-                "{\"device_id\":\"d1\",\"times\":[1,2],\"sensor1\":[1,2],\"sensor2\":[2,4],"
-                    + "\"sensor3\":[3,6],\"sensor4\":[null,8],\"more\":true}",
-                "{\"device_id\":\"d2\",\"times\":[1],\"sensor1\":[1],\"sensor2\":[2],"
-                    + "\"sensor3\":[3],\"sensor4\":[null]}"));
-    Sensors sensors = Sensors.parsed("sensor1,sensor2,sensor3,sensor4?");
-    ServiceServer others = start(sensors, 0);
-    String[] ask = {
-      "ask",
-      others.address(),
-      inference.address(),
-      "--rpc",
-      rpc,
-      "--sensors=sensor1,sensor2,sensor3,sensor4?",
-      "--input=" + file
-    };
-    Run run = run(ask);
-    assertEquals("", run.out);
-    // The Java model reads the features of the original demo's sensors, all of them required.
-    assertEquals(
-        "inference service at "
-            + inference.address()
-            + ": its model log_reg_model/v1 reads sensor_1/v1, sensor_2/v1, sensor_3/v1,"
-            + " sensor_4/v1, which the features service does not have\n",
-        run.err);
-    ask[1] = features.address();
-    assertEquals(
-        "features service at "
-            + features.address()
-            + ": its sensors are sensor1, sensor2, sensor3, sensor4, not sensor1, sensor2, sensor3,"
-            + " sensor4?\n",
-        run(ask).err);
-    others.drain();
-  }
-
-  @Test
-  void aServiceWithoutMemoryForColumnsIsAskedByCalls() throws Exception {
-    ServiceServer small = start(Sensors.DEMO, 300);
-    String[] lines = {
-      window("d1", "1"), window("d2", "2"), window("d3", "1e39"), window("d4", "4")
-    };
-    String expected = runOnLines("unary", lines).out;
-    Path file = Files.write(folder.resolve("windows.jsonl"), List.of(lines));
-    String[] ask = {"ask", small.address(), inference.address(), "--rpc=stream", "--input=" + file};
-    Run run = run(ask);
-    assertEquals(expected, run.out);
-    assertEquals("", run.err);
-    small.drain();
-  }
-
-  private static ServiceServer start(Sensors sensors, long columnBytes) throws Exception {
-    return ServiceServer.start(
-        new ServerSettings(
-            Service.FEATURES,
-            "127.0.0.1",
-            0,
-            LimitSettings.DEFAULT,
-            Access.LOCAL,
-            Compression.none,
-            new ColumnSettings(sensors, columnBytes, columnBytes),
-            null));
-  }
-
-  @Test
-  void moreWindowsThanOneRequestHoldsAreAllAnswered() throws Exception {
-    String[] lines = new String[600];
-    for (int i = 0; i < lines.length; i++) {
-      lines[i] = window("d" + i, i + ".25");
-    }
-    Run unary = runOnLines("unary", lines);
-    assertEquals(600, unary.out.lines().count());
-    assertEquals(unary.out, runOnLines("batch", lines).out);
-    assertEquals(unary.out, runOnLines("stream", lines).out);
-  }
-
-  @Test
-  void aTakenPortIsOneLineAndStatusOne() {
-    String port = String.valueOf(features.port());
-    Run run = run("features", "--port", port);
-    assertEquals(1, run.status);
-    assertEquals(
-        "features: cannot listen on 127.0.0.1:" + port + ": Address already in use\n", run.err);
-    assertEquals("", run.out);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"unary", "batch", "stream"})
-  void aServiceThatDoesNotAnswerIsOneLineWithItsStatus(String rpc) throws Exception {
-    ServiceServer gone = ServiceServer.start(ServerSettings.of(Service.FEATURES, "127.0.0.1", 0));
-    gone.drain();
-    Run run = run("ask", gone.address(), inference.address(), "--rpc", rpc);
-    assertEquals(1, run.status);
-    assertTrue(
-        run.err.startsWith("features service at " + gone.address() + ": UNAVAILABLE"), run.err);
-    assertEquals(1, run.err.lines().count());
-    assertEquals("", run.out);
   }
 
   @ParameterizedTest
@@ -325,10 +90,10 @@ final class MainTest {
     "other, 'other'",
   })
   void aWrongArgumentIsOneLineAndStatusTwo(String args, String text) {
-    Run run = run(args.isEmpty() ? new String[0] : args.split(" "));
-    assertEquals(2, run.status);
-    assertTrue(run.err.contains(text), run.err);
-    assertEquals(1, run.err.lines().count());
-    assertEquals("", run.out);
+    CommandRun run = CommandRun.of(args.isEmpty() ? new String[0] : args.split(" "));
+    assertEquals(2, run.status());
+    assertTrue(run.err().contains(text), run.err());
+    assertEquals(1, run.err().lines().count());
+    assertEquals("", run.out());
   }
 }
