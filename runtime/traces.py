@@ -32,8 +32,8 @@ TRACE_PARENT: Final = "traceparent"
 """The metadata of a call that name its caller's span. Source: W3C, Trace Context, section 3.2."""
 
 TRACES_TEXT: Final = (
-    "Collector of OpenTelemetry that traces are sent to, by OTLP over gRPC: http://HOST:PORT, or https:// with TLS; "
-    "the usual port is 4317. Its variables OTEL_... set the rest. Default: no traces."
+    "OpenTelemetry collector to send traces to, by OTLP over gRPC: http://HOST:PORT, or https:// with TLS; "
+    "the usual port is 4317. OpenTelemetry's own variables, OTEL_..., set the rest. Default: no traces."
 )
 """Help of the option, the same for a run and for a service."""
 

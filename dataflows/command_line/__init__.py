@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "explain": "Explain an evaluation, a record, or a device at a time.",
     "heartbeat": "Keep the clock of a topic running.",
     "new": "Write a small project with a feature and a model.",
-    "page": "Show a run in a browser, as it goes on.",
+    "page": "Show a run live in a browser.",
     "parity": "Compare Bytewax, Flink and a plain loop, byte by byte.",
     "produce": "Write the events of a simulated fleet.",
     "report": "Write a report of a run as one HTML file.",

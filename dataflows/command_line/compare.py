@@ -45,7 +45,7 @@ _OTHER: Final = "other_"
 
 
 def _list(flag: str, text: str) -> Any:
-    return setting((), f"{text}, or several with commas between.", flag=flag, kind="names", shows="VALUE[,...]")
+    return setting((), f"{text}. One or several, separated by commas.", flag=flag, kind="names", shows="VALUE[,...]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ def compare(runs: tuple[str, ...], **options: Any) -> None:
     latecomer compare --config a.toml --against b.toml      how they differ under two files of settings
     latecomer compare before.jsonl after.jsonl              how the predictions of two runs differ
 
-    Of two settings predictions are compared as well, those of more are counted. FIRST and SECOND are predictions of
-    two runs, JSON lines or Parquet.
+    Of two settings the predictions are compared as well; of more they are only counted. FIRST and SECOND are the
+    predictions of two runs, JSON lines or Parquet.
     """
     own = taken(CompareSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])

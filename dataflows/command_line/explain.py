@@ -41,7 +41,7 @@ class ExplainSettings:
         None, "Also write the exact window to this file, as `latecomer ask --input` takes it.", shows="FILE"
     )
     without_services: bool = setting(
-        False, "Ask no service: everything but features and prediction is told.", kind="switch"
+        False, "Ask no service: show everything but features and prediction.", kind="switch"
     )
     as_json: bool = setting(False, "Print the explanation as one line of JSON.", flag="--json", kind="switch")
 
@@ -68,8 +68,8 @@ class ExplainSettings:
 def explain(moment: str, **options: Any) -> None:
     """Explain an evaluation, a record, or the window of a device at a time.
 
-    Shows the event and how late it was, the window, what each feature is made of, what was rejected nearby, and what
-    belongs into the window but arrived later, with the prediction that there would be with it. The settings are those
+    Shows the event and how late it was, the window, the readings behind each feature, rejections nearby, and events
+    that belong in the window but arrived later, with the prediction that they would give. The settings are those
     that the run left beside its predictions (`--output`), unless options say otherwise; with --input alone, the options
     and their defaults hold.
     """

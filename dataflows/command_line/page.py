@@ -34,7 +34,7 @@ class PageSettings:
 @click.command(cls=GroupedCommand)
 @replay_options("LATECOMER_PAGE_", PageSettings)
 def page(**options: Any) -> None:
-    """Show a run in a browser, as it goes on: the fleet, a device's window now and at each evaluation, rejections.
+    """Show a run live in a browser: the fleet, a device's window now and at each evaluation, and rejections.
 
     Reads the outputs as they are written, and the log of a device when you look at it; both may be files or topics. The
     settings are those that the run left beside its predictions, unless options say otherwise. Only this machine can

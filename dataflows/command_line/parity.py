@@ -70,7 +70,7 @@ class ParitySettings:
 def parity(**options: Any) -> int:
     """Compare Bytewax, Flink and a plain loop, byte by byte.
 
-    Every engine reads the same logs, generated or recorded, if you like with features and a model of your own. A log on
+    Every engine reads the same logs, generated or recorded, with the default features and model or your own. A log on
     which two engines differ is shrunk, shown and kept. Exit status: 0 if all outputs are identical, 1 if not.
     """
     settings = composed(ParitySettings, options)

@@ -60,14 +60,14 @@ class ProduceSettings:
     )
     live: bool = setting(
         False,
-        "Send each event when its time has come, to Kafka only: a fleet that lives now. It ends with --duration, "
-        "--events or Ctrl-C.",
+        "To Kafka only: send each event at its own time, as a real fleet does, until --duration, --events or Ctrl-C "
+        "ends it.",
         kind="switch",
     )
     speed: float = setting(
         1.0,
-        "With --live: how many times faster than this machine's clock the fleet's time passes. The fleet starts as far "
-        "in the past as makes it end now: at 60, a day takes 24 minutes.",
+        "With --live: how many times faster than this machine's clock the fleet's time passes. The fleet starts in "
+        "the past, so that it ends in the present: at 60, a day takes 24 minutes.",
         kind="number",
     )
     fleet: SimulatedFleet = group(SimulatedFleet, "Fleet")

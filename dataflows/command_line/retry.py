@@ -30,14 +30,14 @@ class RetrySettings:
 
     output: str = setting(
         "latecomer-output/retried.jsonl",
-        "Predictions of evaluations that were REFUSED, added to a file of JSON lines or a topic; one that it holds is "
-        "not asked about again.",
+        "File of JSON lines, or topic, to which the predictions of REFUSED evaluations are added; one that it already "
+        "holds is not asked about again.",
         shows="FILE|kafka://...",
     )
     events: str | None = setting(
         None,
-        "Also write the INVALID records that the options for events can read now, as events, to a file that is "
-        "written anew, or a topic.",
+        "Also write, as events, the INVALID records that the options for events can read now: to a topic, or to a "
+        "file, which is overwritten.",
         shows="FILE|kafka://...",
     )
     run_predictions: str = RUN_PREDICTIONS

@@ -51,7 +51,7 @@ class ReviseSettings:
         False, "Also count events that were TOO_LATE. Default: events that later windows accepted.", kind="switch"
     )
     follow: bool = setting(
-        False, "Stay with a topic until Ctrl-C, and amend each prediction soon after a late event.", kind="switch"
+        False, "Keep reading a topic until Ctrl-C, and amend each prediction soon after a late event.", kind="switch"
     )
     every_ms: int = setting(
         AMEND_EVERY_MS,
@@ -86,9 +86,9 @@ class ReviseSettings:
 def revise(**options: Any) -> None:
     """Ask again about predictions that miss events which came later.
 
-    A late event changes the windows that follow it, not the predictions that were made before. This finds each of
-    these, asks the services about its window with the events it missed, and writes what it was, what it is now, and
-    because of which records of the log. With --follow it stays with a topic, and does so as late events come.
+    A late event changes the windows that follow it, not the predictions that were made before. The command finds
+    each of them, asks the services about its window with the events it missed, and writes what the prediction was, what
+    it is now, and which records of the log changed it. With --follow it does so as late events come.
     """
     own = taken(ReviseSettings, options)
     messages = Terminal(stderr=True, quiet=options["quiet"])

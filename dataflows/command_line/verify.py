@@ -53,14 +53,12 @@ class VerifySettings:
     )
     grace_ms: int = setting(
         60_000,
-        "Of an input topic that is read to its present end: how far a run under way may be behind it.",
+        "If the input is a topic without a given end: how far behind it a run that is still going may be.",
         flag="--grace",
         kind="duration",
     )
-    follow: bool = setting(
-        False, "Stay with a topic until Ctrl-C: read it and its outputs on as they grow.", kind="switch"
-    )
-    every_ms: int = setting(60_000, "With --follow: pause between two looks.", flag="--every", kind="duration")
+    follow: bool = setting(False, "Keep reading a topic and its outputs, as they grow, until Ctrl-C.", kind="switch")
+    every_ms: int = setting(60_000, "With --follow: pause between two passes.", flag="--every", kind="duration")
     metrics_port: int | None = setting(
         None, "With --follow: port that serves metrics in Prometheus' format; 0 takes a free one. Default: no metrics.",
         kind="integer",
@@ -68,7 +66,7 @@ class VerifySettings:
     metrics_host: str = setting(
         "127.0.0.1", "Name or address that --metrics-port listens on; 0.0.0.0 for all.", shows="HOST"
     )
-    as_json: bool = setting(False, "Print what was found as one line of JSON.", flag="--json", kind="switch")
+    as_json: bool = setting(False, "Print the findings as one line of JSON.", flag="--json", kind="switch")
 
     def __post_init__(self) -> None:
         if self.devices and self.sample is not None:
@@ -100,10 +98,10 @@ class VerifySettings:
 def verify(**options: Any) -> int:
     """Compare the outputs of a run with what the log gives.
 
-    Reads the log again, asks the services again, and finds each output that is missing, other than it should be, too
-    much or out of order. Byte-identical repeats are counted: at-least-once delivery allows them. The settings are those
-    that the run left beside its predictions, unless options say otherwise. Exit status: 0 if the outputs are what they
-    should be, 1 if not.
+    Reads the log again, asks the services again, and finds each output that is missing, different,
+    unexpected or out of order. Byte-identical repeats are counted: at-least-once delivery allows them. The settings are
+    those that the run left beside its predictions, unless options say otherwise. Exit status: 0 if the outputs are what
+    they should be, 1 if not.
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # both end it, also one in the background
         signal.signal(number, signal.default_int_handler)

@@ -74,8 +74,8 @@ class LogSettings:
     )
     format: InputFormat | None = setting(
         None,
-        "What the input holds: json, protobuf or avro in a topic; json, csv, tsv or parquet in a file, which gzip or "
-        "zstd may pack. Default: what the suffix of a file says, else json.",
+        "Encoding of the input: json, protobuf or avro in a topic; json, csv, tsv or parquet in a file, which may be "
+        "compressed by gzip or zstd. Default: what the suffix of a file says, else json.",
         kind="choice",
         choices=get_args(InputFormat),
     )
@@ -89,8 +89,8 @@ class LogSettings:
     schema: str | None = setting(None, "With --format avro: .avsc file of the records.", shows="FILE")
     schema_registry: str | None = setting(
         None,
-        "Schema registry of a topic whose values begin with the id of their schema; it has Confluent's methods, as "
-        "Apicurio's has under /apis/ccompat/v7.",
+        "Schema registry of a topic whose values begin with the id of their schema; its API is Confluent's, "
+        "which Apicurio has under /apis/ccompat/v7.",
         shows="URL",
     )
     registry_properties: str | None = setting(
@@ -108,8 +108,8 @@ class LogSettings:
     )
     fields: tuple[str, ...] = setting(
         (),
-        "Where the fields of an event stand, if under other names: device_id, time, arrival and the sensors. A path "
-        "with dots leads into nested objects.",
+        "Where your events have other names for device_id, time, arrival or a sensor: those names. A path with dots "
+        "leads into nested objects.",
         kind="names",
         shows="NAME=FIELD[,...]",
     )
@@ -125,12 +125,14 @@ class LogSettings:
         shows="ZONE",
     )  # fmt: skip
     lenient: bool = setting(
-        False, "Accept numbers that are written as texts; those of a table always are.", kind="switch"
+        False,
+        "Accept numbers that are JSON texts, and decimal commas in a table separated by semicolons.",
+        kind="switch",
     )
     key: Literal["device-id", "ignore"] = setting(
         "device-id",
         "What the keys of a topic's records are: device-id, or ignore where the topic is keyed by something else. All "
-        "records of a device must stand in one partition then, too.",
+        "records of a device must still be in one partition.",
         kind="choice",
         choices=("device-id", "ignore"),
     )

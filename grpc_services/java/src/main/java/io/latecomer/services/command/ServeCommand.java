@@ -70,9 +70,9 @@ public abstract class ServeCommand implements Callable<Integer> {
       names = "--traces",
       paramLabel = "URL",
       description =
-          "Collector of OpenTelemetry that traces are sent to, by OTLP over gRPC: "
-              + "http://HOST:PORT, or https:// with TLS; the usual port is 4317. Its variables "
-              + "OTEL_... set the rest. Default: no traces.")
+          "OpenTelemetry collector to send traces to, by OTLP over gRPC: http://HOST:PORT, or "
+              + "https:// with TLS; the usual port is 4317. OpenTelemetry's own variables, "
+              + "OTEL_..., set the rest. Default: no traces.")
   private String traces;
 
   @Mixin private LimitOptions limits;
