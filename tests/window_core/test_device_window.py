@@ -178,6 +178,19 @@ def test_the_next_instant_of_a_device_can_be_asked_without_its_window() -> None:
             clock_ms = wakeup_ms
 
 
+def test_what_a_tick_would_show_can_be_asked_for_any_instant_until_the_device_expires() -> None:
+    window = DeviceWindow(TICKING, "a")
+    assert window.evaluated_at(12_000) is None
+    last = fed(window, 10_000, 12_000)[-1]
+    before = window.snapshot()
+    for as_of_ms in (12_000, 12_001, 12_000 + TICKING.forget_after_ms):
+        found = window.evaluated_at(as_of_ms)
+        assert found == Evaluation("tick", None, as_of_ms, 2, last.columns, last.start, last.end)
+    assert window.evaluated_at(12_001 + TICKING.forget_after_ms) is None
+    assert window.snapshot() == before
+    assert [output.seq for output in fed(window, 12_500)] == [2]
+
+
 def test_a_long_silence_is_passed_in_one_call() -> None:
     window = DeviceWindow(WindowSpec(tick_ms=1, idle_after_ms=5, forget_after_ms=10**7), "a")
     window.on_event(reading(1_000), 1_000)

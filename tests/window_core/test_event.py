@@ -100,7 +100,7 @@ def test_each_wrong_type_is_found(changes: dict[str, object]) -> None:
 def test_the_first_field_at_fault_is_named(changes: dict[str, object], fault: tuple[str, str | None]) -> None:
     with pytest.raises(EventError) as caught:
         checked(**changes)
-    assert (caught.value.error, caught.value.field) == fault
+    assert (str(caught.value), caught.value.field) == (caught.value.error, caught.value.field) == fault
 
 
 def test_a_whole_number_may_be_written_as_a_float() -> None:

@@ -74,7 +74,7 @@ def test_the_first_reading_that_is_not_finite_is_named(reading: float, place: in
     readings[2] = reading
     with pytest.raises(NotFiniteError) as caught:
         MIXED.row(readings)
-    assert caught.value.sensor == MIXED.names[place]
+    assert caught.value.sensor == str(caught.value) == MIXED.names[place]
 
 
 def test_readings_that_add_up_to_nothing_finite_one_by_one_are_finite() -> None:
@@ -93,3 +93,17 @@ def test_a_row_is_float32_values_one_behind_the_other(readings: list[float | Non
     assert row == b"".join(absent if reading is None else pack("<f", reading) for reading in readings)
     assert repr(sensors.readings(row)) == repr(tuple(nan if reading is None else reading for reading in readings))
     assert sensors.row([None if reading != reading else reading for reading in sensors.readings(row)]) == row
+
+
+def test_many_rows_at_once_are_the_rows_one_by_one() -> None:
+    rows = MIXED.rows([[1.0, 2.5], [3.0, -0.0], [0.1, 1e-45]])
+    assert rows == [MIXED.row([1.0, 3.0, 0.1]), MIXED.row([2.5, -0.0, 1e-45])]
+    assert MIXED.rows([[], [], []]) == []
+
+
+@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("reading", [nan, inf, -inf, 1e39])
+def test_of_many_rows_none_is_made_if_one_reading_is_not_finite(reading: float, column: int) -> None:
+    columns = [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]
+    columns[column][1] = reading
+    assert MIXED.rows(columns) is None
