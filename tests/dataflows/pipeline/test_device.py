@@ -151,3 +151,26 @@ def test_a_device_in_two_partitions_is_warned_of_once_with_both() -> None:
     [warning] = said
     assert warning.startswith(f"device {DEVICE} has records in partitions 1 and 12: ")
     assert list(metrics.warnings.values()) == said
+
+
+def test_a_restored_device_knows_the_partition_that_it_came_from() -> None:
+    begun = made()
+    begun.take(logged(1, position="12/0"))
+    said: list[str] = []
+    device = Device(SPEC, Metrics(said.append), begun.snapshot(), 12)
+    device.take(logged(2, position="12/9"))
+    assert said == []
+    device.take(logged(3, position="1/0"))
+    [warning] = said
+    assert warning.startswith(f"device {DEVICE} has records in partitions 12 and 1: each has a clock of its own")
+
+
+def test_what_a_tick_would_show_can_be_asked_while_there_is_state() -> None:
+    device = made()
+    assert device.evaluated_at(5_000) is None
+    device.take(logged(5_000))
+    found = device.evaluated_at(5_001)
+    assert found is not None
+    assert (found.cause, found.as_of_ms, found.seq, found.events) == ("tick", 5_001, 1, 1)
+    device.take(5_001 + SPEC.forget_after_ms)
+    assert device.evaluated_at(5_001 + SPEC.forget_after_ms) is None

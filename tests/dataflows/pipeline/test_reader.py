@@ -147,7 +147,7 @@ def test_what_one_run_leaves_the_next_one_reads() -> None:
     start, clock_ms = 0, None
     for until_ms in (10, 29, 30, None):
         part = Partition(until_ms=until_ms)
-        part.reader.next_offset, part.reader.clock_ms = start, clock_ms
+        part.reader.resume(start, clock_ms)
         parts += part.arrivals(Record(0, number, None, None, lines[number]) for number in range(start, len(lines)))
         start, clock_ms = part.reader.next_offset, part.reader.clock_ms
     assert parts == whole == [10, 30, 30, 31, 31]
@@ -201,6 +201,14 @@ def test_a_blank_line_and_a_header_are_counted() -> None:
     table = Partition("csv")
     table.of_lines(b"device_id,time,sensor1,sensor2,sensor3,sensor4")
     assert table.reader.next_offset == 1
+
+
+def test_a_table_that_is_resumed_behind_its_header_is_told_it() -> None:
+    table = Partition("csv")
+    table.reader.resume(3, 7)
+    table.reader.read_header(b"time,device_id,sensor4,sensor3,sensor2,sensor1")
+    assert table.arrivals([Record(0, 3, None, None, b"9,d,4,3,2,1")]) == [9]
+    assert (table.reader.next_offset, table.counted("arrivals_clamped")) == (4, 0)
 
 
 @pytest.mark.parametrize("until_ms", [None, 40, 50])
