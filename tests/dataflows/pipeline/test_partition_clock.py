@@ -121,3 +121,14 @@ def test_the_windows_that_are_called_give_what_windows_called_at_each_millisecon
         for instant_ms in range(now_ms, now_ms + rest_ms + 1):
             note(expected, device_id, list(window.on_clock(instant_ms)))
     assert outputs == expected
+
+
+def test_an_instant_that_is_no_longer_due_keeps_no_other_device_waiting() -> None:
+    spec = WindowSpec(tick_ms=100, idle_after_ms=50, forget_after_ms=1_000)
+    clock = PartitionClock(spec)
+    silent_ms = tick_after(spec, "a", 1_000) + 1  # the next tick is 99 ms away, so only the expiry is due
+    clock.heard("a", silent_ms)
+    clock.heard("a", silent_ms + 60)  # brings a tick: the expiry noted before is due no longer
+    clock.heard("b", tick_after(spec, "b", silent_ms + 1) + 1)  # due behind it
+    now_ms = silent_ms + 5_000
+    assert list(clock.due_at(now_ms)) == [("a", now_ms), ("b", now_ms)]
