@@ -125,9 +125,7 @@ class LogSettings:
         shows="ZONE",
     )  # fmt: skip
     lenient: bool = setting(
-        False,
-        "Accept numbers that are JSON texts, and decimal commas in a table separated by semicolons.",
-        kind="switch",
+        False, "Accept numbers written as JSON texts, and decimal commas in a table with semicolons.", kind="switch"
     )
     key: Literal["device-id", "ignore"] = setting(
         "device-id",
