@@ -45,6 +45,16 @@ def test_a_forgotten_device_takes_no_memory() -> None:
     assert clock.snapshot() == (1_051, {})
 
 
+def test_a_tick_at_the_last_instant_of_a_device_is_not_its_last_call() -> None:
+    spec = WindowSpec(interval_ms=10, tick_ms=10, idle_after_ms=50, forget_after_ms=50)
+    last_ms = tick_after(spec, "a", 5_000)
+    clock = PartitionClock(spec)
+    clock.heard("a", last_ms - 50)
+    assert list(clock.due_at(last_ms)) == [("a", last_ms)]
+    assert list(clock.due_at(last_ms + 1)) == [("a", last_ms + 1)]  # to expire
+    assert clock.snapshot() == (last_ms + 1, {})
+
+
 def logged(device_id: str, time_ms: int, arrival_ms: int) -> LoggedEvent:
     return LoggedEvent(demo_event(device_id, time_ms, 0.0, 0.0, 0.0, 0.0), arrival_ms, "0/0")
 
