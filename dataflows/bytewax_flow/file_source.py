@@ -1,6 +1,5 @@
 """Reads a file, or standard input, as a log of one partition, together with the clock of its devices."""
 
-import os
 import select
 import sys
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from dataflows.connectors.file_content import Unpacker, is_read_once
 from dataflows.connectors.file_log import FileLog, records_of
 from dataflows.connectors.file_mark import FileMark
 from dataflows.connectors.locations import STANDARD
-from window_core import WindowSpec
+from window_core import SnapshotError, WindowSpec
 
 __all__ = ["FileSnapshot", "FileSource"]
 
@@ -82,10 +81,12 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
             if self._mark.size:
                 with log.content() as content:
                     self._reader.read_header(content.readline().removesuffix(b"\n"))
-            if self._is_plain:
-                self._go_on()
-            else:
-                self._mark.is_read_from(self._file)
+            found = (
+                self._mark.sought_in(self._file) if isinstance(self._file, FileIO) else self._mark.passed_in(self._file)
+            )
+            if found is None:
+                raise SnapshotError(f"--input {log.path} was changed while the run began")
+            self._mark = found
 
     def next_batch(self) -> list[SourceItem]:
         if self._has_ended:
@@ -109,14 +110,6 @@ class _FilePartition(StatefulSourcePartition[SourceItem, bytes]):
 
     def close(self) -> None:
         self._file.close()
-
-    def _go_on(self) -> None:
-        """Seek to the next line, after a newline that the last line may have got since."""
-        last = b"\n" if self._mark.size == 0 else os.pread(self._file.fileno(), 1, self._mark.size - 1)
-        if last != b"\n" and os.pread(self._file.fileno(), 1, self._mark.size) == b"\n":
-            line = os.pread(self._file.fileno(), self._mark.line_bytes + 1, self._mark.size - self._mark.line_bytes)
-            self._mark = FileMark.behind(line, self._mark.size + 1)
-        self._file.seek(self._mark.size)
 
     def _lines_of(self, chunk: bytes) -> list[bytes]:
         """The lines that are whole now. A line of any length is put together once, when its end has come."""

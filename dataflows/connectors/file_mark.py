@@ -2,6 +2,7 @@
 
 import os
 import stat
+from io import FileIO
 from typing import BinaryIO, Final, Self
 from zlib import crc32
 
@@ -43,33 +44,46 @@ class FileMark(msgspec.Struct, array_like=True, frozen=True):
             SnapshotError: it was cut, replaced or changed.
         """
         path = name.partition(" ")[2]
-        if not (self.is_in(path) if content is None else self.is_read_from(content)):
+        if not self.is_in(path, content):
             raise SnapshotError(
                 f"{name} was cut, replaced or changed since --state {folder} was saved: the line that ended at byte "
                 f"{self.size:,} is not there; bring the file back, or start anew with another --state"
             )
 
-    def is_read_from(self, content: BinaryIO) -> bool:
-        """Whether the line stands there in what is read from the beginning of a file, which is left behind it."""
-        before = self.size - self.line_bytes
-        while before and (part := content.read(min(before, _PART_BYTES))):
-            before -= len(part)
-        line = content.read(self.line_bytes)
-        return before == 0 and len(line) == self.line_bytes and crc32(line) == self.checksum
-
-    def is_in(self, path: str) -> bool:
-        """Whether the line still stands there, in a file that can be read again."""
+    def is_in(self, path: str, content: BinaryIO | None = None) -> bool:
+        """Whether the line still stands there, in a file that can be read again, or in its content if that is given."""
+        if content is not None:
+            return self.passed_in(content) is not None
         try:
             file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes would be waited for
         except FileNotFoundError:
             return self.size == 0
-        try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return True
-            line = os.pread(file, self.line_bytes, self.size - self.line_bytes)
-            behind = os.pread(file, 1, self.size)
-        finally:
-            os.close(file)
+        with FileIO(file) as lines:
+            return not stat.S_ISREG(os.fstat(file).st_mode) or self.sought_in(lines) is not None
+
+    def passed_in(self, content: BinaryIO) -> Self | None:
+        """Read a file from its beginning to this place, where it is left.
+
+        Returns:
+            The place, which is behind the newline if the line has got one since; ``None``: the line is not there.
+        """
+        before = self.size - self.line_bytes
+        while before and (part := content.read(min(before, _PART_BYTES))):
+            before -= len(part)
+        return self._behind_line(content) if before == 0 else None
+
+    def sought_in(self, file: FileIO) -> Self | None:
+        """The same in a file whose bytes are its lines, in which one can seek."""
+        file.seek(self.size - self.line_bytes)
+        return self._behind_line(file)
+
+    def _behind_line(self, content: BinaryIO | FileIO) -> Self | None:
+        line = content.read(self.line_bytes)
         if len(line) != self.line_bytes or crc32(line) != self.checksum:
-            return False
-        return line.endswith(b"\n") or self.size == 0 or behind in (b"", b"\n")  # else it has become a longer line
+            return None
+        if self.size == 0 or line.endswith(b"\n"):
+            return self
+        behind = content.read(1)
+        if behind == b"\n":
+            return self.behind(line + behind, self.size + 1)
+        return self if behind == b"" else None  # else it has become a longer line

@@ -63,7 +63,7 @@ def _check_file(log: FileLog, origin: Origin, name: str) -> None:
     if log.path == STANDARD:
         raise SettingsError(f"{name} is of the {origin.log}, and --input is standard input")
     with nullcontext() if log.is_plain else log.content() as content:
-        is_same = mark.is_in(log.path) if content is None else mark.is_read_from(content)
+        is_same = mark.is_in(log.path, content)
     if not is_same:
         raise SnapshotError(
             f"--input {log.path} is not the file that {name} has read: the line that ended at byte {mark.size:,} is "

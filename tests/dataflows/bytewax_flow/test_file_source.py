@@ -170,11 +170,18 @@ def after_the_end(path: Path) -> bytes:
         return part.snapshot()
 
 
+def as_it_is(data: bytes) -> bytes:
+    return data
+
+
+@pytest.mark.parametrize("packed", [as_it_is, gzip.compress, zstandard.compress])
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_a_file_that_has_grown_is_read_from_where_it_ended(path: Path, end: bytes) -> None:
-    path.write_bytes((LINE % 1).removesuffix(b"\n") + end)
+def test_a_file_that_has_grown_is_read_from_where_it_ended(
+    path: Path, end: bytes, packed: Callable[[bytes], bytes]
+) -> None:
+    path.write_bytes(packed((LINE % 1).removesuffix(b"\n") + end))
     state = after_the_end(path)
-    path.write_bytes(LINE % 1 + LINE % 2)
+    path.write_bytes(packed(LINE % 1 + LINE % 2))
     source(path).check(state, "folder")
     with closing(opened(path, SPEC, state=state)) as resumed:
         [(_, record)] = resumed.next_batch()
@@ -184,6 +191,7 @@ def test_a_file_that_has_grown_is_read_from_where_it_ended(path: Path, end: byte
         assert resumed.snapshot() == after_the_end(path)
 
 
+@pytest.mark.parametrize("packed", [as_it_is, gzip.compress, zstandard.compress])
 @pytest.mark.parametrize(
     "now",
     [
@@ -195,11 +203,13 @@ def test_a_file_that_has_grown_is_read_from_where_it_ended(path: Path, end: byte
         b"",
     ],
 )
-def test_a_file_that_was_cut_replaced_or_changed_is_told_from_the_one_that_was_read(path: Path, now: bytes) -> None:
-    path.write_bytes((LINE % 1 + LINE % 2).removesuffix(b"\n"))
+def test_a_file_that_was_cut_replaced_or_changed_is_told_from_the_one_that_was_read(
+    path: Path, now: bytes, packed: Callable[[bytes], bytes]
+) -> None:
+    path.write_bytes(packed((LINE % 1 + LINE % 2).removesuffix(b"\n")))
     state = after_the_end(path)
     source(path).check(state, "folder")
-    path.write_bytes(now)
+    path.write_bytes(packed(now))
     with pytest.raises(SnapshotError, match=r"--input .* was cut, replaced or changed since --state folder was saved"):
         source(path).check(state, "folder")
     path.unlink()
