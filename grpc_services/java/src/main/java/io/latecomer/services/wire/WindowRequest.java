@@ -1,5 +1,6 @@
 package io.latecomer.services.wire;
 
+import com.google.common.base.Utf8;
 import com.google.protobuf.ByteString;
 import io.latecomer.services.rules.Sensors;
 import io.latecomer.v1.DerivedColumn;
@@ -13,6 +14,9 @@ import java.util.List;
  * columns is looked at when it is carried out.
  */
 public final class WindowRequest {
+  /** Of the sensors of a request in a status, which travels in metadata. Python's is the same. */
+  private static final int SHOWN_BYTES = 2_000;
+
   private final WindowBatch batch;
   private final long[] numbers;
   private final long[] rooms;
@@ -63,9 +67,20 @@ public final class WindowRequest {
     List<String> given = batch.getSensorList();
     if (!given.equals(sensors.declared())) {
       throw RequestError.of(
-          "sensor: the request has %s; this server is for %s",
-          given.isEmpty() ? "none" : String.join(", ", given), sensors);
+          "sensor: the request has %s; this server is for %s", shown(given), sensors);
     }
+  }
+
+  private static String shown(List<String> names) {
+    if (names.isEmpty()) {
+      return "none";
+    }
+    // Their bytes are summed up before a text is made of them: they may be most of the request.
+    long size = 2L * (names.size() - 1);
+    for (String name : names) {
+      size += Utf8.encodedLength(name);
+    }
+    return size > SHOWN_BYTES ? names.size() + " others" : String.join(", ", names);
   }
 
   /**

@@ -151,6 +151,13 @@ final class BatchFeaturesTest {
     assertEquals(
         "sensor: the request has temperature, door; this server is for temperature, door?",
         refusal(others, Requests.about(required).build()));
+    for (int length : new int[] {1_998, 1_999}) { // with ", " between, 2,000 bytes and one more
+      List<String> given = List.of("é".repeat(length / 2), "x".repeat(length % 2));
+      String shown = length == 1_998 ? String.join(", ", given) : "2 others";
+      assertEquals(
+          "sensor: the request has " + shown + "; this server is for temperature, door?",
+          refusal(others, WindowBatch.newBuilder().addAllSensor(given).build()));
+    }
   }
 
   private static String refusal(FeatureRules rules, WindowBatch batch) {
