@@ -4,8 +4,10 @@ New content is used only if it is complete and valid. Until then the last valid 
 incomplete rotation fails no call. Each change between readable and unreadable is logged once.
 """
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -59,7 +61,7 @@ class WatchedFiles(Generic[Value]):
         self._seen: list[tuple[int, int, int]] | None
         try:
             self._seen = self._look()
-            self._value = self._read()
+            self._value = self._parsed([Path(path).read_bytes() for path in self._paths])
         except OSError as error:
             raise SettingsError(f"{error.filename}: {error.strerror}") from None
 
@@ -74,7 +76,7 @@ class WatchedFiles(Generic[Value]):
                 seen = self._look()
                 if seen != self._seen:
                     self._seen = seen  # what is not valid is looked at again when it changes again
-                    self._value = self._read()
+                    self._value = self._parsed([_content(path) for path in self._paths])
                     self._note_readable()
             except OSError as error:
                 self._seen = None
@@ -108,10 +110,19 @@ class WatchedFiles(Generic[Value]):
             _logger.error("%s; what was there before is not used any more", self._fault)
         raise StaleFilesError
 
-    def _read(self) -> Value:
-        return self._parsed([Path(path).read_bytes() for path in self._paths])
-
     def _look(self) -> list[tuple[int, int, int]]:
         """What changes whenever a file is written or replaced, links included."""
         found = [os.stat(path) for path in self._paths]  # noqa: PTH116 - a fifth of the time of Path.stat, for each call
         return [(one.st_mtime_ns, one.st_size, one.st_ino) for one in found]
+
+
+def _content(path: str) -> bytes:
+    """What a file holds. A pipe that has taken its place would keep every call waiting, and a device has no end."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", path)
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -64,6 +64,22 @@ def twice(name: str, first: str, part: str = "claims") -> Callable[[TokenMaker],
     return made
 
 
+def marked(part: str) -> Callable[[TokenMaker], str]:
+    """With a byte order mark, which some readers skip."""
+
+    def made(maker: TokenMaker) -> str:
+        usual = base64url_decoded(maker.token().split(".")[part == "claims"]).decode()
+        return maker.token(**{part: "\ufeff" + usual})
+
+    return made
+
+
+def with_bits_behind(token: str) -> str:
+    """The same bytes, for a reader who does not look at the last bits: 256 bytes leave four of them."""
+    assert base64url_decoded(token[-342:]) == base64url_decoded(token[-342:-1] + chr(ord(token[-1]) + 1))
+    return token[:-1] + chr(ord(token[-1]) + 1)
+
+
 def base64url_decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
@@ -157,6 +173,9 @@ TOKENS: Final[dict[str, tuple[Callable[[TokenMaker], str], grpc.StatusCode]]] = 
     "crit": (header(crit=["exp"]), NOT_VALID),
     "crit empty": (header(crit=[]), NOT_VALID),
     "crit null": (header(crit=None), NOT_VALID),
+    "b64 true": (header(b64=True), OK),
+    "b64 false": (header(b64=False), NOT_VALID),
+    "b64 null": (header(b64=None), NOT_VALID),
     "jku": (header(jku="http://127.0.0.1:9/keys"), OK),
     "a key in the header": (
         lambda maker: maker.token("unpublished", header={"kid": "rsa", "jwk": maker.public("unpublished")}),
@@ -185,6 +204,9 @@ TOKENS: Final[dict[str, tuple[Callable[[TokenMaker], str], grpc.StatusCode]]] = 
         NOT_VALID,
     ),
     "no signature": (lambda maker: maker.token().rpartition(".")[0] + ".", NOT_VALID),
+    "claims behind a byte order mark": (marked("claims"), NOT_VALID),
+    "a header behind a byte order mark": (marked("header"), NOT_VALID),
+    "bits behind the end of the signature": (lambda maker: with_bits_behind(maker.token()), NOT_VALID),
     "two parts": (lambda maker: maker.token().rpartition(".")[0], NOT_VALID),
     "five parts": (lambda maker: maker.token() + ".AAAA.AAAA", NOT_VALID),
     "plain base64": (lambda maker: maker.token() + "+/==", NOT_VALID),

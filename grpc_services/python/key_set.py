@@ -31,6 +31,9 @@ _KEY_KINDS: Final = {
 _RSA_BITS_MIN: Final = 2048
 """RFC 7518, section 3.3."""
 
+_RSA_BITS_MAX: Final = 16_384
+"""What Java's own reader takes; the time of a check grows with the square, and strangers have their tokens checked."""
+
 _BYTES_MAX: Final = 1 << 20
 _KEYS_MAX: Final = 32
 """A token without a key id is tried on each: this bounds what one costs. Issuers publish two to ten."""
@@ -97,6 +100,8 @@ def _public_keys(path: str, data: bytes) -> list[Key]:
         raise SettingsError(f"{path}: holds {len(data)} bytes, a key set may hold {_BYTES_MAX}")
     try:
         given = json.loads(data)["keys"]
+        if not isinstance(given, list):
+            raise TypeError
         if len(given) > _KEYS_MAX:
             raise SettingsError(f"{path}: holds {len(given)} keys, a key set may hold {_KEYS_MAX}")
         return [key for one in given if (key := _public_key(path, one)) is not None]
@@ -116,6 +121,7 @@ def _public_key(path: str, one: dict[str, Any]) -> Key | None:
         return None
     # The algorithm counts below; here it would only bind an RSA key to RS256.
     public = jwt.PyJWK({name: value for name, value in one.items() if name != "alg"}).key
-    if isinstance(public, RSAPublicKey) and public.key_size < _RSA_BITS_MIN:
-        raise SettingsError(f"{path}: holds an RSA key below {_RSA_BITS_MIN} bits")
+    if isinstance(public, RSAPublicKey) and not _RSA_BITS_MIN <= public.key_size <= _RSA_BITS_MAX:
+        bits = f"{_RSA_BITS_MIN} to {_RSA_BITS_MAX} bits"
+        raise SettingsError(f"{path}: holds an RSA key of {public.key_size} bits, which must have {bits}")
     return Key(one.get("kid"), kind, one.get("alg"), public)

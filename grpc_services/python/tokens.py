@@ -78,6 +78,8 @@ class TokenCheck:
             raise _TokenError("typ")
         if "crit" in header:
             raise _TokenError("crit")
+        if header.get("b64", True) is not True:
+            raise _TokenError("b64")
         for key in self._keys.current():
             if not key.fits(algorithm, key_id):
                 continue

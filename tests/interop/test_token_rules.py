@@ -1,5 +1,6 @@
 """Every rule of docs/tokens.md about tokens and key sets, tried on the servers of both languages."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from grpc_services.python.stubs import mlpipeline_pb2_grpc
 from tests.authority import Authority, Issuer, replace
 from tests.grpc_services.python.messages import event_list
 from tests.token_rules import ALGORITHMS, HEADERS, NOT_VALID, OK, TEXTS, TOKENS
-from tests.tokens import TokenMaker
+from tests.tokens import TokenMaker, base64url
 
 IN_TIME_S: Final = 20.0
 """How long a test waits for a server to notice a changed file; a second is what the page says."""
@@ -111,11 +112,19 @@ def weak_key(maker: TokenMaker) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("keys_put_back")
-@pytest.mark.parametrize("row", ["weak set", "set that is gone"])
+@pytest.mark.parametrize("row", ["weak set", "set that is gone", "pipe", "keys that are an object", "key too large"])
 def test_an_unreadable_set_keeps_the_last_keys_for_now_and_brings_no_new_one(server: Server, row: str) -> None:
     kept, new = server.maker.token(), server.maker.token("unpublished")
     if row == "set that is gone":
         Path(server.maker.jwks).unlink()
+    elif row == "pipe":
+        Path(server.maker.jwks).unlink()
+        os.mkfifo(server.maker.jwks)
+    elif row == "keys that are an object":
+        replace(server.maker.jwks, b'{"keys": {}}')
+    elif row == "key too large":
+        large = server.maker.public("rsa", n=base64url(b"\xff" * 2_049))
+        server.maker.publish(server.maker.public("unpublished"), large)
     else:
         server.maker.publish(server.maker.public("unpublished"), weak_key(server.maker))
     until_s = time.monotonic() + 2.5  # both look at the file meanwhile

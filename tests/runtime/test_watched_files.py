@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from grpc_services.python.key_set import KEPT_S, KeySet
 from runtime.errors import SettingsError
 from runtime.watched_files import StaleFilesError, WatchedFiles
 from tests.authority import replace
-from tests.tokens import TokenMaker
+from tests.tokens import TokenMaker, base64url
 
 
 class Clock:
@@ -83,6 +84,27 @@ def test_what_was_there_before_stays_in_use_for_so_long_and_no_longer(path, capl
     ]
 
 
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("made", [a_pipe, a_device])
+def test_what_takes_the_place_of_a_file_and_is_none_keeps_nobody_waiting(path, caplog, made):
+    watched = WatchedFiles([str(path)], number)
+    path.unlink()
+    made(path)
+    assert [watched.current() for _ in range(10)] == [1] * 10
+    assert [record.message for record in caplog.records] == [
+        f"{path}: Not a regular file; what was there before stays in use"
+    ]
+    replace(path, b"2")
+    assert watched.current() == 2
+
+
 @pytest.fixture
 def maker(tmp_path: Path) -> TokenMaker:
     return TokenMaker(tmp_path)
@@ -93,6 +115,11 @@ UNREADABLE = {
     "half": lambda maker: b'{"keys": [',
     "a list": lambda maker: b"[]",
     "keys that are an object": lambda maker: b'{"keys": {"a": 1}}',
+    "keys that are an empty object": lambda maker: b'{"keys": {}}',
+    "keys that are an empty text": lambda maker: b'{"keys": ""}',
+    "a key of 16,392 bits": lambda maker: json.dumps(
+        {"keys": [maker.public("rsa", n=base64url(b"\xff" * 2_049))]}
+    ).encode(),
     "a shared key": lambda maker: b'{"keys": [{"kty": "oct", "k": "AAAA"}]}',
     "a private key": lambda maker: json.dumps({"keys": [maker.public("rsa", d="AAAA")]}).encode(),
     "a damaged key": lambda maker: json.dumps({"keys": [maker.public("rsa", n="!")]}).encode(),

@@ -28,6 +28,8 @@ public final class StrictJson {
 
   private static final int MOST_DEPTH = 32;
 
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+
   private StrictJson() {}
 
   /**
@@ -39,6 +41,9 @@ public final class StrictJson {
     try {
       // A new decoder refuses what is no UTF-8; a string would replace it.
       String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      if (text.startsWith(BYTE_ORDER_MARK)) {
+        throw new JsonParseException("a byte order mark"); // the reader would skip it
+      }
       JsonReader reader = new JsonReader(new StringReader(text));
       reader.setStrictness(Strictness.STRICT);
       reader.setNestingLimit(MOST_DEPTH);

@@ -103,6 +103,9 @@ final class TokenVerifier {
     if (header.containsKey("crit")) {
       throw new InvalidToken("crit");
     }
+    if (!Boolean.TRUE.equals(header.getOrDefault("b64", true))) {
+      throw new InvalidToken("b64");
+    }
     byte[] signed = token.substring(0, form.end(2)).getBytes(StandardCharsets.US_ASCII);
     byte[] given = bytes(form.group(3));
     for (KeySet.Key key : current) {
@@ -129,11 +132,17 @@ final class TokenVerifier {
   }
 
   private static byte[] bytes(String base64) throws InvalidToken {
+    byte[] bytes;
     try {
-      return Base64.getUrlDecoder().decode(base64);
+      bytes = Base64.getUrlDecoder().decode(base64);
     } catch (IllegalArgumentException error) {
       throw new InvalidToken("form");
     }
+    // The bits behind the last byte are zero, or one token could be written in several ways.
+    if (!Base64.getUrlEncoder().withoutPadding().encodeToString(bytes).equals(base64)) {
+      throw new InvalidToken("form");
+    }
+    return bytes;
   }
 
   private static Map<String, Object> object(String base64) throws InvalidToken {
