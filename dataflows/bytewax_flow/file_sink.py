@@ -39,7 +39,8 @@ class FileSink(FixedPartitionedSink[OutputRecord, bytes]):
         Bytewax opens a file for its first line: one of a run that was killed before it saved may get none.
         """
         for topic, path in zip(self._topics, self._paths, strict=True):
-            if path != "-":
+            is_other = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113 - a text it stays
+            if path != "-" and not is_other:  # the reader of a pipe would take a short look for all there is
                 anew = 0 if topic in saved else os.O_TRUNC
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | anew, 0o666))
 

@@ -1,8 +1,7 @@
 """Marks how far a file was read or written when the state was saved, so that a replaced or changed file is noticed."""
 
-import os
-import stat
 from io import FileIO
+from pathlib import Path
 from typing import BinaryIO, Final, Self
 from zlib import crc32
 
@@ -54,12 +53,11 @@ class FileMark(msgspec.Struct, array_like=True, frozen=True):
         """Whether the line still stands there, in a file that can be read again, or in its content if that is given."""
         if content is not None:
             return self.passed_in(content) is not None
-        try:
-            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes would be waited for
-        except FileNotFoundError:
-            return self.size == 0
-        with FileIO(file) as lines:
-            return not stat.S_ISREG(os.fstat(file).st_mode) or self.sought_in(lines) is not None
+        place = Path(path)
+        if not place.is_file():  # a pipe is not even opened: whoever writes into it would take the look for the run
+            return place.exists() or self.size == 0
+        with FileIO(path) as lines:
+            return self.sought_in(lines) is not None
 
     def passed_in(self, content: BinaryIO) -> Self | None:
         """Read a file from its beginning to this place, where it is left.

@@ -101,6 +101,8 @@ def _check_input(locations: Locations, settings: RunSettings) -> None:
         raise SettingsError(f"--input {path} does not exist")
     if path.is_dir():
         raise SettingsError(f"--input {path} is a folder, not a file")
+    if path.is_fifo() and settings.state.folder is not None:
+        raise SettingsError(f"--state cannot be kept for the pipe --input {path}: it cannot be read a second time")
     if not os.access(path, os.R_OK):
         raise SettingsError(f"--input {path} may not be read")
 
@@ -124,6 +126,8 @@ def _check_output(flag: str, path: str, settings: RunSettings) -> None:
     _check_name(flag, path)
     if "://" in path:
         raise SettingsError(f"{flag} {path}: a location is a file, -, or {KAFKA_SCHEME}HOST:PORT/TOPIC")
+    if Path(path).is_fifo() and settings.state.folder is not None:
+        raise SettingsError(f"{flag} {path} cannot be used with --state: a pipe cannot be truncated on resuming")
     if Path(path).is_dir():
         raise SettingsError(f"{flag} {path} is a folder, not a file")
     try:

@@ -1,6 +1,7 @@
 """A run that is killed, anywhere and any number of times, writes what a run writes that nobody kills."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -198,6 +199,9 @@ def test_a_folder_whose_making_was_cut_short_is_made_anew(run: Run, tmp_path: Pa
         (("--input", "-"), "--state cannot be kept for standard input"),
         (("--output", "-"), "--output - cannot be used with --state"),
         (("--rejections", "-"), "--rejections - cannot be used with --state"),
+        (("--input", "pipe"), "--state cannot be kept for the pipe --input pipe"),
+        (("--output", "pipe"), "--output pipe cannot be used with --state"),
+        (("--rejections", "pipe"), "--rejections pipe cannot be used with --state"),
     ],
 )
 def test_what_cannot_go_with_a_state_is_said_and_changes_nothing(
@@ -208,7 +212,9 @@ def test_what_cannot_go_with_a_state_is_said_and_changes_nothing(
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "part-0.sqlite3").write_bytes(b"precious")
     before = written(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
     finished = latecomer_here(*run(*changes), cwd=tmp_path)
+    (tmp_path / "pipe").unlink()
     assert finished.returncode == 2
     assert says in one_line(finished.stderr)
     assert written(tmp_path) == before

@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
@@ -86,6 +88,23 @@ def test_standard_input_and_output_carry_the_same_bytes_as_files(
     (tmp_path / "p.jsonl").write_bytes(finished.stdout)
     outputs = read_outputs(tmp_path / "p.jsonl", tmp_path / "r.jsonl")
     assert first_difference(reference(data, WindowSpec()), outputs) == ""
+
+
+def test_outputs_may_be_pipes_that_somebody_reads(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(EVENT % 1 + b"\nnone\n")
+    read: dict[str, bytes] = {}
+    readers = []
+    for name in ("p", "r"):
+        os.mkfifo(tmp_path / name)
+        readers.append(
+            Thread(target=lambda name=name: read.update({name: (tmp_path / name).read_bytes()}), daemon=True)
+        )
+        readers[-1].start()
+    finished = run("--input", "events.jsonl", "--output", "p", "--rejections", "r", "--tick", "0", "--quiet")
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    for reader in readers:
+        reader.join(20)
+    assert {name: data.count(b"\n") for name, data in read.items()} == {"p": 1, "r": 1}
 
 
 def test_a_slow_input_is_answered_while_it_is_open(
