@@ -204,6 +204,8 @@ TOKENS: Final[dict[str, tuple[Callable[[TokenMaker], str], grpc.StatusCode]]] = 
         NOT_VALID,
     ),
     "no signature": (lambda maker: maker.token().rpartition(".")[0] + ".", NOT_VALID),
+    "claims 32 deep": (written("deep", "[" * 31 + "]" * 31), OK),
+    "claims 33 deep": (written("deep", "[" * 32 + "]" * 32), NOT_VALID),
     "claims behind a byte order mark": (marked("claims"), NOT_VALID),
     "a header behind a byte order mark": (marked("header"), NOT_VALID),
     "bits behind the end of the signature": (lambda maker: with_bits_behind(maker.token()), NOT_VALID),

@@ -24,6 +24,9 @@ _logger = logging.getLogger(__name__)
 _TOKEN_CHARACTERS_MAX: Final = 8_192
 """What gRPC lets through in all metadata of a call, by default and in both languages."""
 
+_DEPTH_MAX: Final = 32
+"""Objects and lists inside each other, as in Java."""
+
 _TYPES: Final = (None, "jwt", "at+jwt", "application/jwt", "application/at+jwt")
 """A token made for another use must not let anybody in (RFC 8725, section 3.11). ``at+jwt``: RFC 9068."""
 
@@ -121,7 +124,16 @@ def _json_object(data: bytes) -> dict[str, Any]:
     found = json.loads(data.decode(), object_pairs_hook=_named_once, parse_constant=_no_constant)
     if not isinstance(found, dict):
         raise _TokenError("form")
+    _check_depth(found, _DEPTH_MAX)
     return found
+
+
+def _check_depth(value: object, left: int) -> None:
+    if isinstance(value, dict | list):
+        if left == 0:
+            raise _TokenError("form")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
