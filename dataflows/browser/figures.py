@@ -4,25 +4,21 @@ Colours are variables of the style sheet, so that a drawn chart follows the read
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any, Final, Literal
 
 import msgspec
+
+from window_core import CAUSES, REASONS
 
 __all__ = ["TIME_AXIS", "Column", "Figure", "bars", "bars_over_time", "points"]
 
 Kind = Literal["text", "count", "number", "share", "time", "span"]
 """What a cell is: a share is 0 to 1, a time is in ms since the Unix epoch, a span in ms."""
 
-_COLOURS: Final = {
-    "event": "var(--blue)",
-    "late_event": "var(--orange)",
-    "tick": "var(--grey)",
-    "TOO_LATE": "var(--red)",
-    "DUPLICATE": "var(--purple)",
-    "AHEAD_OF_CLOCK": "var(--green)",
-    "INVALID": "var(--brown)",
-    "WINDOW_FULL": "var(--pink)",
-    "REFUSED": "var(--ink)",
+_PALETTE: Final = ("blue", "orange", "grey", "brown", "green", "red", "purple", "pink", "ink")
+_COLOURS: Final[dict[str, str]] = {
+    kind: f"var(--{colour})" for kind, colour in zip((*CAUSES, *REASONS), cycle(_PALETTE), strict=False)
 }
 _HEIGHT: Final = 220
 _BAR_HEIGHT: Final = 18

@@ -8,6 +8,7 @@ from dataflows.replay.comparison import Comparison
 from dataflows.replay.explanation_text import instant_text
 from dataflows.replay.lateness_lab import LabRow
 from runtime.durations import duration_text
+from window_core import REASONS
 
 if TYPE_CHECKING:
     from dataflows.replay.run_comparison import RunComparison
@@ -17,7 +18,8 @@ __all__ = ["comparison_json", "comparison_lines", "lab_json", "lab_lines", "runs
 _DEVICES: Final = 5
 """Of those that moved furthest."""
 
-_REASONS: Final = ("TOO_LATE", "AHEAD_OF_CLOCK", "DUPLICATE", "WINDOW_FULL")
+_REASONS: Final = tuple(reason for reason in REASONS if reason not in ("INVALID", "REFUSED"))
+"""Those that depend on the settings of a window."""
 
 
 def lab_lines(rows: Sequence[LabRow]) -> list[str]:
